@@ -1,0 +1,43 @@
+"""Fatal errors. Each is one sentence that names the key and the remedy, and carries its exit code."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What `python -m contexttune` tells the shell."""
+
+    DONE = 0
+    FAILED = 1  # a defect of ours: a traceback is in the log
+    BAD_CONFIG = 2
+    PREFLIGHT = 3
+    MISSING_UNITS = 4
+    BUDGET = 5
+    INTERRUPTED = 130
+
+
+class ContextTuneError(Exception):
+    """Stops the run. One string argument, so that it survives the pickle back from a worker."""
+
+    exit_code = ExitCode.FAILED
+
+
+class ConfigError(ContextTuneError):
+    """The user asked for something that cannot be."""
+
+    exit_code = ExitCode.BAD_CONFIG
+
+
+class PreflightError(ContextTuneError):
+    """Something the run needs is not there: an endpoint, a daemon, a sandbox."""
+
+    exit_code = ExitCode.PREFLIGHT
+
+
+class ArtifactError(ContextTuneError):
+    """A file or repository is not what it must be."""
+
+
+class InfraError(Exception):
+    """An outage: it costs one instance an attempt, is missing data, and is never a prediction."""

@@ -1,0 +1,128 @@
+"""The seams. A new part is one class that meets one of these, one YAML that constructs it, one test.
+
+Parts are frozen dataclasses: their fields are the keys of their YAML and are checked against it. A field
+named like a service (`model`, `workspace`, `seed`, `bundled`) is not a key: the experiment supplies it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from contexttune.git import Tree
+    from contexttune.types import (
+        Attempt,
+        Completion,
+        Context,
+        GoldInstance,
+        Instance,
+        Message,
+        Outcome,
+        RepoAtCommit,
+    )
+
+
+@runtime_checkable
+class Signal(Protocol):
+    """A fact extracted from a repository at a commit."""
+
+    name: str
+
+    def extract(self, tree: Tree) -> dict[str, Any]:
+        """Facts as JSON values, the same on any machine: sorted, `/` paths, no clock."""
+        ...
+
+
+@runtime_checkable
+class Card(Protocol):
+    """One section of a context."""
+
+    name: str
+
+    def render(self, signals: Mapping[str, Any]) -> str | None:
+        """Markdown without a heading, most important line first; None: nothing to say."""
+        ...
+
+
+@runtime_checkable
+class ContextGenerator(Protocol):
+    """A condition: what it tells an agent about a repository."""
+
+    name: str
+    per_instance: ClassVar[bool]  # whether `build` needs the issue
+
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context | None:
+        """The context, or None: this condition sends no block at all."""
+        ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """An endpoint. Entered before the first call and left after the last."""
+
+    name: str | None
+
+    def preflight(self) -> None:
+        """Raise PreflightError when no call could succeed."""
+        ...
+
+    def complete(self, messages: Sequence[Message]) -> Completion:
+        """One answer. Raises InfraError when, after retries, there is none."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """Turns an instance and a context block into a patch."""
+
+    name: str
+    needs_gold: ClassVar[bool]  # whether `run` takes a GoldInstance
+
+    def preflight(self) -> None:
+        """Raise PreflightError when no attempt could succeed."""
+        ...
+
+    def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
+        """One attempt. Raises InfraError for an outage; `out_dir` is the instance's own directory."""
+        ...
+
+
+@runtime_checkable
+class Harness(Protocol):
+    """Grades predictions."""
+
+    name: str
+    official: ClassVar[bool]  # whether its verdict is the unchanged SWE-bench harness's
+
+    def preflight(self, instances: Sequence[GoldInstance]) -> None:
+        """Raise PreflightError when nothing could be graded."""
+        ...
+
+    def evaluate(
+        self, predictions: Path, instances: Sequence[GoldInstance], out_dir: Path
+    ) -> dict[str, Outcome]:
+        """Outcome of every instance that has a prediction; a second call grades only what has no verdict.
+
+        `predictions` is JSONL with `instance_id`, `model_name_or_path`, `model_patch`; `out_dir` is kept
+        between calls. An instance whose grading was an outage is `infra_error`.
+        """
+        ...
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A verb of the command line."""
+
+    name: str
+
+    def execute(self, cfg: DictConfig) -> int:
+        """Do it, and return the exit code."""
+        ...

@@ -1,0 +1,69 @@
+"""The only place where the path of an artifact is spelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+_BUNDLED = "package://contexttune/"
+
+
+def config_dir() -> Path:
+    """conf/ inside the package in a wheel, beside the package in a checkout."""
+    packaged = PACKAGE / "conf"
+    return packaged if packaged.is_dir() else PACKAGE.parent / "conf"
+
+
+def is_bundled(location: str) -> bool:
+    """Whether a configured location is a file that ships with the package."""
+    return location.startswith(_BUNDLED)
+
+
+def resolve(location: str) -> str:
+    """A configured location, with `package://contexttune/...` turned into a path of this installation.
+
+    Configurations keep the portable form, so that a run_id does not depend on where the package lies.
+    """
+    return str(PACKAGE / location.removeprefix(_BUNDLED)) if is_bundled(location) else location
+
+
+def repo_slug(repo: str) -> str:
+    """`owner/name` as one path component, the way SWE-bench writes it."""
+    return repo.replace("/", "__")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where things lie under the configured roots (docs: README, "Where the output lies")."""
+
+    cache: Path
+    artifacts: Path
+    results: Path
+
+    def mirror(self, repo: str) -> Path:
+        return self.cache / "mirrors" / f"{repo_slug(repo)}.git"
+
+    def worktree(self, repo: str, commit: str) -> Path:
+        return self.cache / "worktrees" / repo_slug(repo) / commit
+
+    def blob_cache(self, repo: str) -> Path:
+        return self.cache / "blobs" / f"{repo_slug(repo)}.sqlite"
+
+    def signals(self, repo: str, commit: str) -> Path:
+        return self.artifacts / "signals" / repo_slug(repo) / commit / "signals.json"
+
+    def contexts(self, repo: str, commit: str) -> Path:
+        return self.artifacts / "contexts" / repo_slug(repo) / commit
+
+    def predictions(self, group_id: str, run_id: str) -> Path:
+        return self.artifacts / "preds" / group_id / run_id / "preds.jsonl"
+
+    def instance(self, group_id: str, run_id: str, instance_id: str) -> Path:
+        return self.predictions(group_id, run_id).parent / instance_id
+
+    def group(self, group_id: str) -> Path:
+        return self.results / group_id
+
+    def run(self, group_id: str, run_id: str) -> Path:
+        return self.group(group_id) / "runs" / run_id

@@ -1,0 +1,98 @@
+"""Files that survive kill -9: written aside and renamed, appended whole or not at all, locked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Replace `path` in one step: a reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = data.encode() if isinstance(data, str) else data
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as sink:
+            sink.write(raw)
+            sink.flush()
+            os.fsync(sink.fileno())
+        Path(aside).chmod(0o644)  # mkstemp's 0600 would lock out the rest of a group on a shared disk
+        Path(aside).replace(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(aside).unlink()
+        raise
+
+
+def dump_json(value: Any) -> str:
+    """JSON for people and diffs: sorted keys, indented, UTF-8, a final newline, never NaN."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace `path` by `value` as JSON."""
+    write_atomic(path, dump_json(value))
+
+
+def read_json(path: Path) -> Any:
+    """The value in `path`, or None when there is no such file."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def fingerprint(value: Any, n_chars: int = 8) -> str:
+    """A short hash of a JSON value, the same on any machine."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:n_chars]
+
+
+def sha256(text: str) -> str:
+    """Digest of a text that may hold lone surrogates (bytes that were not UTF-8)."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def append_jsonl(path: Path, row: dict[str, Any]) -> None:
+    """Append one line and wait until the disk has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as sink:
+        sink.write(json.dumps(row, ensure_ascii=True, allow_nan=False).encode() + b"\n")
+        sink.flush()
+        os.fsync(sink.fileno())
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Rows of a file that a process may have been killed while writing: a torn last line is dropped."""
+    if not path.exists():
+        return []
+    lines = path.read_bytes().split(b"\n")
+    rows = []
+    for number, line in enumerate(lines):
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            if line and number < len(lines) - 1:
+                raise
+    return rows
+
+
+def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Replace `path` by `rows`, one line each."""
+    write_atomic(path, "".join(json.dumps(row, ensure_ascii=True, allow_nan=False) + "\n" for row in rows))
+
+
+@contextmanager
+def locked(path: Path, timeout_s: float = -1) -> Iterator[None]:
+    """Hold `path` as a lock; the system frees it when its holder dies. Raises filelock.Timeout."""
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path, timeout=timeout_s):
+        yield

@@ -1,0 +1,133 @@
+"""The nouns that cross stages, all frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contexttune.git import Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One SWE-bench row as a runner or a context generator may see it: no gold fields."""
+
+    instance_id: str
+    repo: str
+    base_commit: str
+    problem_statement: str
+    version: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldInstance(Instance):
+    """An instance with its answer. What takes one says so in its signature."""
+
+    patch: str
+    test_patch: str
+    row: Mapping[str, Any]  # the dataset's own row, untouched: what the harness reads
+
+    def public(self) -> Instance:
+        """The same instance without the answer."""
+        return Instance(
+            instance_id=self.instance_id,
+            repo=self.repo,
+            base_commit=self.base_commit,
+            problem_statement=self.problem_statement,
+            version=self.version,
+            image=self.image,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepoAtCommit:
+    """A repository at `base_commit`, and nothing later."""
+
+    repo: str
+    base_commit: str
+    signals: Mapping[str, Any]  # signal name -> what it extracted
+    tree: Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardText:
+    """One rendered section of a context."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a condition tells about a repository; `text` is what an agent gets to read."""
+
+    text: str
+    cards: Sequence[CardText] = ()
+
+
+class Message(dict[str, str]):
+    """A chat message, `role` and `content`: a dict, because that is what the wire takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Tokens as the endpoint counted them; None where it did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """One answer of a model."""
+
+    text: str
+    finish_reason: str
+    usage: Usage = field(default_factory=Usage)
+    refusal: str | None = None
+    n_requests: int = 1  # HTTP requests it took, retries included
+    served_model: str = ""
+
+
+class AttemptStatus(StrEnum):
+    """How an attempt ended. All but `infra_error` are measurements."""
+
+    SUBMITTED = "submitted"
+    LIMIT = "limit"
+    AGENT_ERROR = "agent_error"
+    EMPTY_PATCH = "empty_patch"
+    INFRA_ERROR = "infra_error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """What a runner did on one instance."""
+
+    status: AttemptStatus
+    exit_status: str
+    model_patch: str = ""
+    n_calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    error: str | None = None
+
+
+class Outcome(StrEnum):
+    """What became of one instance of a run. The first four are the harness's own words."""
+
+    RESOLVED = "resolved"
+    UNRESOLVED = "unresolved"
+    EMPTY_PATCH = "empty_patch"
+    ERROR = "error"
+    INFRA_ERROR = "infra_error"
+    MISSING = "missing"
+
+    @property
+    def is_verdict(self) -> bool:
+        """Whether it is a measurement and not missing data."""
+        return self not in (Outcome.INFRA_ERROR, Outcome.MISSING)
