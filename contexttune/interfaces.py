@@ -54,9 +54,10 @@ class ContextGenerator(Protocol):
 
     name: str
     per_instance: ClassVar[bool]  # whether `build` needs the issue
+    sends_block: ClassVar[bool]  # False: the control arm, which needs no signals either
 
-    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context | None:
-        """The context, or None: this condition sends no block at all."""
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        """The context; an empty text sends no block. `instance` is None unless `per_instance`."""
         ...
 
 
@@ -90,6 +91,10 @@ class Runner(Protocol):
         """Raise PreflightError when no attempt could succeed."""
         ...
 
+    def rehearse(self, instance: Instance, block: str) -> str:
+        """The text that the first request would carry, for a dry run; "" when there is no request."""
+        ...
+
     def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
         """One attempt. Raises InfraError for an outage; `out_dir` is the instance's own directory."""
         ...
@@ -101,6 +106,7 @@ class Harness(Protocol):
 
     name: str
     official: ClassVar[bool]  # whether its verdict is the unchanged SWE-bench harness's
+    grades: ClassVar[bool]  # False: it gives no verdicts, and a run without them is complete
 
     def preflight(self, instances: Sequence[GoldInstance]) -> None:
         """Raise PreflightError when nothing could be graded."""

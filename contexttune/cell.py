@@ -1,0 +1,122 @@
+"""What one composed configuration stands for: its ids, its places, its parts. Nothing here computes a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from contexttune import identity, paths, slices
+from contexttune.config import Config, check
+from contexttune.contexts.stage import ContextStage
+from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
+from contexttune.parts import build, wants
+from contexttune.types import GoldInstance
+from contexttune.workspace import Workspace
+
+
+def cell_of(cfg: DictConfig) -> Cell:
+    """The cell of a composed configuration. Raises ConfigError."""
+    config = check(cfg)
+    container = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
+    assert isinstance(container, dict)
+    return Cell(config, {str(key): value for key, value in container.items()})
+
+
+def layout_of(config: Config) -> paths.Layout:
+    """The configured roots, absolute."""
+    root = Path(config.paths.root).expanduser().resolve()
+    places = config.paths
+    return paths.Layout(
+        cache=root / places.cache, artifacts=root / places.artifacts, results=root / places.results
+    )
+
+
+@dataclass
+class Cell:
+    """Condition x seed x shard of a group; parts are built when they are first asked for."""
+
+    config: Config
+    container: dict[str, Any]  # the same configuration, resolved, as plain values
+
+    @cached_property
+    def layout(self) -> paths.Layout:
+        return layout_of(self.config)
+
+    @cached_property
+    def instances(self) -> list[GoldInstance]:
+        return slices.load(self.config.slice)
+
+    @cached_property
+    def group_id(self) -> str:
+        group_id = str(self.config.group_id)
+        return f"dry_run-{group_id}" if self.config.dry_run else group_id
+
+    @cached_property
+    def run_id(self) -> str:
+        return identity.run_id(self.config, self.container)
+
+    @cached_property
+    def condition(self) -> str:
+        return str(self.container["condition"]["name"])
+
+    @cached_property
+    def uses_model(self) -> bool:
+        return wants(self.container["runner"], "model", "runner")
+
+    @cached_property
+    def is_scripted(self) -> bool:
+        """Whether the answers are written down, so that the result says nothing about any model."""
+        return self.uses_model and bool(self.container["model"].get("script"))
+
+    @cached_property
+    def model_name_or_path(self) -> str:
+        return identity.model_name_or_path(self.container, self.uses_model)
+
+    @cached_property
+    def model(self) -> Model:
+        model: Model = build(self.container["model"], "model", {"seed": self.config.seed})
+        return model
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        return Workspace(layout=self.layout, remote=self.config.workspace.remote)
+
+    @cached_property
+    def runner(self) -> Runner:
+        services = {"workspace": self.workspace, "seed": self.config.seed}
+        if self.uses_model:
+            services["model"] = self.model
+        runner: Runner = build(self.container["runner"], "runner", services)
+        return runner
+
+    @cached_property
+    def harness(self) -> Harness:
+        services = {"workspace": self.workspace, "bundled": self._is_bundled}
+        harness: Harness = build(self.container["harness"], "harness", services)
+        return harness
+
+    @cached_property
+    def signals(self) -> list[Signal]:
+        return [build(node, f"signal.{name}") for name, node in self.container["signal"].items()]
+
+    @cached_property
+    def generator(self) -> ContextGenerator:
+        generator: ContextGenerator = build(self.container["condition"], "condition")
+        return generator
+
+    @cached_property
+    def context_stage(self) -> ContextStage:
+        settings = {key: value for key, value in self.container["condition"].items() if key != "name"}
+        return ContextStage(
+            layout=self.layout, generator=self.generator, settings=settings, signals=self.signals
+        )
+
+    @property
+    def _is_bundled(self) -> bool:
+        """Whether all that the harness would execute ships with the package: tasks and patches."""
+        scripted = self.is_scripted and paths.is_bundled(str(self.container["model"]["script"]))
+        return paths.is_bundled(str(self.config.slice.dataset)) and (scripted or not self.uses_model)

@@ -1,0 +1,1 @@
+"""Generators of repository context, and how it reaches an agent."""

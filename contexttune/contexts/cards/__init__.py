@@ -1,0 +1,1 @@
+"""The cards: each turns the signals of a commit into one section of a context."""

@@ -1,0 +1,47 @@
+"""What a change to this repository is expected to come with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+_CHANGELOGS = ("changes", "changelog", "history", "news", "release_notes", "whats-new")
+_STYLE = (
+    *(
+        ".pre-commit-config.yaml",
+        ".flake8",
+        "ruff.toml",
+        ".ruff.toml",
+        ".editorconfig",
+        "mypy.ini",
+        ".pylintrc",
+        "tox.ini",
+    ),
+)
+_GUIDES = ("contributing", "agents", "claude", "hacking")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditingNorms:
+    """The repository's own guides, changelog and style configuration, by path."""
+
+    name: str = "editing_norms"
+
+    def render(self, signals: Mapping[str, Any]) -> str | None:
+        top = [path for path in signals["tree"]["files"] if path.count("/") <= 1]
+        lines = [
+            _line("contributor guide", [p for p in top if _stem(p) in _GUIDES]),
+            _line("changelog", [p for p in top if _stem(p) in _CHANGELOGS]),
+            _line("style is configured in", [p for p in top if "/" not in p and p in _STYLE]),
+        ]
+        return "\n".join(line for line in lines if line) or None
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem.lower()
+
+
+def _line(label: str, paths: list[str]) -> str:
+    return f"- {label}: {', '.join(f'`{path}`' for path in paths[:4])}" if paths else ""

@@ -1,0 +1,37 @@
+"""What misleads a reader of this repository."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from contexttune.contexts.cards.source_files import count_by, is_source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pitfalls:
+    """File names that occur many times, files that do not parse, submodules that are not there."""
+
+    name: str = "pitfalls"
+    n_names: int = 4
+
+    def render(self, signals: Mapping[str, Any]) -> str | None:
+        index, tree = signals["py_index"], signals["tree"]
+        names = count_by(PurePosixPath(p).name for p in index["modules"] if is_source(p))
+        common = sorted(((-n, name) for name, n in names.items() if n > 1 and name != "__init__.py"))
+        lines = []
+        if common:
+            listed = ", ".join(f"`{name}` ({-n})" for n, name in common[: self.n_names])
+            lines.append(f"- several files share a name, so give the whole path: {listed}")
+        broken = [item["path"] for item in index["unparsed"] if is_source(item["path"])]
+        if broken:
+            lines.append(
+                f"- {len(broken)} source files are not valid Python 3: {', '.join(f'`{p}`' for p in broken[:3])}"
+            )
+        if tree["submodules"]:
+            lines.append(
+                f"- submodules are not checked out: {', '.join(f'`{p}`' for p in tree['submodules'][:3])}"
+            )
+        return "\n".join(lines) or None

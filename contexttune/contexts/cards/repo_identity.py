@@ -1,0 +1,30 @@
+"""What this repository is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contexttune.contexts.cards.source_files import is_source, packages
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepoIdentity:
+    """Top-level packages with the first line of their docstrings, and sizes."""
+
+    name: str = "repo_identity"
+    n_packages: int = 3
+
+    def render(self, signals: Mapping[str, Any]) -> str | None:
+        tree, modules = signals["tree"], signals["py_index"]["modules"]
+        python = [path for path in modules if is_source(path)]
+        lines = [
+            f"- `{package}`: {modules[init]['doc']}" if modules[init]["doc"] else f"- `{package}`"
+            for package, init in packages(modules)[: self.n_packages]
+        ]
+        symbols = sum(len(modules[path]["symbols"]) for path in python)
+        lines.append(
+            f"- {tree['n_files']} files; {len(python)} Python source files with {symbols} definitions"
+        )
+        return "\n".join(lines)

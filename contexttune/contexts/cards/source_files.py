@@ -1,0 +1,56 @@
+"""Which files are the code of a repository, as opposed to its tests and documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+_NOT_SOURCE = {
+    *("test", "tests", "testing", "doc", "docs", "examples", "example", "benchmarks", "benchmark"),
+    *("asv_bench", "tutorials", "gallery", "samples", "bench", "release", "tools", "utils_scripts", "ci"),
+}
+
+
+def is_source(path: str) -> bool:
+    """Python code that a fix is likely to touch: not a test, document, example or build script."""
+    parts = PurePosixPath(path).parts
+    name = parts[-1] if parts else ""
+    if not name.endswith(".py") or name.startswith("test_") or name.endswith("_test.py"):
+        return False
+    if name in ("conftest.py", "setup.py", "noxfile.py"):
+        return False
+    # a package may be *called* testing (sphinx/testing): only tests below it or at the top count
+    return not any(part in _NOT_SOURCE for part in parts[:-1]) or _is_library_testing(parts)
+
+
+def _is_library_testing(parts: tuple[str, ...]) -> bool:
+    return "testing" in parts[1:-1] and not any(part in _NOT_SOURCE - {"testing"} for part in parts[:-1])
+
+
+def packages(modules: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(dotted name, path of `__init__.py`) of the top-level packages, most modules first."""
+    tops = {
+        str(facts["module"]): path
+        for path, facts in modules.items()
+        if path.endswith("__init__.py") and is_source(path) and "." not in str(facts["module"])
+    }
+    inside = count_by(str(facts["module"]).partition(".")[0] for facts in modules.values())
+    return sorted(tops.items(), key=lambda item: (-inside.get(item[0], 0), item[0]))
+
+
+def count_by(names: Iterable[str]) -> dict[str, int]:
+    """How often each name occurs."""
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def grouped(paths: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """(directory, file names) of paths in the order in which the directories first occur."""
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        groups.setdefault(directory or ".", []).append(name)
+    return list(groups.items())

@@ -1,0 +1,27 @@
+"""How this repository runs its tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestsHowto:
+    """Framework, commands as the repository's own configuration has them, directories."""
+
+    __test__ = False  # a name that pytest would otherwise collect
+    name: str = "tests_howto"
+    n_commands: int = 3
+    n_directories: int = 4
+
+    def render(self, signals: Mapping[str, Any]) -> str | None:
+        manifest = signals["test_manifest"]
+        lines = [f"- run: `{command}`" for command in manifest["commands"][: self.n_commands]]
+        if manifest["framework"] != "unknown":
+            lines.append(f"- framework: {manifest['framework']}")
+        if manifest["directories"]:
+            named = ", ".join(f"`{d}/`" for d in manifest["directories"][: self.n_directories])
+            lines.append(f"- {len(manifest['files'])} test files, in {named}")
+        return "\n".join(lines) or None

@@ -1,0 +1,39 @@
+"""A context made of cards, each rendered from the signals of a commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from contexttune.contexts.budget import fit, join
+from contexttune.errors import ConfigError
+from contexttune.interfaces import Card
+from contexttune.types import CardText, Context, Instance, RepoAtCommit
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardsContext:
+    """Cards in the order they are configured, within a budget that counts headings and blank lines too."""
+
+    per_instance: ClassVar[bool] = False
+    sends_block: ClassVar[bool] = True
+    name: str
+    cards: dict[str, Card]
+    total_budget_chars: int = 3200
+    card_budget_chars: int = 900
+
+    def __post_init__(self) -> None:
+        for key in ("total_budget_chars", "card_budget_chars"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"condition.{key} must be at least 1, got {getattr(self, key)}")
+        if not self.cards:
+            raise ConfigError("condition.cards is empty; condition=no_context is the arm without a context")
+
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        texts = [
+            CardText(name=name, text=text)
+            for name, card in self.cards.items()
+            if (text := card.render(repo.signals)) and text.strip()
+        ]
+        fitted = fit(texts, card_chars=self.card_budget_chars, total_chars=self.total_budget_chars)
+        return Context(text=join(fitted), cards=fitted)

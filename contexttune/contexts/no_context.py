@@ -1,0 +1,20 @@
+"""The control arm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from contexttune.types import Context, Instance, RepoAtCommit
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoContext:
+    """Sends no block, so that the task is the problem statement alone."""
+
+    per_instance: ClassVar[bool] = False
+    sends_block: ClassVar[bool] = False
+    name: str = "no_context"
+
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        return Context(text="")

@@ -1,0 +1,190 @@
+"""One run: one condition, one seed, the stages in their order. The only module that knows them all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from filelock import Timeout
+from omegaconf import DictConfig
+
+from contexttune import session
+from contexttune.cell import Cell, cell_of
+from contexttune.errors import ArtifactError, ConfigError, ExitCode, PreflightError
+from contexttune.inference import Inference
+from contexttune.progress import Progress
+from contexttune.report import summary
+from contexttune.run_record import RunRecord
+from contexttune.signals.stage import write_signals
+from contexttune.store import locked, read_json, read_jsonl, sha256, write_json
+from contexttune.types import Instance, Outcome, RepoAtCommit
+
+log = logging.getLogger(__name__)
+
+
+def run_experiment(cfg: DictConfig) -> ExitCode:
+    """Run or resume the run that `cfg` describes. Raises ContextTuneError."""
+    cell = cell_of(cfg)
+    lock = cell.layout.run(cell.group_id, cell.run_id).with_suffix(".lock")
+    try:
+        with locked(lock, timeout_s=0):
+            return Experiment(cell).run()
+    except Timeout:
+        raise PreflightError(
+            f"another process is at work on this run ({lock}): wait for it, or stop it"
+        ) from None
+
+
+@dataclass
+class Experiment:
+    """A run while it runs."""
+
+    cell: Cell
+
+    def run(self) -> ExitCode:
+        cell, stages = self.cell, set(self.cell.config.stages)
+        with ExitStack() as stack:
+            self._preflight(stack)
+            log.info("run %s of group %s: %d instances", cell.run_id, cell.group_id, len(cell.instances))
+            blocks = self._contexts() if stages & {"signals", "context"} else None
+            if blocks is None or "context" not in stages:
+                blocks = self._saved_blocks() if "inference" in stages else {}
+            if cell.config.dry_run:
+                return self._rehearse(blocks)
+            if not stages & {"inference", "evaluate", "summarize"}:
+                return ExitCode.DONE
+            session.current.groups[cell.group_id] = cell.layout
+            with RunRecord(cell).kept():
+                if "inference" in stages:
+                    self._infer(blocks)
+                if "evaluate" in stages:
+                    self._evaluate()
+        if "summarize" in stages:
+            summary.rebuild(cell.layout, cell.group_id)
+        return self._exit_code()
+
+    def _preflight(self, stack: ExitStack) -> None:
+        """All that can be known to fail, before anything is computed."""
+        cell, stages = self.cell, set(self.cell.config.stages)
+        live = not cell.config.dry_run
+        _ = cell.generator, cell.signals, cell.harness  # their configuration is checked as they are built
+        if live and "inference" in stages and cell.uses_model:
+            cell.model.preflight()
+        if cell.uses_model or "inference" in stages:
+            cell.runner.preflight()
+        if live and stages & {"inference", "evaluate", "summarize"}:
+            RunRecord(cell).check()
+        if live and "evaluate" in stages:
+            cell.harness.preflight(cell.instances)
+        if live and "inference" in stages and cell.uses_model:
+            stack.enter_context(cell.model)
+
+    def _contexts(self) -> dict[str, str]:
+        """instance_id -> block, with the signals that it takes."""
+        cell = self.cell
+        if not cell.generator.sends_block:
+            log.info("condition=%s sends no block and needs no signals", cell.condition)
+            return {i.instance_id: "" for i in cell.instances}
+        blocks: dict[str, str] = {}
+        with Progress("contexts", len(cell.instances)) as progress:
+            for instance in cell.instances:
+                progress.start(instance.instance_id)
+                blocks[instance.instance_id] = block = self._context(instance.public())
+                progress.finish(instance.instance_id, f"{len(block)} characters", detail=False)
+        return blocks
+
+    def _context(self, instance: Instance) -> str:
+        """An instance's block, read back when nothing that determines it has changed."""
+        cell, repo, commit = self.cell, instance.repo, instance.base_commit
+        wanted = "context" in cell.config.stages
+        saved = cell.context_stage.saved_block(instance) if wanted else None
+        if saved is not None and cell.layout.signals(repo, commit).exists():
+            return saved
+        try:
+            tree = cell.workspace.tree(repo, commit)
+        except ArtifactError as error:
+            raise PreflightError(str(error)) from None
+        facts = write_signals(tree, cell.signals, cell.layout.signals(repo, commit))
+        if not wanted:
+            return ""
+        return cell.context_stage.build(
+            RepoAtCommit(repo=repo, base_commit=commit, signals=facts, tree=tree), instance
+        )
+
+    def _saved_blocks(self) -> dict[str, str]:
+        cell = self.cell
+        if not cell.generator.sends_block:
+            return {i.instance_id: "" for i in cell.instances}
+        blocks = {i.instance_id: cell.context_stage.saved_block(i.public()) for i in cell.instances}
+        absent = [name for name, block in blocks.items() if block is None]
+        if absent:
+            raise ConfigError(
+                f"{len(absent)} contexts are not built yet: run stages=[signals,context] first, or all stages"
+            )
+        return {name: block for name, block in blocks.items() if block is not None}
+
+    def _rehearse(self, blocks: Mapping[str, str]) -> ExitCode:
+        """Everything but model calls: the prompts are made and measured, nothing is sent or graded."""
+        runner, instances = self.cell.runner, self.cell.instances
+        chars = []
+        with Progress("prompts", len(instances)) as progress:
+            for i in instances:
+                progress.start(i.instance_id)
+                chars.append(len(runner.rehearse(i.public(), blocks.get(i.instance_id, ""))))
+                progress.finish(i.instance_id, f"{chars[-1]} characters", detail=False)
+        requests = sum(1 for n in chars if n)
+        log.info("dry run: %d requests, %d prompt characters in all; nothing was sent", requests, sum(chars))
+        return ExitCode.DONE
+
+    def _infer(self, blocks: Mapping[str, str]) -> None:
+        cell = self.cell
+        stage = Inference(
+            runner=cell.runner,
+            layout=cell.layout,
+            group_id=cell.group_id,
+            run_id=cell.run_id,
+            model_name_or_path=cell.model_name_or_path,
+            workers=cell.config.workers,
+        )
+        stage.run(cell.instances, blocks)
+
+    def _evaluate(self) -> None:
+        """Grade the predictions that have no verdict on exactly this patch."""
+        cell = self.cell
+        home = cell.layout.run(cell.group_id, cell.run_id)
+        predictions = cell.layout.predictions(cell.group_id, cell.run_id)
+        patches = {row["instance_id"]: sha256(row["model_patch"]) for row in read_jsonl(predictions)}
+        known = read_json(home / "outcomes.json") or {}
+        graded = {
+            n
+            for n, o in known.items()
+            if o["patch_sha256"] == patches.get(n) and Outcome(o["outcome"]).is_verdict
+        }
+        targets = [i for i in cell.instances if i.instance_id in patches]
+        if all(i.instance_id in graded for i in targets):
+            log.info(
+                "evaluate: %d of %d instances have their verdict already", len(targets), len(cell.instances)
+            )
+            return
+        outcomes = cell.harness.evaluate(predictions, targets, home / "harness")
+        rows = {name: {"outcome": o.value, "patch_sha256": patches[name]} for name, o in outcomes.items()}
+        write_json(home / "outcomes.json", rows)
+
+    def _exit_code(self) -> ExitCode:
+        cell, stages = self.cell, self.cell.config.stages
+        rows = summary.run_rows(cell.layout, RunRecord(cell).read())
+        if "evaluate" in stages and cell.harness.grades:
+            missing = [row for row in rows if not Outcome(row["outcome"]).is_verdict]
+        elif "inference" in stages:
+            missing = [row for row in rows if row["attempt_status"] in ("", "infra_error")]
+        else:
+            return ExitCode.DONE
+        if missing:
+            log.warning(
+                "%d of %d instances have no result; the same command tries them again",
+                len(missing),
+                len(rows),
+            )
+        return ExitCode.MISSING_UNITS if missing else ExitCode.DONE

@@ -1,0 +1,156 @@
+"""Attempts on the instances of a run, each recorded before it is counted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contexttune.errors import ArtifactError, ConfigError, InfraError
+from contexttune.interfaces import Runner
+from contexttune.paths import Layout
+from contexttune.progress import Progress
+from contexttune.store import append_jsonl, read_json, sha256, write_json, write_jsonl
+from contexttune.types import Attempt, AttemptStatus, GoldInstance
+
+log = logging.getLogger(__name__)
+
+_SCHEMA_VERSION = 1
+_GIVE_UP_AFTER = 3  # outages in a row with the same words: the rest of the queue would meet the same one
+
+
+@dataclass
+class Inference:
+    """The inference stage of one run."""
+
+    runner: Runner
+    layout: Layout
+    group_id: str
+    run_id: str
+    model_name_or_path: str
+    workers: int
+    _write: threading.Lock = field(default_factory=threading.Lock)
+    _outages: list[str] = field(default_factory=list)
+
+    def run(self, instances: Sequence[GoldInstance], blocks: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """Attempt what has no final attempt yet; return the attempt records by instance_id.
+
+        preds.jsonl ends up sorted and derived from the records alone, so it is the same however often
+        the run was interrupted.
+        """
+        records = {i.instance_id: self._record(i, blocks[i.instance_id]) for i in instances}
+        final = {name: record for name, record in records.items() if record and is_final(record)}
+        pending = [i for i in instances if i.instance_id not in final]
+        if final and pending:
+            log.info("resuming: %d of %d instances are done", len(final), len(instances))
+        self._settle(final)
+        attempted = self._attempt_all(pending, blocks)
+        self._settle(final | {name: record for name, record in attempted.items() if is_final(record)})
+        return final | attempted
+
+    @property
+    def _predictions(self) -> Path:
+        return self.layout.predictions(self.group_id, self.run_id)
+
+    def _settle(self, final: Mapping[str, dict[str, Any]]) -> None:
+        """Make preds.jsonl what the records say, sorted: a kill may have come between the two, or in mid-line."""
+        rows = [self._prediction(record) for _, record in sorted(final.items())]
+        write_jsonl(self._predictions, rows)
+
+    def _attempt_all(
+        self, pending: Sequence[GoldInstance], blocks: Mapping[str, str]
+    ) -> dict[str, dict[str, Any]]:
+        done: dict[str, dict[str, Any]] = {}
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="attempt")
+        with Progress("inference", len(pending)) as progress:
+            try:
+                futures = [pool.submit(self._attempt, i, blocks[i.instance_id], progress) for i in pending]
+                for future in as_completed(futures):
+                    if record := future.result():
+                        done[record["instance_id"]] = record
+            finally:  # on Ctrl-C the queue is dropped, and calls under way are not waited for
+                pool.shutdown(wait=False, cancel_futures=True)
+        return done
+
+    def _attempt(self, instance: GoldInstance, block: str, progress: Progress) -> dict[str, Any] | None:
+        if self._giving_up():
+            return None
+        out_dir = self.layout.instance(self.group_id, self.run_id, instance.instance_id)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        progress.start(instance.instance_id)
+        started = time.monotonic()
+        attempt = self._guarded(instance, block, out_dir)
+        record = _as_record(instance, block, attempt, time.monotonic() - started)
+        with self._write:
+            write_json(out_dir / "attempt.json", record)
+            if is_final(record):
+                append_jsonl(self._predictions, self._prediction(record))
+        why = f" ({attempt.error})" if attempt.error else ""
+        progress.finish(instance.instance_id, f"{attempt.status}, {attempt.exit_status}{why}")
+        return record
+
+    def _guarded(self, instance: GoldInstance, block: str, out_dir: Path) -> Attempt:
+        """The runner's attempt. Whatever it raises is missing data: no answer was measured."""
+        try:
+            attempt = self.runner.run(
+                instance if self.runner.needs_gold else instance.public(), block, out_dir
+            )
+            self._outages.clear()
+        except ConfigError:
+            raise
+        except Exception as error:  # one instance's defect must not end the others
+            if not isinstance(error, InfraError):
+                log.exception("%s: the attempt broke off", instance.instance_id)
+            name, words = type(error).__name__, " ".join(str(error).split())[:500]
+            self._outages.append(f"{name}: {words}")
+            return Attempt(status=AttemptStatus.INFRA_ERROR, exit_status=name, error=words)
+        return attempt
+
+    def _giving_up(self) -> bool:
+        last = self._outages[-_GIVE_UP_AFTER:]
+        return len(last) == _GIVE_UP_AFTER and len(set(last)) == 1
+
+    def _record(self, instance: GoldInstance, block: str) -> dict[str, Any] | None:
+        path = self.layout.instance(self.group_id, self.run_id, instance.instance_id) / "attempt.json"
+        record: dict[str, Any] | None = read_json(path)
+        if record and is_final(record) and record["block_sha256"] != sha256(block):
+            raise ArtifactError(
+                f"the context of {instance.instance_id} changed since this run began: choose another group_id to start anew"
+            )
+        return record
+
+    def _prediction(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "instance_id": record["instance_id"],
+            "model_name_or_path": self.model_name_or_path,
+            "model_patch": record["model_patch"],
+        }
+
+
+def is_final(record: Mapping[str, Any]) -> bool:
+    """Whether an attempt is a measurement and not an outage."""
+    return bool(record["status"] != AttemptStatus.INFRA_ERROR)
+
+
+def _as_record(instance: GoldInstance, block: str, attempt: Attempt, wall_s: float) -> dict[str, Any]:
+    return {
+        "schema_version": _SCHEMA_VERSION,
+        "instance_id": instance.instance_id,
+        "repo": instance.repo,
+        "status": attempt.status.value,
+        "exit_status": attempt.exit_status,
+        "model_patch": attempt.model_patch,
+        "patch_chars": len(attempt.model_patch),
+        "patch_sha256": sha256(attempt.model_patch),
+        "context_chars": len(block),
+        "block_sha256": sha256(block),
+        "n_calls": attempt.n_calls,
+        "wall_s": round(wall_s, 3),
+        "error": attempt.error,
+        **asdict(attempt.usage),
+    }

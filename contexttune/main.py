@@ -1,0 +1,68 @@
+"""The only entry point: composes the configuration, runs the task, answers with an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from contexttune import config, session
+from contexttune.errors import ContextTuneError, ExitCode
+from contexttune.paths import config_dir
+
+log = logging.getLogger(__name__)
+
+
+@hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
+def _compose_and_run(cfg: DictConfig) -> None:
+    # Hydra pickles this function by value for other launchers: keep it a bare import and call.
+    from contexttune.job import run_job
+
+    run_job(cfg)
+
+
+def main() -> NoReturn:
+    """Run `python -m contexttune`, and exit."""
+    if len(sys.argv) == 1:
+        from contexttune.welcome import first_steps
+
+        sys.exit(first_steps())
+    config.register()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        _compose_and_run()
+        code = session.current.exit_code
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    except ContextTuneError as error:
+        sys.stderr.write(f"error: {error}\n")
+        code = error.exit_code
+    except HydraException as error:  # from --help and its kin, which Hydra does not guard
+        sys.stderr.write(f"error: {error}\n")
+        code = ExitCode.BAD_CONFIG
+    except SystemExit as stopped:  # Hydra's own: it has printed what is wrong
+        failed_before_a_job = stopped.code not in (0, None) and not session.current.jobs
+        code = ExitCode.BAD_CONFIG if failed_before_a_job else ExitCode(int(stopped.code or 0))
+    _close(code)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """SIGTERM ends a run as Ctrl-C does: locks, servers and containers are let go."""
+    raise KeyboardInterrupt
+
+
+def _close(code: ExitCode) -> NoReturn:
+    if code is ExitCode.INTERRUPTED:
+        sys.stderr.write("interrupted: what is finished is kept, and the same command continues\n")
+    else:
+        session.current.show_tables()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # threads that wait for a model's answer would hold the process for minutes

@@ -1,0 +1,1 @@
+"""Endpoints, and doubles that are endpoints too."""

@@ -1,0 +1,168 @@
+"""Any endpoint that speaks OpenAI's chat completions."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from contexttune.errors import ConfigError, InfraError, PreflightError
+from contexttune.models.retry import MalformedAnswer, call_with_retries
+from contexttune.parts import NO_EFFECT
+from contexttune.types import Completion, Message, Usage
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+    from openai.types.chat import ChatCompletion
+
+log = logging.getLogger(__name__)
+
+_PROBE_TIMEOUT_S = 10.0
+_CONTEXT_WORDS = (
+    "context length",
+    "context_length",
+    "context window",
+    "maximum model length",
+    "too many tokens",
+)
+
+
+class ContextWindowExceeded(Exception):
+    """The prompt is longer than the model reads: a limit of the model, not an outage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenAICompatible:
+    """One chat completion at a time; threads may share it.
+
+    `base_url` null means OPENAI_BASE_URL, and without that OpenAI itself; `api_key_env` names the variable
+    that holds the key, null for a server that checks none; a null sampling parameter is not sent.
+    """
+
+    seed: int
+    name: str | None
+    base_url: str | None = None
+    api_key_env: str | None = field(default="OPENAI_API_KEY", metadata=NO_EFFECT)
+    temperature: float | None = 0.0
+    top_p: float | None = None
+    max_tokens: int | None = 4096
+    timeout_s: float = field(default=600.0, metadata=NO_EFFECT)
+    attempts: int = field(default=5, metadata=NO_EFFECT)
+
+    def __post_init__(self) -> None:
+        if self.timeout_s <= 0:
+            raise ConfigError(f"model.timeout_s must be above 0, got {self.timeout_s}")
+        if self.attempts < 1:
+            raise ConfigError(f"model.attempts must be at least 1, got {self.attempts}")
+
+    def preflight(self) -> None:
+        """Raise ConfigError without a name, PreflightError without a key or an endpoint that answers."""
+        import openai
+
+        if not self.name:
+            raise ConfigError("model.name is not set: name the model that the endpoint serves")
+        client = self._client.with_options(timeout=_PROBE_TIMEOUT_S)
+        try:
+            client.models.list()
+        except openai.AuthenticationError:
+            raise PreflightError(f"{self._where} refuses the key in {self.api_key_env}") from None
+        except openai.APIStatusError:
+            return  # it answers; not every server lists its models
+        except openai.OpenAIError as error:
+            raise PreflightError(
+                f"{self._where} does not answer ({_cause(error)}): set OPENAI_BASE_URL or model.base_url to a running endpoint"
+            ) from None
+        except ValueError:
+            return  # it answers, though not in JSON
+
+    def complete(self, messages: Sequence[Message]) -> Completion:
+        """One answer.
+
+        Raises:
+            ContextWindowExceeded: the endpoint says that the prompt is too long.
+            InfraError: no answer after `attempts` requests, or one that no retry would change.
+        """
+        import openai
+
+        try:
+            (answer, text), n_requests = call_with_retries(lambda: self._request(messages), self.attempts)
+        except openai.BadRequestError as error:
+            if any(words in str(error).lower() for words in _CONTEXT_WORDS):
+                raise ContextWindowExceeded(str(error)) from None
+            raise InfraError(f"{self._where}: {error}") from None
+        except (openai.OpenAIError, MalformedAnswer, ValueError) as error:
+            raise InfraError(f"{self._where}: {_cause(error)}") from None
+        choice = answer.choices[0]
+        return Completion(
+            text=text,
+            finish_reason=choice.finish_reason or "unknown",
+            usage=_usage(answer),
+            refusal=choice.message.refusal,
+            n_requests=n_requests,
+            served_model=answer.model or "",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if "_client" in self.__dict__:
+            self._client.close()
+
+    @property
+    def _where(self) -> str:
+        return self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+
+    @cached_property
+    def _client(self) -> OpenAI:
+        from openai import OpenAI
+
+        key = "none" if self.api_key_env is None else os.environ.get(self.api_key_env)
+        if not key:
+            raise PreflightError(
+                f"no usable endpoint: {self.api_key_env} is not set; export it, and OPENAI_BASE_URL for an endpoint other "
+                "than OpenAI's, or say model.api_key_env=null for a server that checks no key"
+            )
+        return OpenAI(base_url=self._where, api_key=key, timeout=self.timeout_s, max_retries=0)
+
+    def _request(self, messages: Sequence[Message]) -> tuple[ChatCompletion, str]:
+        sampling = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "seed": self.seed,
+        }
+        set_ones: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
+        answer = self._client.chat.completions.create(
+            model=str(self.name), messages=cast("Any", [dict(m) for m in messages]), **set_ones
+        )
+        try:
+            text = answer.choices[0].message.content or ""
+            return answer, text.encode(
+                "utf-8", "replace"
+            ).decode()  # JSON can carry lone surrogates, files cannot
+        except (AttributeError, IndexError, TypeError) as error:
+            raise MalformedAnswer(f"an answer without choices: {str(answer)[:200]}") from error
+
+
+def _usage(answer: ChatCompletion) -> Usage:
+    usage = answer.usage
+    if usage is None:
+        return Usage()
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    return Usage(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=prompt.cached_tokens if prompt else None,
+        reasoning_tokens=completion.reasoning_tokens if completion else None,
+    )
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason: the client's own message is only 'Connection error.'"""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__

@@ -1,0 +1,61 @@
+"""Bounded retries of one call to an endpoint; what is left after them is an outage."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_FIRST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 60.0
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same request may succeed later: no connection, a time-out, 408, 409, 429, 5xx."""
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in (408, 409, 429) or error.status_code >= 500
+    # a body that is no JSON, and one whose JSON has not the shape of an answer, come from gateways in trouble
+    return isinstance(
+        error, openai.APIConnectionError | openai.APIResponseValidationError | ValueError | MalformedAnswer
+    )
+
+
+class MalformedAnswer(Exception):
+    """The endpoint answered 200 with something that is no chat completion."""
+
+
+def call_with_retries(call: Callable[[], T], attempts: int) -> tuple[T, int]:
+    """(the answer, HTTP requests made). Raises the last error when no attempt succeeds."""
+    retrying = Retrying(
+        stop=stop_after_attempt(attempts),
+        wait=_wait_s,
+        retry=retry_if_exception(is_transient),
+        before_sleep=_say,
+        reraise=True,
+    )
+    answer = retrying(call)
+    return answer, int(retrying.statistics["attempt_number"])
+
+
+def _wait_s(state: RetryCallState) -> float:
+    """What the endpoint asks for in Retry-After, else 1, 2, 4, ... seconds; never above a minute."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
+    try:
+        wait_s = float(asked)
+    except ValueError:
+        wait_s = _FIRST_WAIT_S * 2 ** (state.attempt_number - 1)
+    return min(max(wait_s, 0.0), _LONGEST_WAIT_S)
+
+
+def _say(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("%s; trying again in %.0f s", type(error).__name__, state.upcoming_sleep)

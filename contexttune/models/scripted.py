@@ -1,0 +1,162 @@
+"""A model whose answers are written down, behind a real HTTP server, so that the client path is the real one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+from contexttune.errors import ConfigError
+from contexttune.models.openai_compatible import OpenAICompatible
+from contexttune.parts import NO_EFFECT
+from contexttune.paths import is_bundled, resolve
+from contexttune.types import Completion, Message
+
+log = logging.getLogger(__name__)
+
+_CHARS_PER_TOKEN = 4  # the server counts tokens by this rule, so that they are the same everywhere
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """An answer, and the requests that it is for: those with every `contains` and no `lacks`."""
+
+    reply: str
+    contains: list[str] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
+    finish_reason: str = "stop"
+
+    def matches(self, request: str) -> bool:
+        return all(text in request for text in self.contains) and not any(
+            text in request for text in self.lacks
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scripted:
+    """Replies from a YAML file: a list of `contains`, `lacks`, `reply`, `finish_reason`; the first match answers."""
+
+    seed: int
+    name: str = "scripted"
+    script: str
+    base_url: None = None  # its own server; the keys that other models have are accepted and not used
+    api_key_env: None = None
+    temperature: float | None = 0.0
+    max_tokens: int | None = 4096
+    timeout_s: float = field(default=60.0, metadata=NO_EFFECT)
+    _serving: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether the replies are the package's own."""
+        return is_bundled(self.script)
+
+    def preflight(self) -> None:
+        """Raise ConfigError when the script cannot be read."""
+        load_script(self.script)
+
+    def complete(self, messages: Sequence[Message]) -> Completion:
+        client: OpenAICompatible = self._serving["client"]
+        return client.complete(messages)
+
+    def __enter__(self) -> Self:
+        server = serve(load_script(self.script))
+        client = OpenAICompatible(
+            seed=self.seed,
+            name=self.name,
+            base_url=f"http://{_HOST}:{server.server_port}/v1",
+            api_key_env=None,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            timeout_s=self.timeout_s,
+        )
+        self._serving.update(server=server, client=client)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._serving["client"].__exit__(*exc)
+        self._serving["server"].shutdown()
+        self._serving["server"].server_close()
+        self._serving.clear()
+
+
+def load_script(location: str) -> list[Rule]:
+    """The rules of a script. Raises ConfigError when it is absent or has another shape."""
+    import yaml
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        loaded = yaml.safe_load(Path(resolve(location)).read_text(encoding="utf-8"))
+        return TypeAdapter(list[Rule]).validate_python(loaded)
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise ConfigError(
+            f"model.script={location} cannot be used: {' '.join(str(error).split())[:300]}"
+        ) from None
+
+
+def serve(rules: Sequence[Rule]) -> ThreadingHTTPServer:
+    """Start answering on a free port of the loopback; the caller shuts it down."""
+
+    class Handler(_Handler):
+        script = rules
+
+    server = ThreadingHTTPServer((_HOST, 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    return server
+
+
+class _Handler(BaseHTTPRequestHandler):
+    script: Sequence[Rule] = ()
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._send(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        request = "\n".join(message["content"] for message in body["messages"])
+        rule = next((rule for rule in self.script if rule.matches(request)), None)
+        if rule is None:
+            self._send(400, {"error": {"message": "no rule of the script matches this request"}})
+            return
+        self._send(200, _completion(rule, request, body["model"]))
+
+    def _send(self, status: int, payload: Mapping[str, Any]) -> None:
+        raw = json.dumps(payload).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        log.debug(format, *args)
+
+
+def _completion(rule: Rule, request: str, model: str) -> dict[str, Any]:
+    prompt_tokens, completion_tokens = (-(-len(text) // _CHARS_PER_TOKEN) for text in (request, rule.reply))
+    return {
+        "id": "scripted",
+        "object": "chat.completion",
+        "created": 0,
+        "model": model,
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": rule.finish_reason,
+                "message": {"role": "assistant", "content": rule.reply},
+            }
+        ],
+        "usage": {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": prompt_tokens + completion_tokens,
+        },
+    }

@@ -1,0 +1,104 @@
+"""Builds a part from its configuration: the class's own fields are the schema of its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, get_type_hints
+
+from contexttune.errors import ConfigError
+
+SERVICES = ("model", "workspace", "seed", "bundled")
+"""Field names that the experiment supplies and a YAML may not."""
+
+
+NO_EFFECT: Mapping[str, bool] = {"affects_results": False}
+"""`metadata` of a field that cannot change a result (a time-out that is retried, a number of workers)."""
+
+
+def result_settings(node: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The node's values that can change a result; defaults of keys that it does not mention are not added."""
+    cls = _target(node, key)
+    inert = {f.name for f in fields(cls) if not f.metadata.get("affects_results", True)}
+    return {
+        name: result_settings(value, f"{key}.{name}")
+        if isinstance(value, Mapping) and "_target_" in value
+        else value
+        for name, value in node.items()
+        if name not in inert
+    }
+
+
+def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None = None) -> Any:
+    """The object that `node` describes.
+
+    Args:
+        node: `_target_` and the constructor's arguments; a nested mapping with a `_target_` is built too.
+        key: where the node stands in the configuration, for error messages.
+        services: what the experiment supplies, by field name; a part gets those that it has fields for.
+
+    Raises:
+        ConfigError: no such class, an unknown or missing key, a value of the wrong type.
+    """
+    cls = _target(node, key)
+    known = {f.name: f for f in fields(cls) if f.init}
+    given = {name: _value(value, f"{key}.{name}") for name, value in node.items() if name != "_target_"}
+    for name in given:
+        if name not in known or name in SERVICES:
+            keys = ", ".join(sorted(set(known) - set(SERVICES)))
+            raise ConfigError(f"{key}.{name} is not a key of {cls.__name__}; its keys are {keys}")
+    for name, spec in known.items():
+        if name not in given and name not in SERVICES and spec.default is spec.default_factory is MISSING:
+            raise ConfigError(f"{key}.{name} is not set and {cls.__name__} needs it")
+    _check_types(cls, given, key)
+    return cls(**given, **{name: value for name, value in (services or {}).items() if name in known})
+
+
+def wants(node: Mapping[str, Any], service: str, key: str) -> bool:
+    """Whether the class that `node` names has a field for that service."""
+    return service in {f.name for f in fields(_target(node, key))}
+
+
+def target_class(node: Mapping[str, Any], key: str) -> type[Any]:
+    """The class that `node` names, not constructed."""
+    return _target(node, key)
+
+
+def _target(node: Mapping[str, Any], key: str) -> type[Any]:
+    from hydra.utils import get_class
+
+    name = node.get("_target_")
+    if not name:
+        raise ConfigError(f"{key} is not set: choose an option of that group, see --help")
+    try:
+        cls = get_class(str(name))
+    except Exception as error:  # noqa: BLE001 - Hydra raises whatever the import raised
+        raise ConfigError(f"{key}._target_={name} cannot be imported: {error}") from None
+    if not is_dataclass(cls):
+        raise ConfigError(f"{key}._target_={name} must be a dataclass")
+    return cls
+
+
+def _value(value: Any, key: str) -> Any:
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            return build(value, key)
+        return {name: _value(inner, f"{key}.{name}") for name, inner in value.items()}
+    return value
+
+
+def _check_types(cls: type[Any], given: Mapping[str, Any], key: str) -> None:
+    from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+
+    hints = get_type_hints(cls)
+    for name, value in given.items():
+        try:
+            TypeAdapter(hints[name], config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            inner = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(
+                f"{key}.{name}{'.' + inner if inner else ''}={value!r}: {first['msg']}"
+            ) from None
+        except PydanticUserError:  # a type that is its own configuration, such as a nested part
+            continue

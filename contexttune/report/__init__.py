@@ -1,0 +1,1 @@
+"""A group's records on disk -> summary.json, instances.csv, tables."""

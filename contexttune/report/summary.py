@@ -1,0 +1,161 @@
+"""Rebuilds a group's summary from its records on disk, however its runs ended."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contexttune.errors import ConfigError
+from contexttune.paths import Layout
+from contexttune.store import locked, read_json, write_atomic, write_json
+from contexttune.types import AttemptStatus, Outcome
+
+SCHEMA_VERSION = 1
+CONTROL, TREATMENT = "no_context", "baseline_context"
+_COLUMNS = (
+    *(
+        "run_id",
+        "condition",
+        "seed",
+        "instance_id",
+        "repo",
+        "outcome",
+        "attempt_status",
+        "exit_status",
+        "n_calls",
+    ),
+    *(
+        "prompt_tokens",
+        "completion_tokens",
+        "cached_tokens",
+        "reasoning_tokens",
+        "wall_s",
+        "context_chars",
+        "patch_chars",
+    ),
+)
+_FROM_ATTEMPT = _COLUMNS[7:]
+
+Row = dict[str, Any]
+
+
+def rebuild(layout: Layout, group_id: str) -> dict[str, Any]:
+    """Write and return summary.json, with instances.csv beside it.
+
+    Raises ConfigError when the group has no run.
+    """
+    home = layout.group(group_id)
+    runs = [read_json(path) for path in sorted(home.glob("runs/*/run.json"))]
+    if not runs:
+        groups = sorted(path.parent.name for path in layout.results.glob("*/group.json"))
+        raise ConfigError(
+            f"group_id={group_id} has no run under {layout.results}; groups there: {', '.join(groups) or 'none'}"
+        )
+    with locked(home / "summary.lock"):
+        rows = [row for run in runs for row in run_rows(layout, run)]
+        summary = summarize(group_id, runs, rows)
+        write_atomic(home / "instances.csv", _csv(rows))
+        write_json(home / "summary.json", summary)
+    return summary
+
+
+def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
+    """One row an instance of the run, also for those that it has not reached."""
+    group_id, run_id = run["group_id"], run["run_id"]
+    outcomes = read_json(layout.run(group_id, run_id) / "outcomes.json") or {}
+    rows = []
+    for instance in run["instances"]:
+        name = instance["instance_id"]
+        attempt = read_json(layout.instance(group_id, run_id, name) / "attempt.json") or {}
+        row = {key: run[key] for key in ("run_id", "condition", "seed")} | instance
+        row |= {"outcome": _outcome(attempt, outcomes.get(name)), "attempt_status": attempt.get("status", "")}
+        rows.append(row | {key: attempt.get(key) for key in _FROM_ATTEMPT})
+    return rows
+
+
+def _outcome(attempt: Mapping[str, Any], verdict: Mapping[str, Any] | None) -> str:
+    """The harness's verdict on this attempt's patch; an outage of either is one; else missing."""
+    if attempt.get("status") == AttemptStatus.INFRA_ERROR:
+        return Outcome.INFRA_ERROR.value
+    if verdict is None or verdict["patch_sha256"] != attempt.get("patch_sha256"):
+        return Outcome.MISSING.value
+    return str(verdict["outcome"])
+
+
+def summarize(group_id: str, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[str, Any]:
+    """The summary of runs that share everything but condition and seed."""
+    conditions = {name: _condition(name, runs, rows) for name in sorted({run["condition"] for run in runs})}
+    summary: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "group_id": group_id,
+        "harness": runs[0]["harness"],
+        "official": all(run["official"] for run in runs),
+        "scripted": any(run["scripted"] for run in runs),
+        "n_instances": len({row["instance_id"] for row in rows}),
+        "conditions": conditions,
+        "runs": [
+            {
+                key: run[key]
+                for key in ("run_id", "condition", "seed", "status", "model_name_or_path", "manifest")
+            }
+            for run in runs
+        ],
+    }
+    if CONTROL in conditions and TREATMENT in conditions:
+        summary["delta"] = _delta(rows)
+    return summary
+
+
+def _condition(name: str, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[str, Any]:
+    own = [row for row in rows if row["condition"] == name]
+    outcomes = {o.value: sum(row["outcome"] == o.value for row in own) for o in Outcome}
+    measured = [row for row in own if Outcome(row["outcome"]).is_verdict]
+    return {
+        "resolved": outcomes["resolved"],
+        "total": len(measured),  # an outage is missing data and in no denominator
+        "rate": outcomes["resolved"] / len(measured) if measured else None,
+        "planned": len(own),
+        "outcomes": outcomes,
+        "runs": sum(run["condition"] == name for run in runs),
+        "prompt_tokens": _total(own, "prompt_tokens"),
+        "completion_tokens": _total(own, "completion_tokens"),
+        "wall_s": round(sum(row["wall_s"] or 0 for row in own), 3),
+    }
+
+
+def _total(rows: Sequence[Row], key: str) -> int | None:
+    counted = [row[key] for row in rows if row[key] is not None]
+    return sum(counted) if counted else None
+
+
+def _delta(rows: Sequence[Row]) -> dict[str, Any]:
+    """Treatment minus control over instances that both measured, seeds averaged inside an instance."""
+    arms = [_rates(rows, name) for name in (CONTROL, TREATMENT)]
+    pairs = [(arms[0][i], arms[1][i]) for i in sorted(arms[0].keys() & arms[1].keys())]
+    return {
+        "control": CONTROL,
+        "treatment": TREATMENT,
+        "n_pairs": len(pairs),
+        "difference": sum(b - a for a, b in pairs) / len(pairs) if pairs else None,
+        "n_better": sum(b > a for a, b in pairs),
+        "n_worse": sum(b < a for a, b in pairs),
+    }
+
+
+def _rates(rows: Sequence[Row], condition: str) -> dict[str, float]:
+    """instance_id -> share of its measured runs in which it was resolved."""
+    by_instance: dict[str, list[bool]] = {}
+    for row in rows:
+        if row["condition"] == condition and Outcome(row["outcome"]).is_verdict:
+            by_instance.setdefault(row["instance_id"], []).append(row["outcome"] == Outcome.RESOLVED)
+    return {name: sum(resolved) / len(resolved) for name, resolved in by_instance.items()}
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    sink = io.StringIO()
+    writer = csv.DictWriter(sink, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return sink.getvalue()

@@ -1,0 +1,89 @@
+"""The closing tables of a group on the console."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from contexttune.paths import Layout
+from contexttune.progress import console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_LISTED = 20  # groups of more instances show their totals only
+
+
+def show(layout: Layout, summary: Mapping[str, Any]) -> None:
+    """Print a group's tables, what they are worth, and where the files are."""
+    from rich.table import Table
+
+    home = layout.group(summary["group_id"])
+    out = console()
+    if summary["n_instances"] <= _LISTED:
+        with (home / "instances.csv").open(newline="", encoding="utf-8") as source:
+            out.print(_outcomes(Table, list(csv.DictReader(source))))
+    out.print(_conditions(Table, summary))
+    for line in _remarks(summary):
+        out.print(line, highlight=False)
+    out.print(f"summary: {home / 'summary.json'}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _outcomes(table: type[Table], rows: list[dict[str, str]]) -> Table:
+    """Instances x runs."""
+    runs = sorted({(row["condition"] != "no_context", row["condition"], int(row["seed"])) for row in rows})
+    shown = table("instance", title="outcomes", title_justify="left")
+    for _, condition, seed in runs:
+        shown.add_column(f"{escape(condition)} s{seed}")
+    cells = {(row["instance_id"], row["condition"], int(row["seed"])): row["outcome"] for row in rows}
+    for name in sorted({row["instance_id"] for row in rows}):
+        shown.add_row(escape(name), *(cells.get((name, condition, seed), "") for _, condition, seed in runs))
+    return shown
+
+
+def _conditions(table: type[Table], summary: Mapping[str, Any]) -> Table:
+    shown = table("condition", title=f"group {escape(summary['group_id'])}", title_justify="left")
+    for name in (
+        "runs",
+        "resolved",
+        "rate",
+        "empty patch",
+        "error",
+        "no result",
+        "prompt tokens",
+        "answer tokens",
+    ):
+        shown.add_column(name, justify="right")
+    for name, arm in sorted(
+        summary["conditions"].items(), key=lambda item: (item[0] != "no_context", item[0])
+    ):
+        kinds = arm["outcomes"]
+        shown.add_row(
+            *(escape(name), str(arm["runs"]), f"{arm['resolved']}/{arm['total']}"),
+            "-" if arm["rate"] is None else f"{arm['rate']:.0%}",
+            *(str(kinds["empty_patch"]), str(kinds["error"]), str(kinds["infra_error"] + kinds["missing"])),
+            *("-" if arm[k] is None else f"{arm[k]:,}" for k in ("prompt_tokens", "completion_tokens")),
+        )
+    return shown
+
+
+def _remarks(summary: Mapping[str, Any]) -> list[str]:
+    lines = []
+    delta = summary.get("delta")
+    if delta and delta["n_pairs"]:
+        lines.append(
+            f"{delta['treatment']} against {delta['control']}, {delta['n_pairs']} pairs: {delta['n_better']} better, "
+            f"{delta['n_worse']} worse, {delta['difference']:+.1%} on average. Few pairs prove nothing."
+        )
+    if not summary["official"]:
+        lines.append(
+            f"unofficial: graded by harness={summary['harness']}, not by the unchanged SWE-bench harness."
+        )
+    if summary["scripted"]:
+        lines.append(
+            "The model is scripted: its answers were written beforehand, and the result is no evidence."
+        )
+    return lines

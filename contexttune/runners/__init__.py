@@ -1,0 +1,1 @@
+"""Backends that turn an instance and a context block into a patch."""

@@ -1,0 +1,163 @@
+"""One chat completion an instance: the cheapest experiment, and the plainest."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from contexttune.contexts.injection import inject
+from contexttune.git import Tree
+from contexttune.interfaces import Model
+from contexttune.models.openai_compatible import ContextWindowExceeded
+from contexttune.runners.commit_patch import commit_index
+from contexttune.runners.reply_diff import find_diff, repair
+from contexttune.runners.search_replace import EditDoesNotApply, apply_blocks
+from contexttune.store import write_json
+from contexttune.types import Attempt, AttemptStatus, Completion, Instance, Message
+from contexttune.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+_SYSTEM = (
+    "You fix bugs in software repositories. You are given an issue and answer with a change that resolves it."
+)
+_ASK = {
+    "diff": (
+        "Answer with one unified diff against the repository's root, in a ```diff fence, with `--- a/path` and "
+        "`+++ b/path` lines and at least three lines of context around each change. Do not change tests."
+    ),
+    "search_replace": (
+        "Answer with one or more edit blocks, each of this form, where SEARCH holds lines that occur exactly once in "
+        "the file:\n\npath/to/file.py\n<<<<<<< SEARCH\nlines as they are\n=======\nlines as they should be\n"
+        ">>>>>>> REPLACE\n\nDo not change tests."
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleShot:
+    """Issue, context block and file list in; a patch out, checked against the commit."""
+
+    needs_gold: ClassVar[bool] = False
+    model: Model
+    workspace: Workspace
+    name: str = "single_shot"
+    edit_format: Literal["diff", "search_replace"] = "diff"
+    file_list_budget_chars: int = 20_000
+
+    def preflight(self) -> None:
+        """Nothing beyond the model is needed."""
+
+    def rehearse(self, instance: Instance, block: str) -> str:
+        return "\n".join(message["content"] for message in self.prompt(instance, block))
+
+    def prompt(self, instance: Instance, block: str) -> list[Message]:
+        """The messages of the one request. Arms differ by the block alone."""
+        tree = self.workspace.tree(instance.repo, instance.base_commit)
+        parts = [
+            inject(block, instance.problem_statement),
+            f"The repository `{instance.repo}` holds these files:\n{self._file_list(tree)}",
+            _ASK[self.edit_format],
+        ]
+        return [Message(role="system", content=_SYSTEM), Message(role="user", content="\n\n".join(parts))]
+
+    def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
+        messages = self.prompt(instance, block)
+        try:
+            completion = self.model.complete(messages)
+        except ContextWindowExceeded as error:
+            return Attempt(
+                status=AttemptStatus.LIMIT, exit_status="ContextWindowExceeded", n_calls=1, error=str(error)
+            )
+        _write_trajectory(out_dir / f"{instance.instance_id}.traj.json", instance, messages, completion)
+        return self._attempt(instance, completion)
+
+    def _attempt(self, instance: Instance, completion: Completion) -> Attempt:
+        tree = self.workspace.tree(instance.repo, instance.base_commit)
+        patch, error = self._patch(tree, completion.text)
+        if not _is_utf8(patch):  # predictions are JSON, and the harness reads them as UTF-8
+            patch, error = "", "the change touches a file that is not UTF-8"
+        status, exit_status = _classify(completion, patch, error)
+        return Attempt(
+            status=status,
+            exit_status=exit_status,
+            model_patch="" if status is AttemptStatus.LIMIT else patch,
+            n_calls=1,
+            usage=completion.usage,
+            error=error,
+        )
+
+    def _patch(self, tree: Tree, reply: str) -> tuple[str, str | None]:
+        """(git's own diff of the change, None), or (the change as the model wrote it, why it does not apply)."""
+        if self.edit_format == "search_replace":
+            try:
+                files = apply_blocks(reply, tree.text)
+            except EditDoesNotApply as error:
+                return "", str(error)
+            if not files:
+                return "", None
+            with commit_index(tree) as index:
+                return index.write(files), None
+        found = find_diff(reply)
+        if not found:
+            return "", None
+        with commit_index(tree) as index:
+            for candidate in (found, repair(found, tree.text)):
+                applied = index.apply(candidate)
+                if applied is not None:
+                    return applied, None
+        return found, "the diff does not apply to the commit"
+
+    def _file_list(self, tree: Tree) -> str:
+        """Paths, Python files first so that a cut drops the rest, within the budget."""
+        paths = sorted((e.path for e in tree.entries if e.is_file), key=lambda p: (not p.endswith(".py"), p))
+        lines: list[str] = []
+        left = self.file_list_budget_chars
+        for path in paths:
+            printable = path.encode("utf-8", "backslashreplace").decode()
+            left -= len(printable) + 1
+            if left < 0:
+                lines.append(f"... and {len(paths) - len(lines)} more")
+                break
+            lines.append(printable)
+        return "\n".join(lines)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _classify(completion: Completion, patch: str, error: str | None) -> tuple[AttemptStatus, str]:
+    if completion.finish_reason == "length":
+        return AttemptStatus.LIMIT, "length"
+    if error:
+        return AttemptStatus.AGENT_ERROR, "patch_does_not_apply"
+    if patch.strip():
+        return AttemptStatus.SUBMITTED, completion.finish_reason
+    if completion.refusal or completion.finish_reason == "content_filter":
+        return AttemptStatus.EMPTY_PATCH, "refusal"
+    return AttemptStatus.EMPTY_PATCH, "no_patch_in_reply"
+
+
+def _write_trajectory(
+    path: Path, instance: Instance, messages: list[Message], completion: Completion
+) -> None:
+    answer = {"role": "assistant", "content": completion.text, "refusal": completion.refusal}
+    write_json(
+        path,
+        {
+            "instance_id": instance.instance_id,
+            "messages": [*map(dict, messages), answer],
+            "info": {
+                "finish_reason": completion.finish_reason,
+                "served_model": completion.served_model,
+                "n_requests": completion.n_requests,
+            },
+        },
+    )

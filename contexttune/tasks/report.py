@@ -1,0 +1,28 @@
+"""task=report: a group's summary, rebuilt from disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omegaconf import DictConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Rebuild summary.json and instances.csv of `group_id`; the tables follow at the end."""
+
+    name: str = "report"
+
+    def execute(self, cfg: DictConfig) -> int:
+        from contexttune import session
+        from contexttune.cell import layout_of
+        from contexttune.config import check
+        from contexttune.errors import ExitCode
+        from contexttune.report import summary
+
+        config = check(cfg)
+        layout, group_id = layout_of(config), str(config.group_id)
+        rebuilt = summary.rebuild(layout, group_id)
+        session.current.groups[group_id] = layout
+        complete = all(arm["total"] == arm["planned"] for arm in rebuilt["conditions"].values())
+        return ExitCode.DONE if complete else ExitCode.MISSING_UNITS

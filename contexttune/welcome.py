@@ -1,0 +1,38 @@
+"""The one screen that a bare `python -m contexttune` shows."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from contexttune.errors import ExitCode
+
+_SCREEN = """\
+contexttune runs SWE-bench experiments and says whether repository context helped.
+
+To see it work now, without a key, a network or Docker:
+    python -m contexttune -m experiment=demo
+
+For an experiment of your own, this is missing:
+{missing}
+Then:
+    python -m contexttune -m experiment=verified_mini_baseline model.name=<name>
+    python -m contexttune runner=gold condition=no_context slice=smoke     (proves images and harness; no model)
+
+All groups, options and keys: python -m contexttune --help
+"""
+
+
+def first_steps() -> ExitCode:
+    """Print what a first run lacks, as far as the environment tells."""
+    missing = ["a model name                  model.name=<what the endpoint serves>"]
+    if not os.environ.get("OPENAI_API_KEY"):
+        missing.append(
+            "the endpoint's key            export OPENAI_API_KEY=...   (any value if it checks none)"
+        )
+    if not os.environ.get("OPENAI_BASE_URL"):
+        missing.append(
+            "an endpoint, if not OpenAI's  export OPENAI_BASE_URL=http://host:port/v1   (or model.base_url=...)"
+        )
+    sys.stdout.write(_SCREEN.format(missing="".join(f"  - {line}\n" for line in missing)))
+    return ExitCode.BAD_CONFIG

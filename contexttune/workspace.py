@@ -1,0 +1,120 @@
+"""Repositories on this machine: one bare mirror each, checkouts of single commits."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from contexttune import paths
+from contexttune.errors import ArtifactError
+from contexttune.git import Tree, git, try_git
+from contexttune.store import locked
+
+log = logging.getLogger(__name__)
+
+_REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """Mirrors and checkouts under a cache directory; any number of processes may ask at once."""
+
+    layout: paths.Layout
+    remote: str  # template of a clone URL with {repo}, {owner}, {name}
+
+    def tree(self, repo: str, commit: str) -> Tree:
+        """The commit, read from the mirror. Clones or fetches when it is not there yet."""
+        return Tree(self.mirror(repo, commit), repo, commit, self.layout.blob_cache(repo))
+
+    def mirror(self, repo: str, commit: str) -> Path:
+        """The bare mirror, holding `commit`.
+
+        Raises ArtifactError when the remote cannot be cloned or does not have the commit.
+        """
+        mirror = self.layout.mirror(repo)
+        if _has(mirror, commit):
+            return mirror
+        with locked(mirror.with_suffix(".lock")):
+            if not mirror.is_dir():
+                self._clone(repo, mirror)
+            if not _has(mirror, commit):
+                self._fetch(repo, commit, mirror)
+        return mirror
+
+    def worktree(self, repo: str, commit: str) -> Path:
+        """A checkout of `commit` that shares the mirror's objects: for reading, never for an agent."""
+        mirror, path = self.mirror(repo, commit), self.layout.worktree(repo, commit)
+        complete = path.with_name(f"{path.name}.complete")
+        with locked(mirror.with_suffix(".lock")):
+            if not complete.exists():
+                shutil.rmtree(path, ignore_errors=True)  # half of one, from a process that was killed
+                git("--git-dir", mirror, "worktree", "prune")
+                git("--git-dir", mirror, "worktree", "add", "--force", "--detach", path, commit)
+                complete.touch()
+        return path
+
+    def agent_checkout(self, repo: str, commit: str, destination: Path) -> None:
+        """Check out `commit` alone at `destination`: no other history, no remote, no path of this machine.
+
+        A shallow fetch keeps the commit's own id, which evaluation scripts name.
+        """
+        mirror = self.mirror(repo, commit)
+        git("init", "--quiet", "--template=", "--initial-branch=main", destination)
+        upload = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
+        git(
+            *(
+                "fetch",
+                "--quiet",
+                "--depth=1",
+                "--no-tags",
+                "--no-write-fetch-head",
+                f"--upload-pack={upload}",
+            ),
+            *(f"file://{mirror.resolve()}", f"{commit}:refs/heads/main"),
+            *("--update-head-ok",),
+            cwd=destination,
+        )
+        git("reset", "--quiet", "--hard", "main", cwd=destination)
+        shutil.rmtree(destination / ".git" / "logs", ignore_errors=True)
+
+    def url(self, repo: str) -> str:
+        """Where `repo` is cloned from."""
+        owner, _, name = repo.partition("/")
+        return paths.resolve(self.remote.format(repo=repo, owner=owner, name=name))
+
+    def _clone(self, repo: str, mirror: Path) -> None:
+        for leftover in mirror.parent.glob(f".{mirror.name}.*"):  # the lock is ours: its maker is dead
+            shutil.rmtree(leftover, ignore_errors=True)
+        aside = mirror.with_name(f".{mirror.name}.{os.getpid()}")
+        log.info("cloning %s", self.url(repo))
+        try:
+            git("clone", "--quiet", "--bare", "--template=", self.url(repo), aside)
+            aside.replace(mirror)
+        except ArtifactError as error:
+            raise ArtifactError(
+                f"{repo}: {error}; workspace.remote={self.remote} decides where it is cloned from"
+            ) from None
+        finally:
+            with suppress(FileNotFoundError):
+                shutil.rmtree(aside)
+
+    def _fetch(self, repo: str, commit: str, mirror: Path) -> None:
+        log.info("fetching %s for commit %s", repo, commit[:10])
+        fetch = ("--git-dir", mirror, "fetch", "--quiet", self.url(repo))
+        done = try_git(*fetch, *_REFS)
+        if not _has(mirror, commit):  # a commit that no branch or tag holds any more
+            done = try_git(*fetch, commit)
+        if not _has(mirror, commit):
+            words = done.stderr.decode(errors="replace").strip().splitlines()
+            reason = f" ({words[-1]})" if done.returncode and words else ""
+            raise ArtifactError(f"{repo}: {self.url(repo)} has no commit {commit}{reason}")
+
+
+def _has(mirror: Path, commit: str) -> bool:
+    if not mirror.is_dir():
+        return False
+    return try_git("--git-dir", mirror, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
