@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Signal(Protocol):
     """A fact extracted from a repository at a commit."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Facts as JSON values, the same on any machine: sorted, `/` paths, no clock."""
@@ -41,7 +42,8 @@ class Signal(Protocol):
 class Card(Protocol):
     """One section of a context."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
         """Markdown without a heading, most important line first; None: nothing to say."""
@@ -52,7 +54,9 @@ class Card(Protocol):
 class ContextGenerator(Protocol):
     """A condition: what it tells an agent about a repository."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
+
     per_instance: ClassVar[bool]  # whether `build` needs the issue
     sends_block: ClassVar[bool]  # False: the control arm, which needs no signals either
 
@@ -65,7 +69,8 @@ class ContextGenerator(Protocol):
 class Model(Protocol):
     """An endpoint. Entered before the first call and left after the last."""
 
-    name: str | None
+    @property
+    def name(self) -> str | None: ...
 
     def preflight(self) -> None:
         """Raise PreflightError when no call could succeed."""
@@ -84,7 +89,9 @@ class Model(Protocol):
 class Runner(Protocol):
     """Turns an instance and a context block into a patch."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
+
     needs_gold: ClassVar[bool]  # whether `run` takes a GoldInstance
 
     def preflight(self) -> None:
@@ -104,7 +111,9 @@ class Runner(Protocol):
 class Harness(Protocol):
     """Grades predictions."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
+
     official: ClassVar[bool]  # whether its verdict is the unchanged SWE-bench harness's
     grades: ClassVar[bool]  # False: it gives no verdicts, and a run without them is complete
 
@@ -127,7 +136,8 @@ class Harness(Protocol):
 class Task(Protocol):
     """A verb of the command line."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def execute(self, cfg: DictConfig) -> int:
         """Do it, and return the exit code."""

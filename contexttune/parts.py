@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from importlib import import_module
 from typing import Any, get_type_hints
 
 from contexttune.errors import ConfigError
@@ -42,7 +43,9 @@ def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None 
     """
     cls = _target(node, key)
     known = {f.name: f for f in fields(cls) if f.init}
-    given = {name: _value(value, f"{key}.{name}") for name, value in node.items() if name != "_target_"}
+    given = {
+        name: _value(value, f"{key}.{name}", services) for name, value in node.items() if name != "_target_"
+    }
     for name in given:
         if name not in known or name in SERVICES:
             keys = ", ".join(sorted(set(known) - set(SERVICES)))
@@ -65,25 +68,24 @@ def target_class(node: Mapping[str, Any], key: str) -> type[Any]:
 
 
 def _target(node: Mapping[str, Any], key: str) -> type[Any]:
-    from hydra.utils import get_class
-
-    name = node.get("_target_")
+    name = str(node.get("_target_") or "")
     if not name:
         raise ConfigError(f"{key} is not set: choose an option of that group, see --help")
+    module, _, attribute = name.rpartition(".")
     try:
-        cls = get_class(str(name))
-    except Exception as error:  # noqa: BLE001 - Hydra raises whatever the import raised
+        cls = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{key}._target_={name} cannot be imported: {error}") from None
-    if not is_dataclass(cls):
+    if not (isinstance(cls, type) and is_dataclass(cls)):
         raise ConfigError(f"{key}._target_={name} must be a dataclass")
     return cls
 
 
-def _value(value: Any, key: str) -> Any:
+def _value(value: Any, key: str, services: Mapping[str, Any] | None) -> Any:
     if isinstance(value, Mapping):
         if "_target_" in value:
-            return build(value, key)
-        return {name: _value(inner, f"{key}.{name}") for name, inner in value.items()}
+            return build(value, key, services)
+        return {name: _value(inner, f"{key}.{name}", services) for name, inner in value.items()}
     return value
 
 

@@ -5,12 +5,13 @@ Hydra gives a sweep's results to nobody when one of its jobs fails, so jobs leav
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 
-from contexttune.errors import ConfigError, ExitCode
+from contexttune.errors import ExitCode
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -58,7 +59,7 @@ class Watch(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         launcher = config.hydra.runtime.choices.get("hydra/launcher")
         if launcher != "basic":
-            # Hydra would run it here, on the login node, and say nothing
-            raise ConfigError(
-                f"hydra/launcher={launcher} needs -m: python -m contexttune -m hydra/launcher={launcher} ..."
-            )
+            # Hydra would run it here, on the login node, and say nothing; and it swallows a callback's exceptions
+            words = f"hydra/launcher={launcher} needs -m: python -m contexttune -m hydra/launcher={launcher} ..."
+            sys.stderr.write(f"error: {words}\n")
+            raise SystemExit(ExitCode.BAD_CONFIG)

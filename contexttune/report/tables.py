@@ -28,14 +28,22 @@ def show(layout: Layout, summary: Mapping[str, Any]) -> None:
             out.print(_outcomes(Table, list(csv.DictReader(source))))
     out.print(_conditions(Table, summary))
     for line in _remarks(summary):
-        out.print(line, highlight=False)
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
     out.print(f"summary: {home / 'summary.json'}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _plain(table: type[Table], title: str) -> Table:
+    from rich import box
+
+    look = {"box": box.SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
+    return table(title=title, title_justify="left", title_style="bold", **look)
 
 
 def _outcomes(table: type[Table], rows: list[dict[str, str]]) -> Table:
     """Instances x runs."""
     runs = sorted({(row["condition"] != "no_context", row["condition"], int(row["seed"])) for row in rows})
-    shown = table("instance", title="outcomes", title_justify="left")
+    shown = _plain(table, "outcomes")
+    shown.add_column("instance", no_wrap=True)
     for _, condition, seed in runs:
         shown.add_column(f"{escape(condition)} s{seed}")
     cells = {(row["instance_id"], row["condition"], int(row["seed"])): row["outcome"] for row in rows}
@@ -45,16 +53,17 @@ def _outcomes(table: type[Table], rows: list[dict[str, str]]) -> Table:
 
 
 def _conditions(table: type[Table], summary: Mapping[str, Any]) -> Table:
-    shown = table("condition", title=f"group {escape(summary['group_id'])}", title_justify="left")
+    shown = _plain(table, f"group {escape(summary['group_id'])}")
+    shown.add_column("condition", no_wrap=True)
     for name in (
         "runs",
         "resolved",
         "rate",
-        "empty patch",
+        "empty",
         "error",
-        "no result",
-        "prompt tokens",
-        "answer tokens",
+        "missing",
+        "tokens in",
+        "tokens out",
     ):
         shown.add_column(name, justify="right")
     for name, arm in sorted(

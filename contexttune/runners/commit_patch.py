@@ -19,10 +19,14 @@ class CommitIndex:
     tree: Tree
     env: Mapping[str, str]
 
-    def apply(self, patch: str) -> str | None:
-        """git's diff after applying `patch`, or None when `git apply --check` refuses it."""
+    def apply(self, patch: str, *, lines_are_true: bool = False) -> str | None:
+        """git's diff after applying `patch`, or None when `git apply --check` refuses it.
+
+        `lines_are_true` lets a hunk without context after it stand elsewhere than at the end of the file.
+        """
         raw = patch.encode("utf-8", "surrogateescape")
-        for options in ((), ("--recount",), ("--recount", "--ignore-whitespace")):
+        ways: list[tuple[str, ...]] = [(), ("--recount",), ("--recount", "--ignore-whitespace")]
+        for options in [*ways, ("--recount", "--unidiff-zero")] if lines_are_true else ways:
             checked = self._try("apply", "--cached", "--check", *options, "-", stdin=raw)
             if (
                 checked.returncode == 0

@@ -54,9 +54,9 @@ def repair(diff: str, read_text: ReadText) -> str:
 def parse(diff: str) -> list[FilePatch]:
     """Per-file patches, tolerating prose between them and blank context lines that lost their space."""
     starts = list(_FILE_HEADER.finditer(diff))
-    ends = [match.start() for match in starts[1:]] + [len(diff)]
     patches = []
-    for match, end in zip(starts, ends, strict=True):
+    for i, match in enumerate(starts):
+        end = starts[i + 1].start() if i + 1 < len(starts) else len(diff)
         patch = FilePatch(_path(match["old"]), _path(match["new"]))
         patch.hunks = list(_hunks(diff[match.end() : end].split("\n")))
         patches.append(patch)

@@ -104,10 +104,11 @@ class SingleShot:
         if not found:
             return "", None
         with commit_index(tree) as index:
-            for candidate in (found, repair(found, tree.text)):
-                applied = index.apply(candidate)
-                if applied is not None:
-                    return applied, None
+            applied = index.apply(found)
+            if applied is None:
+                applied = index.apply(repair(found, tree.text), lines_are_true=True)
+            if applied is not None:
+                return applied, None
         return found, "the diff does not apply to the commit"
 
     def _file_list(self, tree: Tree) -> str:

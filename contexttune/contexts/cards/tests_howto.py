@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,16 @@ class TestsHowto:
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
         manifest = signals["test_manifest"]
-        lines = [f"- run: `{command}`" for command in manifest["commands"][: self.n_commands]]
+        lines = [f"- run: `{_plain(command)}`" for command in manifest["commands"][: self.n_commands]]
         if manifest["framework"] != "unknown":
             lines.append(f"- framework: {manifest['framework']}")
         if manifest["directories"]:
             named = ", ".join(f"`{d}/`" for d in manifest["directories"][: self.n_directories])
             lines.append(f"- {len(manifest['files'])} test files, in {named}")
         return "\n".join(lines) or None
+
+
+def _plain(command: str) -> str:
+    """As one types it: tox's placeholders by their defaults."""
+    defaulted = re.sub(r"\{posargs(?::([^{}]*))?\}", lambda match: match[1] or "", command)
+    return " ".join(defaulted.replace("{toxinidir}/", "").split())

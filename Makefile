@@ -1,0 +1,40 @@
+# Everything from a fresh clone, with python3.11+, git and make: `make demo`, `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help env demo test check bench lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+env: .venv/.synced ## make .venv and install the lock
+
+.venv/.synced: uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet "$$(sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/uv==\1/p}' uv.lock)"
+	$(BIN)/uv sync --frozen --quiet
+	@touch $@
+
+demo: env ## both arms of the demo: no key, no network, no Docker
+	$(BIN)/python -m contexttune -m experiment=demo
+
+test: env ## all tests; those whose engine is missing are skipped, unless CONTEXTTUNE_REQUIRE names it
+	$(BIN)/python -m pytest
+
+check: env ## what must be green before a commit: ruff, mypy, the fast tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "not docker and not slurm and not slow"
+
+bench: env ## speed and memory, as ratios measured in one run
+	$(BIN)/python -m benchmarks
+
+lock: ## after a change of dependencies: uv.lock and requirements.txt
+	$(BIN)/uv lock
+	$(BIN)/uv export --frozen --quiet --no-dev --no-hashes --output-file requirements.txt
+
+clean: ## remove the environment and the demo's output
+	rm -rf .venv cache artifacts/preds/demo-* results/demo-* multirun/demo-*

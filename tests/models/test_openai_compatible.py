@@ -1,0 +1,148 @@
+import socket
+
+import pytest
+
+from contexttune.errors import ConfigError, InfraError, PreflightError
+from contexttune.models import retry
+from contexttune.models.openai_compatible import ContextWindowExceeded, OpenAICompatible
+from contexttune.types import Message
+from tests.models.fault_server import error, ok, raw, serving, stall
+
+MESSAGES = [Message(role="user", content="fix it")]
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch):
+    monkeypatch.setattr(retry, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setenv("TEST_KEY", "secret-1")
+
+
+def model(url: str | None, **keys) -> OpenAICompatible:
+    return OpenAICompatible(
+        **{"seed": 3, "name": "m", "base_url": url, "api_key_env": "TEST_KEY", "timeout_s": 5.0} | keys
+    )
+
+
+def test_sampling_parameters_are_explicit_and_null_ones_are_not_sent():
+    with serving(ok()) as server, model(server.url, temperature=None, max_tokens=9) as endpoint:
+        answer = endpoint.complete(MESSAGES)
+    assert server.requests == [{"messages": [dict(MESSAGES[0])], "model": "m", "max_tokens": 9, "seed": 3}]
+    assert (answer.text, answer.finish_reason, answer.served_model, answer.n_requests) == (
+        "hello",
+        "stop",
+        "served-1",
+        1,
+    )
+    usage = answer.usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens) == (
+        11,
+        7,
+        5,
+        3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "n_requests"),
+    [
+        ([error(500), error(500), error(500), ok()], 4),
+        ([error(429, Retry_After="0"), ok()], 2),
+        ([raw(200, "{not json"), ok()], 2),
+        ([raw(200, "{}"), ok()], 2),
+        ([raw(200, '{"choices": []}'), ok()], 2),
+    ],
+)
+def test_a_passing_fault_is_retried_and_counted(answers, n_requests):
+    with serving(*answers) as server, model(server.url) as endpoint:
+        answer = endpoint.complete(MESSAGES)
+    assert answer.text == "hello"
+    assert answer.n_requests == len(server.requests) == n_requests
+
+
+@pytest.mark.parametrize(
+    ("answer", "n_requests"),
+    [
+        (error(500), 3),
+        (error(429, Retry_After="0"), 3),
+        (raw(200, "{}"), 3),
+        (error(401), 1),
+        (error(404), 1),
+        (error(400), 1),
+    ],
+)
+def test_a_lasting_fault_is_an_outage_after_a_bounded_number_of_requests(answer, n_requests):
+    with serving(answer) as server, model(server.url, attempts=3) as endpoint:
+        with pytest.raises(InfraError):
+            endpoint.complete(MESSAGES)
+        assert len(server.requests) == n_requests
+
+
+def test_retry_after_is_honoured():
+    with serving(error(429, Retry_After="1"), ok()) as server, model(server.url) as endpoint:
+        endpoint.complete(MESSAGES)
+    assert 0.9 < server.times[1] - server.times[0] < 5
+
+
+def test_a_stalled_answer_is_an_outage():
+    with serving(stall(3)) as server, model(server.url, timeout_s=0.2, attempts=2) as endpoint:
+        with pytest.raises(InfraError):
+            endpoint.complete(MESSAGES)
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 10",
+        "The decoder prompt is longer than the maximum model length",
+    ],
+)
+def test_a_prompt_that_is_too_long_is_a_limit_and_no_outage(words):
+    with serving(error(400, words)) as server, model(server.url) as endpoint:
+        with pytest.raises(ContextWindowExceeded):
+            endpoint.complete(MESSAGES)
+        assert len(server.requests) == 1
+
+
+def test_a_lone_surrogate_in_an_answer_cannot_break_a_file():
+    with serving(raw(200, '{"model":"m","choices":[{"message":{"content":"a\\ud800b"}}]}')) as server:
+        answer = model(server.url).complete(MESSAGES)
+    assert answer.text == "a?b"
+    assert answer.finish_reason == "unknown"
+    assert answer.usage.prompt_tokens is None
+
+
+def test_a_refusal_is_kept():
+    with serving(ok("", refusal="I will not")) as server:
+        assert model(server.url).complete(MESSAGES).refusal == "I will not"
+
+
+def test_preflight_names_what_is_missing(monkeypatch):
+    with pytest.raises(ConfigError, match=r"model\.name"):
+        model("http://127.0.0.1:1/v1", name=None).preflight()
+    monkeypatch.delenv("TEST_KEY")
+    with pytest.raises(PreflightError, match="TEST_KEY is not set"):
+        model("http://127.0.0.1:1/v1").preflight()
+
+
+def test_preflight_finds_a_dead_endpoint_and_a_refused_key():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(PreflightError, match="OPENAI_BASE_URL"):
+            model(f"http://127.0.0.1:{unused.getsockname()[1]}/v1").preflight()
+    with serving(error(401)) as server, pytest.raises(PreflightError, match="refuses the key in TEST_KEY"):
+        model(server.url).preflight()
+
+
+@pytest.mark.parametrize(
+    "answer", [raw(200, '{"object": "list", "data": []}'), error(404), raw(200, "<html>")]
+)
+def test_preflight_accepts_any_endpoint_that_answers(answer):
+    with serving(answer) as server:
+        model(server.url).preflight()
+
+
+def test_the_environment_names_the_endpoint_when_the_configuration_does_not(monkeypatch):
+    with serving(ok()) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        assert model(None).complete(MESSAGES).text == "hello"

@@ -1,0 +1,112 @@
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from contexttune.errors import ArtifactError, InfraError
+from contexttune.inference import Inference
+from contexttune.store import read_jsonl
+from contexttune.types import Attempt, AttemptStatus, GoldInstance, Instance
+from tests.gitrepos import layout
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A runner that answers from a table; an exception is raised. It cannot be had from a real one on demand."""
+
+    table: dict[str, object]
+    asked: list[str] = field(default_factory=list)
+    needs_gold: ClassVar[bool] = False
+    name: str = "answers"
+
+    def preflight(self) -> None: ...
+
+    def rehearse(self, instance: Instance, block: str) -> str:
+        return ""
+
+    def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
+        self.asked.append(instance.instance_id)
+        answer = self.table[instance.instance_id]
+        if isinstance(answer, Exception):
+            raise answer
+        return Attempt(status=AttemptStatus.SUBMITTED, exit_status="stop", model_patch=str(answer))
+
+
+def instances(*names: str) -> list[GoldInstance]:
+    return [
+        GoldInstance(
+            instance_id=n,
+            repo="o/r",
+            base_commit="0" * 40,
+            problem_statement="p",
+            patch="",
+            test_patch="",
+            row={},
+        )
+        for n in names
+    ]
+
+
+def stage(tmp_path, table, workers=1) -> Inference:
+    return Inference(
+        runner=Answers(table),
+        layout=layout(tmp_path),
+        group_id="g",
+        run_id="r",
+        model_name_or_path="m",
+        workers=workers,
+    )
+
+
+def run(inference: Inference, names, block="") -> list[dict]:
+    inference.run(instances(*names), dict.fromkeys(names, block))
+    return read_jsonl(inference.layout.predictions("g", "r"))
+
+
+def test_predictions_are_sorted_whatever_the_order_of_completion(tmp_path):
+    names = [f"i-{n}" for n in range(20)]
+    rows = run(stage(tmp_path, dict.fromkeys(names, "patch"), workers=4), names[::-1])
+    assert [row["instance_id"] for row in rows] == sorted(names)
+    assert rows[0] == {"instance_id": "i-0", "model_name_or_path": "m", "model_patch": "patch"}
+
+
+def test_an_outage_is_no_prediction_and_is_tried_again(tmp_path):
+    first = stage(tmp_path, {"a": "1", "b": InfraError("down"), "c": ValueError("a defect")})
+    assert [row["instance_id"] for row in run(first, "abc")] == ["a"]
+    record = json.loads((tmp_path / "artifacts/preds/g/r/b/attempt.json").read_text())
+    assert (record["status"], record["exit_status"], record["error"]) == ("infra_error", "InfraError", "down")
+    second = stage(tmp_path, {"a": "other", "b": "2", "c": "3"})
+    assert [row["model_patch"] for row in run(second, "abc")] == ["1", "2", "3"]
+    assert sorted(second.runner.asked) == ["b", "c"]
+
+
+def test_three_like_outages_in_a_row_stop_the_queue(tmp_path):
+    inference = stage(tmp_path, {n: InfraError("down") for n in "abcdefgh"})
+    assert run(inference, "abcdefgh") == []
+    assert len(inference.runner.asked) == 3
+
+
+def test_different_outages_do_not_stop_the_queue(tmp_path):
+    inference = stage(tmp_path, {n: InfraError(f"down {n}") for n in "abcdefgh"})
+    run(inference, "abcdefgh")
+    assert len(inference.runner.asked) == 8
+
+
+@pytest.mark.parametrize("damage", [b'{"instance_id": "b", "mod', b'{"instance_id": "b"}\n', b""])
+def test_a_torn_or_stale_predictions_file_is_made_anew_from_the_records(tmp_path, damage):
+    run(stage(tmp_path, {"a": "1", "b": "2"}), "ab")
+    path = tmp_path / "artifacts/preds/g/r/preds.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole.split(b"\n")[0] + b"\n" + damage)
+    again = stage(tmp_path, {})
+    run(again, "ab")
+    assert path.read_bytes() == whole
+    assert again.runner.asked == []
+
+
+def test_a_changed_context_is_refused_and_never_mixed_in(tmp_path):
+    run(stage(tmp_path, {"a": "1"}), "a", block="old")
+    with pytest.raises(ArtifactError, match="another group_id"):
+        run(stage(tmp_path, {"a": "1"}), "a", block="new")

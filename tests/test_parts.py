@@ -1,0 +1,67 @@
+from dataclasses import dataclass, field
+
+import pytest
+
+from contexttune.errors import ConfigError
+from contexttune.parts import NO_EFFECT, build, result_settings, wants
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    n: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    seed: int
+    name: str
+    limit: int | None = None
+    inner: dict[str, Inner] = field(default_factory=dict)
+    timeout_s: float = field(default=1.0, metadata=NO_EFFECT)
+
+
+class Plain:
+    pass
+
+
+HERE = "tests.test_parts"
+
+
+def node(**keys):
+    return {"_target_": f"{HERE}.Outer", "name": "x", **keys}
+
+
+def test_nested_parts_are_built_and_services_are_supplied():
+    outer = build(
+        node(inner={"a": {"_target_": f"{HERE}.Inner", "n": 2}}), "runner", {"seed": 7, "model": "not wanted"}
+    )
+    assert outer == Outer(seed=7, name="x", inner={"a": Inner(n=2)})
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (node(limt=1), r"runner\.limt is not a key of Outer; its keys are inner, limit, name, timeout_s"),
+        (node(seed=1), r"runner\.seed is not a key"),
+        (node(limit="many"), r"runner\.limit='many'"),
+        (node(inner={"a": {"_target_": f"{HERE}.Inner", "n": "x"}}), r"runner\.inner\.a\.n='x'"),
+        (node(inner={"a": {"_target_": f"{HERE}.Outer", "name": "y"}}), r"runner\.inner"),
+        ({"_target_": f"{HERE}.Outer"}, r"runner\.name is not set"),
+        ({"_target_": f"{HERE}.Absent"}, "cannot be imported"),
+        ({"_target_": f"{HERE}.Plain"}, "must be a dataclass"),
+        ({}, "runner is not set"),
+    ],
+)
+def test_a_wrong_key_or_value_is_one_sentence_with_its_place(bad, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        build(bad, "runner", {"seed": 0})
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_leave_out_what_cannot_change_a_result():
+    assert result_settings(node(limit=2, timeout_s=9.0), "runner") == node(limit=2)
+
+
+def test_a_part_says_which_services_it_wants():
+    assert wants(node(), "seed", "runner")
+    assert not wants(node(), "model", "runner")

@@ -1,0 +1,141 @@
+import json
+from dataclasses import replace
+
+import pandas
+import pytest
+
+from contexttune.config import SliceConfig
+from contexttune.errors import ConfigError
+from contexttune.slices import load
+from contexttune.types import Instance
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+def row(number: int, repo: str = "a/b") -> dict:
+    return {
+        "instance_id": f"{repo.replace('/', '__')}-{number}",
+        "repo": repo,
+        "base_commit": SHA,
+        "problem_statement": f"it breaks\r\nin {number}",
+        "patch": "gold",
+        "test_patch": "tests",
+        "version": "1.0",
+        "FAIL_TO_PASS": ["t1"],
+        "PASS_TO_PASS": "[]",
+        "image": "img",
+        "eval_script": "true",
+        "log_parser": "parse_log_pytest",
+        "eval_type": "pass_and_fail",
+    }
+
+
+ROWS = [row(n) for n in (3, 1, 2)] + [row(n, "c/d") for n in (7, 5)]
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(r) + "\n" for r in ROWS))
+    return SliceConfig(dataset=str(path))
+
+
+def ids(config: SliceConfig) -> list[str]:
+    return [instance.instance_id for instance in load(config)]
+
+
+def test_all_rows_in_the_order_of_the_dataset(dataset):
+    assert ids(dataset) == ["a__b-3", "a__b-1", "a__b-2", "c__d-7", "c__d-5"]
+
+
+def test_selections_combine(dataset, tmp_path):
+    (tmp_path / "ids.txt").write_text("# mine\na__b-1\n\nc__d-7\n")
+    assert ids(replace(dataset, repos=["c/d"])) == ["c__d-7", "c__d-5"]
+    assert ids(replace(dataset, filter=r".*-[12]")) == ["a__b-1", "a__b-2"]
+    assert ids(replace(dataset, instance_ids=["a__b-3"], ids_file=str(tmp_path / "ids.txt"))) == [
+        *("a__b-3", "a__b-1", "c__d-7"),
+    ]
+    assert ids(replace(dataset, limit=2)) == ["a__b-3", "a__b-1"]
+
+
+def test_shards_are_disjoint_and_complete(dataset):
+    shards = [ids(replace(dataset, shard_index=i, shard_count=3)) for i in range(3)]
+    assert sorted(name for shard in shards for name in shard) == sorted(ids(dataset))
+    assert max(map(len, shards)) - min(map(len, shards)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"instance_ids": ["a__b-1", "a__b-99"]}, "a__b-99 not in"),
+        ({"instance_ids": ["a__b-1", "a__b-1"]}, "a__b-1 more than once"),
+        ({"filter": "a__b"}, "slice is empty"),
+        ({"filter": "("}, "not a regular expression"),
+        ({"repos": ["a/b", "no/ne"]}, "no/ne"),
+        ({"ids_file": "absent.txt"}, "slice.ids_file=absent.txt"),
+        ({"dataset": "absent.jsonl"}, "no such file"),
+        ({"dataset": None}, "slice.dataset is not set"),
+        ({"dataset": "../not a hub name"}, "no such file"),
+        ({"limit": 1, "shard_index": 1, "shard_count": 2}, "slice is empty"),
+    ],
+)
+def test_a_selection_that_cannot_be_is_one_sentence(dataset, change, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        load(replace(dataset, **change))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("values", [{"limit": 0}, {"shard_index": 2, "shard_count": 2}, {"shard_index": -1}])
+def test_a_number_out_of_range_is_refused(values):
+    with pytest.raises(ConfigError, match=r"slice\."):
+        SliceConfig(**values)
+
+
+def test_rows_made_for_an_older_harness_are_refused_by_column(tmp_path):
+    path = tmp_path / "old.jsonl"
+    old = {k: v for k, v in row(1).items() if k not in ("image", "eval_script", "log_parser", "eval_type")}
+    path.write_text(json.dumps(old))
+    with pytest.raises(ConfigError, match="image, eval_script, log_parser, eval_type"):
+        load(SliceConfig(dataset=str(path)))
+
+
+@pytest.mark.parametrize(
+    "change", [{"instance_id": "../../etc"}, {"base_commit": "--upload-pack=x"}, {"repo": "a/b/../../c"}]
+)
+def test_a_row_cannot_name_a_path_or_an_option(tmp_path, change):
+    path = tmp_path / "hostile.jsonl"
+    path.write_text(json.dumps(row(1) | change))
+    with pytest.raises(ConfigError, match="has not the form"):
+        load(SliceConfig(dataset=str(path)))
+
+
+def test_a_dataset_with_an_id_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.jsonl"
+    path.write_text(f"{json.dumps(row(1))}\n{json.dumps(row(1))}\n")
+    with pytest.raises(ConfigError, match="more than once"):
+        load(SliceConfig(dataset=str(path)))
+
+
+def test_every_form_of_a_dataset_gives_the_same_instances(dataset, tmp_path):
+    from datasets import Dataset, DatasetDict
+
+    (tmp_path / "rows.json").write_text(json.dumps(ROWS))
+    pandas.DataFrame(ROWS).to_parquet(tmp_path / "rows.parquet")
+    uniform = [r | {"FAIL_TO_PASS": json.dumps(r["FAIL_TO_PASS"])} for r in ROWS]
+    DatasetDict({"test": Dataset.from_list(uniform)}).save_to_disk(tmp_path / "saved")
+    expected = [i.public() for i in load(dataset)]
+    for name in ("rows.json", "rows.parquet", "saved"):
+        assert [i.public() for i in load(SliceConfig(dataset=str(tmp_path / name)))] == expected, name
+
+
+def test_the_public_side_of_an_instance_has_no_gold_field(dataset):
+    public = load(dataset)[0].public()
+    assert type(public) is Instance
+    assert "gold" not in repr(public)
+    assert public.problem_statement == "it breaks\r\nin 3"
+
+
+def test_the_bundled_task_repo_is_a_dataset():
+    instances = load(SliceConfig(dataset="package://contexttune/demo"))
+    assert len(instances) == 6
+    assert all(i.patch.startswith("diff --git") for i in instances)
