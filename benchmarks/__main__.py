@@ -1,0 +1,16 @@
+"""`make bench`: every benchmark, as ratios measured in this run.
+
+python -m benchmarks [--repo GIT_DIR --commit SHA [--second SHA]]      the flags go to benchmarks/signals.py
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_ALL = {"benchmarks.signals": sys.argv[1:], "benchmarks.startup": [], "benchmarks.memory": []}
+
+if __name__ == "__main__":
+    for module, flags in _ALL.items():
+        print(f"== {module} {' '.join(flags)}".rstrip(), flush=True)
+        subprocess.run([sys.executable, "-m", module, *flags], check=True)

@@ -1,0 +1,202 @@
+"""What the signals cost beside a plain parser, and what a second commit costs beside the first.
+
+python benchmarks/signals.py [--repo GIT_DIR --commit SHA [--second SHA]]
+
+Each measurement is the best of some fresh processes. The time is that of the work, from a git directory
+to signals.json; starting Python and importing are left out on both sides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from contexttune.git import Tree, git
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    seconds: float
+    limit: str
+
+
+def main() -> None:
+    """Parse flags; with `--measure` do one measurement, which is what the fresh processes do."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--repo", type=Path, help="git directory; without it, a synthetic repository")
+    parser.add_argument("--commit", default="HEAD~1", help="the first commit")
+    parser.add_argument("--second", help="a commit that shares most of its blobs with the first")
+    parser.add_argument("--rounds", type=int, default=3, help="fresh processes a measurement is the best of")
+    parser.add_argument("--measure", choices=("parser", "signals"), help=argparse.SUPPRESS)
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure:
+        print(_measure(args.measure, args.repo, args.commit, args.work))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        repo, second = args.repo, args.second
+        if repo is None:
+            repo, second = _synthetic(Path(scratch)), "HEAD"
+        _report(*_commits(repo, args.commit, second), scratch=Path(scratch), rounds=args.rounds)
+
+
+def _commits(repo: Path, first: str, second: str | None) -> tuple[Path, str, str | None]:
+    def full(name: str) -> str:
+        return git("--git-dir", repo, "rev-parse", f"{name}^{{commit}}").decode().strip()
+
+    return repo, full(first), full(second) if second else None
+
+
+def _report(repo: Path, first: str, second: str | None, *, scratch: Path, rounds: int) -> None:
+    times: dict[str, list[float]] = {"parser": [], "first": [], "second": [], "again": []}
+    for number in range(rounds):  # interleaved, so that a busy minute falls on both sides
+        work = scratch / str(number)
+        times["parser"].append(_fresh("parser", repo, first, work))
+        times["first"].append(_fresh("signals", repo, first, work))
+        times["again"].append(_fresh("signals", repo, first, work))
+        if second:
+            times["second"].append(_fresh("signals", repo, second, work))
+    best = {what: min(found) for what, found in times.items() if found}
+    rows = [
+        Row("ast: parse, symbols, imports", best["parser"], ""),
+        Row("all signals, empty cache", best["first"], f"{_ratio(best, 'first', 'parser')} of ast (<= 1/4)"),
+        Row("the same commit again", best["again"], f"{_ratio(best, 'again', 'first')} of the first"),
+    ]
+    if second:
+        limit = f"{_ratio(best, 'second', 'first')} of the first (<= 1/5)"
+        rows.append(Row(f"second commit, {_shared(repo, first, second)} shared", best["second"], limit))
+    for row in rows:
+        print(f"{row.what:36} {row.seconds * 1000:9.1f} ms  {row.limit}")
+
+
+def _ratio(best: dict[str, float], part: str, whole: str) -> str:
+    return f"1/{best[whole] / best[part]:.1f}"
+
+
+def _shared(repo: Path, first: str, second: str) -> str:
+    one, other = (set(_blobs(Tree(repo, "bench/mark", commit)).values()) for commit in (first, second))
+    return f"{len(one & other) / len(other):.1%}"
+
+
+def _fresh(what: str, repo: Path, commit: str, work: Path) -> float:
+    flags = ["--measure", what, "--repo", str(repo), "--commit", commit, "--work", str(work)]
+    done = subprocess.run([sys.executable, __file__, *flags], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def _measure(what: str, repo: Path, commit: str, work: Path) -> float:
+    from contexttune.signals.hot_paths import HotPaths
+    from contexttune.signals.import_graph import ImportGraph
+    from contexttune.signals.py_index import PyIndex
+    from contexttune.signals.stage import write_signals
+    from contexttune.signals.test_manifest import TestManifest
+    from contexttune.signals.tree import FileTree
+
+    signals: list[Any] = [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths()]
+    started = time.perf_counter()
+    if what == "parser":
+        _parse(Tree(repo, "bench/mark", commit))
+    else:
+        tree = Tree(repo, "bench/mark", commit, work / "blobs.sqlite")
+        write_signals(tree, signals, work / commit / "signals.json")
+    return time.perf_counter() - started
+
+
+def _parse(tree: Tree) -> tuple[dict[str, Any], dict[str, set[str]]]:
+    """The plain way, in one process: parse every blob, walk for symbols, walk again for imports."""
+    files = _blobs(tree)
+    contents = dict(tree.read(sorted(set(files.values()))))
+    trees: dict[str, ast.Module] = {}
+    symbols: dict[str, Any] = {}
+    for path, blob in files.items():
+        try:
+            trees[path] = ast.parse(contents[blob])
+        except (SyntaxError, ValueError):
+            continue
+        symbols[path] = [
+            (node.name, node.lineno)
+            for node in ast.walk(trees[path])
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        ]
+    names = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in files}
+    return symbols, {path: _imported(path, module, names) for path, module in trees.items()}
+
+
+def _imported(path: str, module: ast.Module, names: dict[str, str]) -> set[str]:
+    found: set[str] = set()
+    package = path.split("/")[:-1]
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {start, *(f"{start}.{alias.name}" for alias in node.names)}
+    return {names[name] for name in found if name in names} - {path}
+
+
+def _blobs(tree: Tree) -> dict[str, str]:
+    return {entry.path: entry.blob for entry in tree.entries if entry.is_file and entry.path.endswith(".py")}
+
+
+_HEAD = (
+    '"""Module {n} of the synthetic package."""\n\nimport os\nfrom bench.part{other} import Thing{other}\n\n'
+)
+_CLASS = '''
+class Thing{n}x{k}(Thing{other}):
+    """A thing; a docstring with words in it, and
+    def nothing(in_it): pass
+    """
+
+    def method(self, first: int, second: str = "a", *rest: object) -> dict[str, int]:
+        """Say what it does."""
+        values = [first * i for i in range(10) if i % 2]
+        if values and second:
+            return {{"a": values[0], "b": len(second)}}
+        return {{"c": len(rest)}}
+
+    def other(self, path=os.sep):
+        total = 0
+        for index, part in enumerate(path.split("/")):
+            total += index * len(part)
+        return total
+
+'''
+
+
+def _synthetic(scratch: Path, n_modules: int = 600, n_classes: int = 10) -> Path:
+    """A repository of 600 modules and 120,000 lines; its last commit changed 5 % of the modules."""
+    work = scratch / "synthetic"
+    package = work / "bench"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    for n in range(n_modules):
+        other = (n * 7 + 1) % n_modules
+        body = "".join(_CLASS.format(n=n, k=k, other=other) for k in range(n_classes))
+        (package / f"part{n}.py").write_text(_HEAD.format(n=n, other=other) + body)
+    git("init", "--quiet", cwd=work)
+    _commit(work)
+    for n in range(0, n_modules, 20):
+        with (package / f"part{n}.py").open("a") as sink:
+            sink.write("\n\ndef added():\n    return 1\n")
+    _commit(work)
+    return work / ".git"
+
+
+def _commit(work: Path) -> None:
+    who = {"NAME": "bench", "EMAIL": "bench@example.org", "DATE": "2020-01-01T00:00:00Z"}
+    env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
+    git("add", ".", cwd=work)
+    git("commit", "--quiet", "--no-gpg-sign", "-m", "state", cwd=work, env=env)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Files that much depends on, and files that change often."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contexttune.errors import ConfigError
+from contexttune.git import Tree
+from contexttune.signals import history
+from contexttune.signals.blobs import MAX_BYTES
+from contexttune.signals.import_graph import edges, in_degree
+from contexttune.signals.source import printable
+
+_SOURCE = re.compile(r"\.(?:py|pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|js|jsx|ts|tsx|rb|f|f90)\Z")
+_NOT_SOURCE = re.compile(
+    r"(?:^|/)(?:_?tests?|testing|docs?|examples?|benchmarks?|asv_bench|vendored?|_vendor|node_modules)/"
+    r"|(?:^|/)(?:test_[^/]*|[^/]*_tests?|conftest)\.py\Z",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HotPaths:
+    """{"by_import": [{"path", "in_degree"}], "by_churn": [{"path", "commits", "score"}], "window_commits"}.
+
+    `score` sums a weight over the commits that touched a file: the newest of the window weighs
+    `window_commits`, each older one 1 less. Tests, documentation and vendored code are left out.
+    """
+
+    name: str = "hot_paths"
+    version: int = 1
+    window_commits: int = 500  # non-merge commits looked at, `base_commit` included
+    top: int = 50
+    max_bytes: int = MAX_BYTES
+
+    def __post_init__(self) -> None:
+        for key in ("window_commits", "top"):
+            if getattr(self, key) <= 0:
+                raise ConfigError(f"signal.hot_paths.{key} must be above 0, got {getattr(self, key)}")
+
+    def start(self, tree: Tree) -> None:
+        """Begin the part that needs no scan."""
+        history.start(tree, self.window_commits)
+
+    def extract(self, tree: Tree) -> dict[str, Any]:
+        """Only paths that exist at the commit."""
+        history.start(tree, self.window_commits)
+        degrees = in_degree(edges(tree, self.max_bytes))
+        by_import = _best(degrees, self.top)
+        changes = history.changes(tree, self.window_commits)
+        return {
+            "by_import": [{"path": printable(path), "in_degree": degrees[path]} for path in by_import],
+            "by_churn": self._churn(tree, changes),
+            "window_commits": len(changes),
+        }
+
+    def _churn(self, tree: Tree, changes: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+        commits: Counter[str] = Counter()
+        score: Counter[str] = Counter()
+        for age, paths in enumerate(changes):
+            commits.update(paths)
+            for path in paths:
+                score[path] += self.window_commits - age
+        present = {path: n for path, n in score.items() if (e := tree.by_path.get(path)) and e.is_file}
+        return [
+            {"path": printable(path), "commits": commits[path], "score": present[path]}
+            for path in _best(Counter(present), self.top)
+        ]
+
+
+def _best(scores: Counter[str], top: int) -> list[str]:
+    kept = [path for path in scores if _SOURCE.search(path) and not _NOT_SOURCE.search(path)]
+    return sorted(kept, key=lambda path: (-scores[path], path))[:top]

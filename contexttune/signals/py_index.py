@@ -1,0 +1,51 @@
+"""Modules of a repository and what they define."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from contexttune.errors import ConfigError
+from contexttune.git import Tree
+from contexttune.signals.blobs import MAX_BYTES, analyses, modules, python_files
+from contexttune.signals.source import printable
+
+
+@dataclass(frozen=True, kw_only=True)
+class PyIndex:
+    """{"modules": {path: {"module", "doc", "symbols"}}, "unparsed": [{"path", "reason"}]}.
+
+    A symbol is {"name", "kind", "line", "signature"}: `name` is qualified by the definitions around it,
+    `kind` is class, function or method, `line` counts from 1 and is that of `def` or `class`.
+    """
+
+    name: str = "py_index"
+    version: int = 1
+    max_bytes: int = MAX_BYTES  # larger files are listed as unparsed
+
+    def __post_init__(self) -> None:
+        if self.max_bytes <= 0:
+            raise ConfigError(f"signal.py_index.max_bytes must be above 0, got {self.max_bytes}")
+
+    def extract(self, tree: Tree) -> dict[str, Any]:
+        """Every `.py` file, with what the scanner found even in those that do not parse."""
+        files = python_files(tree)
+        records = analyses(tree, self.max_bytes)
+        names = modules(tree)
+        index, unparsed = {}, []
+        for path in sorted(files):
+            record = records[files[path]]
+            index[printable(path)] = {
+                "module": printable(names.name_of(path)),
+                "doc": record.get("doc", ""),
+                "symbols": record.get("symbols", []),
+            }
+            if reason := self._reason(record):
+                unparsed.append({"path": printable(path), "reason": reason})
+        return {"modules": index, "unparsed": unparsed}
+
+    def _reason(self, record: Any) -> str | None:
+        if "symbols" not in record:
+            return f"larger than {self.max_bytes} bytes"
+        reason: str | None = record["unparsed"]
+        return reason

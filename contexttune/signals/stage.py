@@ -1,0 +1,93 @@
+"""The first stage: a commit's signals as one file, extracted only when something about them changed."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+
+from contexttune.git import Tree
+from contexttune.interfaces import Signal
+from contexttune.signals import scan
+from contexttune.store import fingerprint, write_atomic
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+
+
+def write_signals(tree: Tree, signals: Sequence[Signal], path: Path) -> dict[str, Any]:
+    """{signal name: facts}, from `path` where it is current, else extracted and written there.
+
+    Signals of the file that are not asked for stay in it. Raises ArtifactError when git cannot read the
+    commit.
+    """
+    with _gc_paused():
+        kept = _read(path, tree)
+        versions = {signal.name: _version(signal) for signal in signals}
+        stale = [signal for signal in signals if kept["versions"].get(signal.name) != versions[signal.name]]
+        if stale:
+            log.info("%s@%s: extracting %s", tree.repo, tree.commit, ", ".join(s.name for s in stale))
+            kept["signals"] |= _extract(tree, stale)
+            kept["versions"] |= versions
+            options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+            write_atomic(path, orjson.dumps(kept, option=options))
+        return {signal.name: kept["signals"][signal.name] for signal in signals}
+
+
+def _extract(tree: Tree, signals: Sequence[Signal]) -> dict[str, Any]:
+    for signal in signals:
+        if begin := getattr(signal, "start", None):  # what can run beside the others
+            begin(tree)
+    return {signal.name: signal.extract(tree) for signal in signals}
+
+
+def _version(signal: Signal) -> str:
+    settings = asdict(cast(Any, signal))
+    kind = f"{type(signal).__module__}.{type(signal).__qualname__}"
+    return f"{settings.get('version', 0)}-{fingerprint([kind, settings, scan.VERSION])}"
+
+
+def _read(path: Path, tree: Tree) -> dict[str, Any]:
+    """The file's content, or an empty one when it is absent, damaged or about something else."""
+    empty: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "repo": tree.repo,
+        "base_commit": tree.commit,
+        "signals": {},
+        "versions": {},
+    }
+    try:
+        found = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return empty
+    except (OSError, orjson.JSONDecodeError) as error:
+        log.warning("%s is damaged and is built again: %s", path, error)
+        return empty
+    return found if _is_ours(found, empty) else empty
+
+
+def _is_ours(found: Any, empty: dict[str, Any]) -> bool:
+    if not isinstance(found, dict) or found.keys() != empty.keys():
+        return False
+    same = all(found[key] == empty[key] for key in ("schema_version", "repo", "base_commit"))
+    maps = isinstance(found["signals"], dict) and isinstance(found["versions"], dict)
+    return same and maps and found["versions"].keys() <= found["signals"].keys()
+
+
+@contextmanager
+def _gc_paused() -> Iterator[None]:
+    """Facts are many small objects without cycles: collecting while they are made is a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,132 @@
+"""How a repository is tested, by its own configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from contexttune.git import Tree
+from contexttune.signals.blobcache import BlobCache
+from contexttune.signals.blobs import MAX_BYTES, analyses, python_files
+from contexttune.signals.source import printable
+from contexttune.signals.test_commands import READERS, ini_sections, toml_table
+
+_TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_tests?|tests)\.py\Z")
+_TEST_DIR = re.compile(r"(?:^|.*/)_?(?:tests?|testing)\Z", re.IGNORECASE)
+_RUNNERS = ("tests/runtests.py", "runtests.py", "test/runtests.py", "bin/test")  # a repository's own
+_MAX_COMMANDS = 8
+_MAX_CONFIG_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestManifest:
+    """{"framework", "directories", "files", "config_files", "commands"}.
+
+    `framework` is pytest, unittest, django, nose or unknown; `commands` are the repository's own lines,
+    at most 8, the most specific first, or one derived from the framework when it states none.
+    """
+
+    __test__: ClassVar[bool] = False  # pytest takes a class of this name for a test
+    name: str = "test_manifest"
+    version: int = 1
+    max_bytes: int = MAX_BYTES
+
+    def extract(self, tree: Tree) -> dict[str, Any]:
+        """Paths sorted, commands in the order of their source."""
+        paths = [entry.path for entry in tree.entries if entry.is_file]
+        texts = _config_texts(tree)
+        files = sorted(path for path in paths if _TEST_FILE.search(path))
+        directories = sorted(_test_directories(path for path in paths if path.endswith(".py")))
+        commands = {name: list(_commands(name, text)) for name, text in texts.items()}
+        said = [line for lines in commands.values() for line in lines]
+        framework = _framework(texts, said) or self._imported(tree, files)
+        return {
+            "framework": framework,
+            "directories": [printable(path) for path in directories],
+            "files": [printable(path) for path in files],
+            "config_files": sorted(
+                n for n in texts if commands[n] or n in _RUNNERS or _configures(n, texts[n])
+            ),
+            "commands": list(dict.fromkeys(said))[:_MAX_COMMANDS] or _derived(framework, directories, files),
+        }
+
+    def _imported(self, tree: Tree, files: Iterable[str]) -> str:
+        """The framework that most test files import."""
+        blobs, records = python_files(tree), analyses(tree, self.max_bytes)
+        counts = dict.fromkeys(("pytest", "unittest", "nose"), 0)
+        for path in files:
+            tops = {str(module).partition(".")[0] for _, module, _ in records[blobs[path]].get("imports", ())}
+            for name in tops & counts.keys():
+                counts[name] += 1
+        name, n = max(counts.items(), key=lambda item: (item[1], item[0]))
+        return name if n else "unknown"
+
+
+def _config_texts(tree: Tree) -> dict[str, str]:
+    """Path -> text of the files that may say how tests are run, in the order they are believed."""
+    names = [name for name in (*_RUNNERS, *READERS) if name in tree.by_path and tree.by_path[name].is_file]
+    blobs = {name: tree.by_path[name].blob for name in names}
+    cache = BlobCache(path=tree.blob_cache, kind="text-1")
+    known = cache.get(set(blobs.values()))
+    fresh = {
+        blob: {"text": content[:_MAX_CONFIG_BYTES].decode(errors="replace").replace("\r\n", "\n")}
+        for blob, content in tree.read(sorted(set(blobs.values()) - known.keys()))
+    }
+    cache.put(fresh)
+    return {name: str((known | fresh)[blob]["text"]) for name, blob in blobs.items()}
+
+
+def _commands(name: str, text: str) -> Iterator[str]:
+    if name in _RUNNERS:
+        yield f"python {name}"
+    else:
+        yield from READERS[name](text)
+
+
+def _configures(name: str, text: str) -> bool:
+    """Whether a file holds settings of pytest or nose."""
+    if name in ("pytest.ini", ".pytest.ini", "conftest.py"):
+        return True
+    if name in ("setup.cfg", "tox.ini"):
+        return not ini_sections(text).keys().isdisjoint(("tool:pytest", "pytest", "nosetests"))
+    tools = toml_table(text).get("tool", {}) if name == "pyproject.toml" else {}
+    return isinstance(tools, dict) and "pytest" in tools
+
+
+def _framework(texts: Mapping[str, str], said: Iterable[str]) -> str | None:
+    if any(name.endswith("runtests.py") and "django" in texts[name] for name in texts):
+        return "django"
+    lines = "\n".join(said)
+    if "manage.py test" in lines:
+        return "django"
+    nose = "nosetests" in lines or "nosetests" in ini_sections(texts.get("setup.cfg", ""))
+    if "pytest" in lines or "py.test" in lines:
+        return "pytest"
+    if any(_configures(name, text) for name, text in texts.items()) and not nose:
+        return "pytest"
+    if nose:
+        return "nose"
+    return "unittest" if "unittest" in lines else None
+
+
+def _test_directories(paths: Iterable[str]) -> set[str]:
+    """The outermost directories named after tests."""
+    found = set()
+    for directory in {path.rpartition("/")[0] for path in paths}:
+        parts = directory.split("/")
+        for depth in range(1, len(parts) + 1):
+            if _TEST_DIR.match(parts[depth - 1]):
+                found.add("/".join(parts[:depth]))
+                break
+    return found
+
+
+def _derived(framework: str, directories: list[str], files: list[str]) -> list[str]:
+    if not files and not directories:
+        return []
+    where = printable(directories[0]) if len(directories) == 1 else ""
+    if framework == "unittest":
+        return [f"python -m unittest discover {where}".rstrip()]
+    return [f"python -m pytest {where}".rstrip()]
