@@ -29,8 +29,8 @@ check: env ## what must be green before a commit: ruff, mypy, the fast tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -m "not docker and not slurm and not slow"
 
-bench: env ## speed and memory, as ratios measured in one run
-	$(BIN)/python -m benchmarks
+bench: env ## speed and memory, as ratios measured in one run (BENCH="--repo GIT_DIR --commit SHA --second SHA")
+	$(BIN)/python -m benchmarks $(BENCH)
 
 lock: ## after a change of dependencies: uv.lock and requirements.txt
 	$(BIN)/uv lock

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from contexttune.errors import ArtifactError
 
@@ -49,8 +50,7 @@ def try_git(
     )
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A path of a tree. `mode` is git's: 100644, 100755, 120000 (symlink), 160000 (submodule)."""
 
     path: str  # `/`-separated; bytes that are not UTF-8 are surrogate-escaped
@@ -75,7 +75,7 @@ class Tree:
     def entries(self) -> tuple[Entry, ...]:
         """Every path of the commit, in git's order (bytewise)."""
         out = git("--git-dir", self.git_dir, "ls-tree", "-r", "-z", "--full-tree", self.commit)
-        return tuple(_entry(line) for line in out.split(b"\0") if line)
+        return tuple(_entry(line) for line in out.decode("utf-8", "surrogateescape").split("\0") if line)
 
     @cached_property
     def by_path(self) -> Mapping[str, Entry]:
@@ -107,7 +107,7 @@ class Tree:
         return content.decode(errors="replace")
 
 
-def _entry(line: bytes) -> Entry:
-    meta, _, path = line.partition(b"\t")
-    mode, _, blob = meta.decode().split(" ")
-    return Entry(path.decode("utf-8", "surrogateescape"), mode, blob)
+def _entry(line: str) -> Entry:
+    meta, _, path = line.partition("\t")
+    mode, _, blob = meta.split(" ")
+    return Entry(path, mode, blob)

@@ -12,16 +12,24 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomic(path: Path, data: bytes | str) -> None:
-    """Replace `path` in one step: a reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
+    """Replace `path` in one step: a reader sees the old file or the new one, never a part.
+
+    A file that holds `data` already is left alone, so that its time says when it last changed. What can be
+    made again need not be `durable`: it survives a kill all the same, and a power cut at worst empties it.
+    """
     raw = data.encode() if isinstance(data, str) else data
+    with suppress(FileNotFoundError):
+        if path.read_bytes() == raw:
+            return
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as sink:
             sink.write(raw)
             sink.flush()
-            os.fsync(sink.fileno())
+            if durable:
+                os.fsync(sink.fileno())
         Path(aside).chmod(0o644)  # mkstemp's 0600 would lock out the rest of a group on a shared disk
         Path(aside).replace(path)
     except BaseException:

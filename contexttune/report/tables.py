@@ -35,8 +35,9 @@ def show(layout: Layout, summary: Mapping[str, Any]) -> None:
 def _plain(table: type[Table], title: str) -> Table:
     from rich import box
 
-    look = {"box": box.SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
-    return table(title=title, title_justify="left", title_style="bold", **look)
+    shown = table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    shown.pad_edge, shown.collapse_padding = False, True
+    return shown
 
 
 def _outcomes(table: type[Table], rows: list[dict[str, str]]) -> Table:

@@ -1,4 +1,5 @@
 import socket
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,8 @@ def short_waits(monkeypatch):
 
 
 def model(url: str | None, **keys) -> OpenAICompatible:
-    return OpenAICompatible(
-        **{"seed": 3, "name": "m", "base_url": url, "api_key_env": "TEST_KEY", "timeout_s": 5.0} | keys
-    )
+    defaults: dict[str, Any] = {"name": "m", "api_key_env": "TEST_KEY", "timeout_s": 5.0}
+    return OpenAICompatible(seed=3, base_url=url, **defaults | keys)
 
 
 def test_sampling_parameters_are_explicit_and_null_ones_are_not_sent():

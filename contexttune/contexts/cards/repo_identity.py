@@ -19,10 +19,9 @@ class RepoIdentity:
     def render(self, signals: Mapping[str, Any]) -> str | None:
         tree, modules = signals["tree"], signals["py_index"]["modules"]
         python = [path for path in modules if is_source(path)]
-        lines = [
-            f"- `{package}`: {modules[init]['doc']}" if modules[init]["doc"] else f"- `{package}`"
-            for package, init in packages(modules)[: self.n_packages]
-        ]
+        described = {package: modules[init]["doc"] for package, init in packages(modules)}
+        told = [package for package, doc in described.items() if doc] or list(described)
+        lines = [f"- `{name}`: {described[name]}".removesuffix(": ") for name in told[: self.n_packages]]
         symbols = sum(len(modules[path]["symbols"]) for path in python)
         lines.append(
             f"- {tree['n_files']} files; {len(python)} Python source files with {symbols} definitions"

@@ -29,6 +29,8 @@ class TestsHowto:
 
 
 def _plain(command: str) -> str:
-    """As one types it: tox's placeholders by their defaults."""
+    """As one types it: tox's placeholders by their defaults, make's variables gone but for the interpreter."""
     defaulted = re.sub(r"\{posargs(?::([^{}]*))?\}", lambda match: match[1] or "", command)
+    defaulted = re.sub(r"\$[({]PYTHON\d?[)}]", "python", defaulted)
+    defaulted = re.sub(r"\$[({]\w+[)}]", "", defaulted)
     return " ".join(defaulted.replace("{toxinidir}/", "").split())

@@ -1,0 +1,17 @@
+#!/bin/bash
+# Install what the tests need and this machine lacks (root, Debian). Installs nothing when nothing is missing.
+set -euo pipefail
+declare -A package=(
+    [dockerd]=docker.io [docker]=docker.io [bwrap]=bubblewrap [patch]=patch [ps]=procps [git]=git [make]=make
+    [mawk]=mawk [find]=findutils [cmp]=diffutils [unshare]=util-linux [python3]=python3
+)
+wanted=()
+for command in "${!package[@]}"; do
+    command -v "$command" >/dev/null || wanted+=("${package[$command]}")
+done
+python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
+[ -s /etc/ssl/certs/ca-certificates.crt ] || wanted+=(ca-certificates)
+[ "${#wanted[@]}" -eq 0 ] && exit 0
+echo "installing: $(printf '%s\n' "${wanted[@]}" | sort -u | xargs)"
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null

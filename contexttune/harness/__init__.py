@@ -1,0 +1,1 @@
+"""Backends that grade predictions; one file each."""

@@ -1,0 +1,93 @@
+"""What one run of the SWE-bench harness left behind, read as verdicts.
+
+The harness's exit status and summary cannot be relied on: an outage in the middle of a test run is
+reported as an unresolved instance with exit status 0. So each instance is judged by its own files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from contexttune.harness.verdict import Verdict
+from contexttune.types import Outcome
+
+_END = b">>>>> End Test Output"  # the eval script prints it when the tests are over, whatever they did
+_TAIL_BYTES = 4_096
+# Records of the harness's own logger begin with a time stamp; the diffs it quotes do not.
+_APPLY_FAILED = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ - INFO - >>>>> Patch Apply Failed", re.MULTILINE)
+_TIMED_OUT = re.compile(rb"\n\nTimeout error: (\d+) seconds exceeded\.\Z")
+# The harness copies patches and diffs as UTF-8; on a patch that is none, it fails every time.
+_NOT_UTF8 = re.compile(r"^Unicode(?:En|De)codeError: ", re.MULTILINE)
+_NO_IMAGE = re.compile(r" - ERROR - Error creating container for ")
+
+
+def judge(log_dir: Path, instance_id: str) -> Verdict:
+    """The verdict that the files of one instance support; `infra_error` when they support none.
+
+    `log_dir` is logs/run_evaluation/<run>/<model>/<instance_id> of a harness run, finished or not.
+    """
+    report = _report(log_dir / "report.json", instance_id)
+    if report is None:
+        return _without_report(log_dir)
+    if report.get("patch_successfully_applied") is not True and not _tests_ended(log_dir):
+        return _outage("tests_did_not_end")
+    outcome = Outcome.RESOLVED if report.get("resolved") is True else Outcome.UNRESOLVED
+    return Verdict(outcome=outcome, reason=report.get("infra_failure_reason"))
+
+
+def timeout_s(log_dir: Path) -> int | None:
+    """The limit that the tests ran into, in seconds, or None when they did not."""
+    found = _TIMED_OUT.search(_tail(log_dir / "test_output.txt"))
+    return int(found[1]) if found else None
+
+
+def _without_report(log_dir: Path) -> Verdict:
+    if timeout_s(log_dir) is not None:
+        return Verdict(outcome=Outcome.ERROR, reason="tests_timed_out")
+    log = _text(log_dir / "run_instance.log")
+    if _APPLY_FAILED.search(log):
+        return Verdict(outcome=Outcome.ERROR, reason="patch_apply_failed")
+    if _NOT_UTF8.search(log):
+        return Verdict(outcome=Outcome.ERROR, reason="patch_not_utf8")
+    if _NO_IMAGE.search(log):
+        pulled = "Image not found locally" in log and "Creating container for" not in log
+        return _outage("image_missing" if pulled else "container_not_created")
+    return _outage("harness_stopped" if log else "not_started")
+
+
+def _outage(reason: str) -> Verdict:
+    return Verdict(outcome=Outcome.INFRA_ERROR, reason=reason)
+
+
+def _report(path: Path, instance_id: str) -> dict[str, Any] | None:
+    """The instance's entry of report.json; None when it is absent or was being written when all ended."""
+    try:
+        return dict(json.loads(path.read_bytes())[instance_id])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _tests_ended(log_dir: Path) -> bool:
+    try:
+        return _END in (log_dir / "test_output.txt").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def _tail(path: Path) -> bytes:
+    try:
+        with path.open("rb") as source:
+            source.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            return source.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""

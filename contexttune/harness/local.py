@@ -1,0 +1,208 @@
+"""The row's own eval script in bubblewrap, graded by swebench's own parsers. Not the official harness."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from contexttune import child
+from contexttune.errors import ConfigError, InfraError, PreflightError
+from contexttune.harness import evidence
+from contexttune.harness.sandbox import SCRATCH, TESTBED, Ended, Sandbox, find_bwrap
+from contexttune.harness.verdict import (
+    EMPTY,
+    Prediction,
+    Verdict,
+    read_outcomes,
+    read_predictions,
+    task_fingerprint,
+    write_outcomes,
+)
+from contexttune.parts import NO_EFFECT
+from contexttune.store import fingerprint, locked, sha256, write_atomic, write_json
+from contexttune.types import GoldInstance, Outcome
+
+log = logging.getLogger(__name__)
+
+_OUTPUT_BYTES = 20_000_000
+_NOT_APPLIED = 65  # exit status of the script below, which no git or patch command uses
+
+
+class Checkouts(Protocol):
+    """What a `Workspace` does for this backend."""
+
+    def agent_checkout(self, repo: str, commit: str, destination: Path) -> None:
+        """Check out `commit`, under its own id, at `destination`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local:
+    """Grades without containers, in the Python that runs this program: for the demo and for development."""
+
+    official: ClassVar[bool] = False
+    grades: ClassVar[bool] = True
+
+    name: str = "local"
+    max_workers: int = field(default=2, metadata=NO_EFFECT)
+    timeout_s: int = 600
+    workspace: Checkouts
+    bundled: bool  # the tasks and the patches are the package's own
+
+    def __post_init__(self) -> None:
+        for key in ("max_workers", "timeout_s"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"harness.{key} must be at least 1, got {getattr(self, key)}")
+
+    def preflight(self, instances: Sequence[GoldInstance]) -> None:
+        """Raise PreflightError when there is no sandbox and the patches could be anybody's."""
+        self._bwrap()
+
+    def evaluate(
+        self, predictions: Path, instances: Sequence[GoldInstance], out_dir: Path
+    ) -> dict[str, Outcome]:
+        """Outcome of every instance that has a prediction; see the protocol `Harness`.
+
+        Raises PreflightError when there is no sandbox and the patches could be anybody's.
+        """
+        bwrap = self._bwrap()
+        log.warning("harness=local is not the SWE-bench harness: its numbers are unofficial")
+        if bwrap is None:
+            log.warning("no bubblewrap here: the bundled tasks are tested without a sandbox")
+        wanted = read_predictions(predictions, instances)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        with child.sigterm_interrupts(), locked(out_dir / ".evaluate.lock"):
+            entries = self._reusable(out_dir, wanted)
+            pending = [p for name, p in wanted.items() if name not in entries]
+            self._grade(pending, out_dir.resolve(), bwrap, entries)
+            write_outcomes(out_dir, entries)
+        return {name: Outcome(entries[name]["outcome"]) for name in wanted}
+
+    def _bwrap(self) -> str | None:
+        found = find_bwrap()
+        if found is None and not self.bundled:
+            raise PreflightError(
+                "harness=local runs other people's code and needs bubblewrap, which is missing or refused by "
+                "the kernel: install bubblewrap, or choose harness=swebench_docker"
+            )
+        return found
+
+    def _reusable(self, out_dir: Path, wanted: Mapping[str, Prediction]) -> dict[str, dict[str, Any]]:
+        kept = {}
+        for name, entry in read_outcomes(out_dir).items():
+            if name in wanted and _describes(entry, self._key(wanted[name])):
+                kept[name] = entry
+        return kept
+
+    def _key(self, prediction: Prediction) -> dict[str, str]:
+        """What a verdict depends on."""
+        task = [task_fingerprint(prediction.instance.row), self.timeout_s]
+        return {"patch_sha256": sha256(prediction.model_patch), "task": fingerprint(task)}
+
+    def _grade(
+        self,
+        pending: Sequence[Prediction],
+        out_dir: Path,
+        bwrap: str | None,
+        entries: dict[str, dict[str, Any]],
+    ) -> None:
+        """Add to `entries`, and to outcomes.json, one instance after the other."""
+        stop = threading.Event()
+        with ThreadPoolExecutor(max_workers=self.max_workers) as pool:
+            try:
+                jobs = {pool.submit(self._evaluate_one, p, out_dir, bwrap, stop): p for p in pending}
+                for done, job in enumerate(as_completed(jobs), 1):
+                    prediction, verdict = jobs[job], job.result()
+                    name = prediction.instance.instance_id
+                    entries[name] = verdict.as_json() | self._key(prediction)
+                    write_outcomes(out_dir, entries)
+                    log.info("evaluated %d/%d %s: %s", done, len(jobs), name, verdict.outcome)
+            finally:
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _evaluate_one(
+        self, prediction: Prediction, out_dir: Path, bwrap: str | None, stop: threading.Event
+    ) -> Verdict:
+        if prediction.is_empty:
+            return EMPTY
+        log_dir = out_dir / prediction.instance.instance_id
+        shutil.rmtree(log_dir, ignore_errors=True)  # a report on another patch must not be found here
+        try:
+            with tempfile.TemporaryDirectory(prefix="contexttune-", ignore_cleanup_errors=True) as scratch:
+                sandbox = Sandbox(scratch=Path(scratch), bwrap=bwrap)
+                return self._test(prediction, sandbox, log_dir, stop)
+        except (InfraError, OSError) as error:
+            log.warning("%s not evaluated: %s", prediction.instance.instance_id, error)
+            return Verdict(outcome=Outcome.INFRA_ERROR, reason="sandbox_failed")
+
+    def _test(
+        self, prediction: Prediction, sandbox: Sandbox, log_dir: Path, stop: threading.Event
+    ) -> Verdict:
+        from swebench.harness.utils import make_test_spec
+
+        instance = prediction.instance
+        spec = make_test_spec(dict(instance.row))
+        sandbox.prepare()
+        self.workspace.agent_checkout(instance.repo, instance.base_commit, sandbox.checkout)
+        sandbox.write("patch.diff", prediction.model_patch)
+        sandbox.write("apply.sh", _apply_script())
+        sandbox.write("eval.sh", spec.eval_script)
+        applied = sandbox.run("apply.sh", self.timeout_s, _OUTPUT_BYTES, stop)
+        write_atomic(log_dir / "apply.txt", applied.output)
+        if applied.status == _NOT_APPLIED or applied.timed_out or applied.too_long:
+            return Verdict(outcome=Outcome.ERROR, reason="patch_apply_failed")
+        if applied.status != 0:
+            words = applied.output.decode(errors="replace").strip().splitlines()
+            raise InfraError(words[-1] if words else f"the sandbox ended with status {applied.status}")
+        tested = sandbox.run("eval.sh", self.timeout_s, _OUTPUT_BYTES, stop)
+        write_atomic(log_dir / "test_output.txt", _log_text(tested, self.timeout_s))
+        if tested.too_long:
+            return Verdict(outcome=Outcome.ERROR, reason="output_too_long")
+        if not tested.timed_out:
+            _write_report(log_dir, spec, prediction)
+        return evidence.judge(log_dir, instance.instance_id)
+
+
+def _describes(entry: Mapping[str, Any], key: Mapping[str, str]) -> bool:
+    """Whether an entry of outcomes.json is a verdict on just that patch and task."""
+    try:
+        is_verdict = Outcome(entry["outcome"]).is_verdict
+    except (KeyError, ValueError):
+        return False
+    return is_verdict and all(entry.get(name) == value for name, value in key.items())
+
+
+def _apply_script() -> str:
+    """The harness's ways of applying a patch, in its order, with its clean-up between them."""
+    from swebench.harness.run_evaluation import GIT_APPLY_CMDS
+
+    patch = f"{SCRATCH}/patch.diff"
+    tries = "\ngit checkout -- . ; git clean -fd\n".join(f"{cmd} {patch} && exit 0" for cmd in GIT_APPLY_CMDS)
+    return f"cd {TESTBED}\n{tries}\ngit apply --check --reverse {patch} && exit 0\nexit {_NOT_APPLIED}\n"
+
+
+def _log_text(tested: Ended, timeout_s: int) -> str:
+    """Test output in the layout that the harness's grading reads."""
+    text = tested.output.decode(errors="replace")
+    return f"{text}\n\nTimeout error: {timeout_s} seconds exceeded." if tested.timed_out else text
+
+
+def _write_report(log_dir: Path, spec: Any, prediction: Prediction) -> None:
+    from swebench.harness.grading import get_eval_report
+
+    report = get_eval_report(
+        test_spec=spec,
+        prediction=prediction.row(),
+        test_log_path=os.fspath(log_dir / "test_output.txt"),
+        include_tests_status=True,
+    )
+    write_json(log_dir / "report.json", report)

@@ -1,0 +1,191 @@
+"""Where the local harness runs a script: in bubblewrap, or, for the package's own tasks, without."""
+
+from __future__ import annotations
+
+import functools
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from contexttune import child
+from contexttune.errors import InfraError
+
+TESTBED = "/testbed"
+SCRATCH = "/harness"  # inside the sandbox: the scripts and the patch, read-only
+_POLL_S = 0.2
+_CHUNK_BYTES = 65_536
+_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")  # symlinks into /usr on merged systems
+_ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "nsswitch.conf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a script ended."""
+
+    output: bytes
+    status: int
+    timed_out: bool = False
+    too_long: bool = False  # it printed more than it may; the rest is not in `output`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """A checkout and the files needed to test it. `scratch` holds them; one instance has one sandbox."""
+
+    scratch: Path
+    bwrap: str | None  # path of bubblewrap; None: run on the bare machine
+
+    @property
+    def checkout(self) -> Path:
+        return self.scratch / "testbed"
+
+    def prepare(self) -> None:
+        """Make the directories, and commands `python` and `python3` that start this very interpreter."""
+        for name in ("files/bin", "home"):
+            (self.scratch / name).mkdir(parents=True)
+        for name in ("python", "python3"):
+            # not a symlink: Python would look for its virtual environment beside the link
+            command = self.scratch / "files" / "bin" / name
+            command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+            command.chmod(0o755)
+        user = f"tester:x:{os.getuid()}:{os.getgid()}::/tmp:/bin/bash\n"
+        (self.scratch / "files" / "passwd").write_text(user)
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file where scripts see it as `SCRATCH/name`."""
+        data = self._placed(text) if name.endswith(".sh") else text
+        (self.scratch / "files" / name).write_bytes(data.encode("utf-8", "surrogateescape"))
+
+    def run(self, name: str, timeout_s: float, limit_bytes: int, stop: threading.Event) -> Ended:
+        """Run the bash script `name` to its end, its time limit, its output limit, or until `stop` is set.
+
+        Raises InfraError when it was stopped, or when bubblewrap itself failed.
+        """
+        argv = (
+            self._bare(name) if self.bwrap is None else [self.bwrap, *self._flags(), *_script(SCRATCH, name)]
+        )
+        process = subprocess.Popen(
+            argv,
+            cwd=self.checkout,
+            env=self._environment() if self.bwrap is None else {},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=child.dies_with_parent(),
+        )
+        try:
+            return _collect(process, time.monotonic() + timeout_s, limit_bytes, stop)
+        finally:
+            child.stop(process, grace_s=0)
+            assert process.stdout is not None
+            process.stdout.close()
+
+    def _bare(self, name: str) -> list[str]:
+        return _script(str(self.scratch / "files"), name)
+
+    def _placed(self, script: str) -> str:
+        """The script with the sandbox's paths turned into those of the bare machine, where it runs there."""
+        if self.bwrap is not None:
+            return script
+        return script.replace(TESTBED, str(self.checkout)).replace(SCRATCH, str(self.scratch / "files"))
+
+    def _environment(self) -> dict[str, str]:
+        files = str(self.scratch / "files") if self.bwrap is None else SCRATCH
+        places = (f"{files}/bin", f"{sys.prefix}/bin", "/usr/local/bin", "/usr/bin", "/bin")
+        return {
+            "PATH": ":".join(places),
+            "HOME": str(self.scratch / "home") if self.bwrap is None else "/tmp",  # noqa: S108 - a private tmpfs
+            "LANG": "C.UTF-8",
+            "USER": "tester",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def _flags(self) -> list[str]:
+        flags = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+        for name, value in self._environment().items():
+            flags += ["--setenv", name, value]
+        flags += _system_flags()
+        flags += ["--ro-bind", str(self.scratch / "files"), SCRATCH]
+        flags += ["--ro-bind", str(self.scratch / "files" / "passwd"), "/etc/passwd"]
+        return [*flags, "--bind", str(self.checkout), TESTBED, "--chdir", TESTBED]
+
+
+@functools.cache
+def bwrap_works(bwrap: str) -> bool:
+    """Whether the kernel lets bubblewrap make the namespaces that a sandbox is made of."""
+    probe = [bwrap, "--unshare-all", "--die-with-parent", *_system_flags(), "true"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+def find_bwrap() -> str | None:
+    """The path of a bubblewrap that works here."""
+    found = shutil.which("bwrap")
+    return found if found and bwrap_works(found) else None
+
+
+def _script(directory: str, name: str) -> list[str]:
+    return ["/bin/bash", f"{directory}/{name}"]
+
+
+def _system_flags() -> list[str]:
+    flags = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
+    for name in _SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            flags += ["--symlink", str(path.readlink()), name]
+        elif path.is_dir():
+            flags += ["--ro-bind", name, name]
+    for name in _ETC:
+        flags += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    for prefix in sorted(set(_interpreter())):
+        flags += ["--ro-bind", prefix, prefix]
+    return flags
+
+
+def _interpreter() -> Iterator[str]:
+    """Directories that the running Python is spread over, less those in /usr.
+
+    `bin/python` of a virtual environment is a symlink, and may lead to the base through further ones.
+    """
+    link = Path(sys.executable)
+    prefixes = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.base_prefix).resolve()]
+    while link.is_symlink():
+        link = link.parent / link.readlink()
+        prefixes.append(link.parent.parent)
+    for prefix in prefixes:
+        if not prefix.is_relative_to("/usr"):
+            yield str(prefix)
+
+
+def _collect(
+    process: subprocess.Popen[bytes], deadline: float, limit_bytes: int, stop: threading.Event
+) -> Ended:
+    assert process.stdout is not None
+    output = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if stop.is_set():
+                raise InfraError("stopped")
+            if time.monotonic() > deadline:
+                return Ended(output=bytes(output), status=-1, timed_out=True)
+            # A process left behind may hold the pipe open: the script's own end is what counts.
+            ready = selector.select(_POLL_S)
+            if not ready and process.poll() is not None:
+                break
+            if ready:
+                chunk = os.read(process.stdout.fileno(), _CHUNK_BYTES)
+                if not chunk:
+                    break
+                output += chunk
+                if len(output) > limit_bytes:
+                    return Ended(output=bytes(output[:limit_bytes]), status=-1, too_long=True)
+    return Ended(output=bytes(output), status=process.wait())

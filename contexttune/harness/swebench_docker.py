@@ -1,0 +1,249 @@
+"""The unchanged SWE-bench harness as a child process: the official verdict."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import resource
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+from contexttune import child
+from contexttune.errors import ConfigError, InfraError, PreflightError
+from contexttune.harness import engine, evidence
+from contexttune.harness.verdict import (
+    EMPTY,
+    Prediction,
+    Verdict,
+    read_predictions,
+    task_fingerprint,
+    write_outcomes,
+)
+from contexttune.parts import NO_EFFECT
+from contexttune.store import locked, read_jsonl, write_jsonl
+from contexttune.types import GoldInstance, Outcome
+
+log = logging.getLogger(__name__)
+
+_RUN_ID = re.compile(r"ct-[0-9a-f]{12}")  # one length, so that none is part of another
+_POLL_S = 1.0
+_GRACE_S = 20.0
+_SECRET = re.compile(r"_(API_KEY|TOKEN|SECRET)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwebenchDocker:
+    """Grades with `swebench.harness.run_evaluation`; one directory under `out_dir` per run of it."""
+
+    official: ClassVar[bool] = True
+    grades: ClassVar[bool] = True
+
+    name: str = "swebench_docker"
+    max_workers: int = field(default=4, metadata=NO_EFFECT)
+    timeout_s: int = 1800
+    open_file_limit: int = field(default=4096, metadata=NO_EFFECT)
+    attempts: int = field(default=2, metadata=NO_EFFECT)
+
+    def __post_init__(self) -> None:
+        for key in ("max_workers", "timeout_s", "open_file_limit", "attempts"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"harness.{key} must be at least 1, got {getattr(self, key)}")
+
+    def preflight(self, instances: Sequence[GoldInstance]) -> None:
+        """Raise PreflightError when the engine, the docker command or the file limit is not there."""
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if hard != resource.RLIM_INFINITY and self.open_file_limit > hard:
+            raise PreflightError(
+                f"harness.open_file_limit={self.open_file_limit} is above the hard limit of {hard} open files: "
+                f"set harness.open_file_limit={hard} or raise the limit (ulimit -Hn)"
+            )
+        with closing(engine.preflight()) as client:
+            missing = engine.missing_images(client, (instance.image for instance in instances))
+        if missing:
+            log.warning("%d images are not here and must be pulled, first %s", len(missing), missing[0])
+
+    def evaluate(
+        self, predictions: Path, instances: Sequence[GoldInstance], out_dir: Path
+    ) -> dict[str, Outcome]:
+        """Outcome of every instance that has a prediction; see the protocol `Harness`.
+
+        Whatever earlier calls completed for the same patch and the same row is read, not run again.
+        """
+        wanted = read_predictions(predictions, instances)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        with child.sigterm_interrupts(), locked(out_dir / ".evaluate.lock"):
+            verdicts = {name: EMPTY for name, prediction in wanted.items() if prediction.is_empty}
+            graded = {name: p for name, p in wanted.items() if name not in verdicts}
+            verdicts |= self._grade(graded, out_dir.resolve())
+            write_outcomes(out_dir, {name: verdict.as_json() for name, verdict in verdicts.items()})
+        return {name: verdict.outcome for name, verdict in verdicts.items()}
+
+    def _grade(self, wanted: Mapping[str, Prediction], out_dir: Path) -> dict[str, Verdict]:
+        verdicts = _harvest(out_dir, wanted, self.timeout_s)
+        if verdicts:
+            log.info("%d of %d instances were evaluated earlier", len(verdicts), len(wanted))
+        _sweep(_run_ids(out_dir))
+        for _ in range(self.attempts):
+            pending = [p for name, p in wanted.items() if not _is_final(verdicts.get(name))]
+            if not pending:
+                break
+            verdicts |= self._run(pending, out_dir)
+        for name, verdict in verdicts.items():
+            if not _is_final(verdict):
+                log.warning("%s has no verdict (%s); it is missing data", name, verdict.reason)
+        return verdicts
+
+    def _run(self, pending: Sequence[Prediction], out_dir: Path) -> dict[str, Verdict]:
+        try:
+            engine.connect().close()
+        except InfraError as error:
+            log.warning("%d instances not evaluated: %s", len(pending), error)
+            outage = Verdict(outcome=Outcome.INFRA_ERROR, reason="engine_unreachable")
+            return {p.instance.instance_id: outage for p in pending}
+        run = _Run(directory=out_dir / f"ct-{uuid.uuid4().hex[:12]}", pending=pending)
+        run.prepare()
+        with (run.directory / "harness.log").open("wb") as sink:
+            try:
+                status = _wait(self._start(run, sink.fileno()), run.report_progress())
+            finally:
+                _sweep([run.directory.name])
+        if status != 0:
+            log.warning("the harness ended with status %d; see %s", status, run.directory / "harness.log")
+        return run.verdicts()
+
+    def _start(self, run: _Run, sink: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._command(run),
+            cwd=run.directory,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C in the terminal comes to us, and we pass it on
+            preexec_fn=child.dies_with_parent(),
+        )
+
+    def _command(self, run: _Run) -> list[str]:
+        return [
+            *(sys.executable, "-m", "swebench.harness.run_evaluation"),
+            *("--dataset_name", str(run.directory / "rows.jsonl")),
+            *("--predictions_path", str(run.directory / "predictions.jsonl")),
+            *("--run_id", run.directory.name, "--report_dir", str(run.directory / "report")),
+            *("--max_workers", str(self.max_workers), "--timeout", str(self.timeout_s)),
+            *("--open_file_limit", str(self.open_file_limit)),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """One run of the harness; its directory's name is its run_id."""
+
+    directory: Path
+    pending: Sequence[Prediction]
+
+    def prepare(self) -> None:
+        """Write what the harness reads, predictions last: they are what makes a directory worth reading."""
+        self.directory.mkdir()
+        write_jsonl(self.directory / "rows.jsonl", [dict(p.instance.row) for p in self.pending])
+        write_jsonl(self.directory / "predictions.jsonl", [p.row() for p in self.pending])
+
+    def verdicts(self) -> dict[str, Verdict]:
+        return {p.instance.instance_id: _judge(self.directory, p.instance.instance_id) for p in self.pending}
+
+    def report_progress(self) -> Callable[[], None]:
+        """A function that logs the instances finished since it was last called."""
+        left = {p.instance.instance_id for p in self.pending}
+
+        def report() -> None:
+            for name in sorted(left):
+                verdict = _judge(self.directory, name)
+                if verdict.outcome.is_verdict:
+                    left.discard(name)
+                    done = len(self.pending) - len(left)
+                    log.info("evaluated %d/%d %s: %s", done, len(self.pending), name, verdict.outcome)
+
+        return report
+
+
+def _wait(process: subprocess.Popen[bytes], report: Callable[[], None]) -> int:
+    """The exit status, once the child has ended. Takes the child along when it is interrupted."""
+    try:
+        while True:
+            try:
+                return process.wait(timeout=_POLL_S)
+            except subprocess.TimeoutExpired:
+                report()
+    finally:
+        child.stop(process, _GRACE_S)
+        report()
+
+
+def _judge(directory: Path, instance_id: str) -> Verdict:
+    return replace(
+        evidence.judge(_log_dir(directory, instance_id), instance_id), harness_run_id=directory.name
+    )
+
+
+def _log_dir(directory: Path, instance_id: str) -> Path:
+    """Where the harness writes about an instance; between the two is a directory named after the model."""
+    models = directory / "logs" / "run_evaluation" / directory.name
+    found = (path / instance_id for path in models.glob("*") if (path / instance_id).is_dir())
+    return next(found, models / "-" / instance_id)
+
+
+def _harvest(out_dir: Path, wanted: Mapping[str, Prediction], timeout_s: int) -> dict[str, Verdict]:
+    """Final verdicts of earlier runs, complete or cut short, on these very patches and rows."""
+    tasks = {name: task_fingerprint(p.instance.row) for name, p in wanted.items()}
+    verdicts: dict[str, Verdict] = {}
+    for run_id in _run_ids(out_dir):
+        directory = out_dir / run_id
+        rows = {row["instance_id"]: task_fingerprint(row) for row in read_jsonl(directory / "rows.jsonl")}
+        for graded in read_jsonl(directory / "predictions.jsonl"):
+            name = graded["instance_id"]
+            if name not in wanted or name in verdicts:
+                continue
+            same = graded["model_patch"] == wanted[name].model_patch and rows.get(name) == tasks[name]
+            # a patch that was cut off may pass within a longer limit
+            cut_off_s = evidence.timeout_s(_log_dir(directory, name))
+            if same and (cut_off_s is None or cut_off_s >= timeout_s):
+                verdict = _judge(directory, name)
+                verdicts |= {name: verdict} if _is_final(verdict) else {}
+    return verdicts
+
+
+def _run_ids(out_dir: Path) -> list[str]:
+    return sorted(path.name for path in out_dir.iterdir() if _RUN_ID.fullmatch(path.name))
+
+
+def _is_final(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.outcome.is_verdict
+
+
+def _sweep(harness_run_ids: Collection[str]) -> None:
+    """Remove containers of runs that are over. A dead engine has none that could be removed now."""
+    if not harness_run_ids:
+        return
+    try:
+        with closing(engine.connect()) as client:
+            engine.remove_containers(client, harness_run_ids)
+    except (InfraError, OSError) as error:
+        log.warning("containers of %s not looked for: %s", ", ".join(harness_run_ids), error)
+
+
+def _environment() -> dict[str, str]:
+    return dict(_kept(os.environ)) | {
+        "HF_HUB_OFFLINE": "1",  # the rows are in a local file
+        "PYTHONUTF8": "1",  # the harness opens its logs in the locale's encoding
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _kept(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((name, value) for name, value in variables.items() if not _SECRET.search(name))

@@ -1,0 +1,82 @@
+"""Parts of the machine that tests need, and what happens when they are not there.
+
+A test marked `docker`, `slurm` or `bwrap` is skipped where that part is missing. Where
+CONTEXTTUNE_REQUIRE names the part (comma-separated), it fails instead: CI must not pass by skipping.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _answers(*command: str) -> bool:
+    if shutil.which(command[0]) is None:
+        return False
+    try:
+        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+PARTS: dict[str, Callable[[], bool]] = {
+    "docker": lambda: _answers("docker", "version"),
+    "slurm": lambda: _answers("sinfo") and _answers("squeue"),
+    "bwrap": lambda: _answers("bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"),
+}
+
+
+@functools.cache
+def is_there(part: str) -> bool:
+    """Whether this machine has a part that works."""
+    return PARTS[part]()
+
+
+def required() -> set[str]:
+    """Parts that must not be missing. Raises UsageError for a name that is no part."""
+    named = {name.strip() for name in os.environ.get("CONTEXTTUNE_REQUIRE", "").split(",") if name.strip()}
+    if unknown := sorted(named - set(PARTS)):
+        raise pytest.UsageError(
+            f"CONTEXTTUNE_REQUIRE names {', '.join(unknown)}; it knows {', '.join(PARTS)}"
+        )
+    return named
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    required()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for part in PARTS:
+        if item.get_closest_marker(part) is None or is_there(part):
+            continue
+        if part in required():
+            pytest.fail(f"CONTEXTTUNE_REQUIRE names {part}, which does not work here", pytrace=False)
+        pytest.skip(f"no working {part} here")
+
+
+@pytest.fixture(scope="session")
+def build_images() -> Callable[..., None]:
+    """Runs scripts/demo_images.py. Ask for it in tests marked `docker` only."""
+
+    def build(*arguments: str) -> None:
+        script = [sys.executable, str(ROOT / "scripts" / "demo_images.py")]
+        done = subprocess.run([*script, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def demo_images(build_images: Callable[..., None]) -> None:
+    """Images of the bundled tasks in the Docker engine."""
+    build_images()

@@ -1,0 +1,104 @@
+"""Children end with their parents."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from contexttune import child
+
+PARENT = """
+import subprocess, sys
+from contexttune import child
+started = subprocess.Popen(["sleep", "600"], preexec_fn=child.dies_with_parent())
+print(started.pid, flush=True)
+started.wait()
+"""
+STUBBORN = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_kill_9_of_the_parent_ends_the_child() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert is_running(pid)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    end = time.monotonic() + 5
+    while is_running(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    survived = is_running(pid)
+    if survived:
+        os.kill(pid, signal.SIGKILL)
+    assert not survived
+
+
+def test_a_child_can_be_interrupted_where_its_parent_cannot() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(
+            ["sleep", "600"], start_new_session=True, preexec_fn=child.dies_with_parent()
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    child.stop(process, grace_s=10)
+    assert process.returncode == -signal.SIGINT
+
+
+def test_a_child_that_ignores_the_interrupt_is_killed_after_its_grace() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    child.stop(process, grace_s=0.2)
+    assert process.returncode == -signal.SIGKILL
+    process.stdout.close()
+
+
+def test_sigterm_interrupts_only_inside_the_block() -> None:
+    with pytest.raises(KeyboardInterrupt), child.sigterm_interrupts():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_launchers_own_handler_of_sigterm_stays() -> None:
+    def launchers(number: int, frame: object) -> None: ...
+
+    signal.signal(signal.SIGTERM, launchers)
+    try:
+        with child.sigterm_interrupts():
+            assert signal.getsignal(signal.SIGTERM) is launchers
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def test_a_thread_may_use_the_block_too() -> None:
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with child.sigterm_interrupts():
+                pass
+        except BaseException as error:  # noqa: BLE001
+            failed.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert failed == []

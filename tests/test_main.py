@@ -1,0 +1,158 @@
+"""What a user types and what comes back: exit codes, one sentence, no traceback."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from tests.command_line import contexttune, start
+from tests.models.fault_server import error, ok, serving, stall
+
+DEMO = "slice=demo", "harness=none", "condition=no_context"
+
+
+def test_a_bare_command_says_what_is_missing_in_one_screen(tmp_path):
+    done = contexttune(cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stdout.splitlines()) <= 24
+    for words in ("model.name=", "OPENAI_API_KEY", "OPENAI_BASE_URL", "-m experiment=demo"):
+        assert words in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_lists_the_groups_and_the_first_keys(tmp_path):
+    done = contexttune("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for words in (
+        "runner: empty, gold, single_shot",
+        "condition: baseline_context, no_context",
+        "model.name",
+        "group_id",
+    ):
+        assert words in done.stdout
+
+
+def test_the_composed_configuration_can_be_looked_at_from_anywhere(tmp_path):
+    done = contexttune("--cfg", "job", "experiment=demo", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "_target_: contexttune.models.scripted.Scripted" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["runner=nope"], 2, "Could not find 'runner/nope'"),
+        (["sed=1"], 2, "Could not override 'sed'"),
+        (["seed=abc"], 2, "could not be converted to Integer"),
+        (["--help", "condition=nope"], 2, "Could not find 'condition/nope'"),
+        (["seed=-1"], 2, "seed must be at least 0"),
+        ([*DEMO], 2, "model.name is not set"),
+        ([*DEMO, "model.name=m"], 3, "OPENAI_API_KEY is not set"),
+        (
+            [*DEMO, "model.name=m", "model.api_key_env=null", "model.base_url=http://127.0.0.1:9/v1"],
+            3,
+            "OPENAI_BASE_URL",
+        ),
+        ([*DEMO, "runner=gold", "slice.instance_ids=[no__such-1]"], 2, "no__such-1 not in"),
+        ([*DEMO, "runner=gold", "slice.filter=x"], 2, "the slice is empty"),
+        (["task=report", "group_id=absent"], 2, "group_id=absent has no run"),
+        (
+            [*DEMO, "runner=gold", "hydra/launcher=submitit_slurm"],
+            2,
+            "contexttune -m hydra/launcher=submitit_slurm",
+        ),
+        (["slice=demo", "stages=[signals]", "workspace.remote=file:///absent"], 3, "workspace.remote"),
+        (
+            [*DEMO, "runner=gold", "condition=baseline_context", "stages=[inference]"],
+            2,
+            "stages=[signals,context]",
+        ),
+    ],
+)
+def test_a_users_error_is_a_sentence_and_an_exit_code(tmp_path, arguments, code, words):
+    done = contexttune(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_unknown_endpoint_is_found_before_anything_is_computed(tmp_path):
+    contexttune(*DEMO, "model.name=m", cwd=tmp_path)
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_dry_run_needs_no_model_and_sends_nothing(tmp_path):
+    done = contexttune("slice=demo", "dry_run=true", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "dry run: 6 requests" in done.stdout
+    assert not (tmp_path / "artifacts" / "preds").exists()
+    assert len(list(tmp_path.glob("artifacts/contexts/*/*/context.md"))) == 6
+
+
+def test_a_stage_at_a_time_is_the_same_as_all_at_once(tmp_path):
+    base = ("slice=demo", "runner=gold", "condition=baseline_context", "harness=none", "group_id=g")
+    for stage in ("signals,context", "inference", "summarize"):
+        assert contexttune(*base, f"stages=[{stage}]", cwd=tmp_path).returncode == 0
+    summary = json.loads((tmp_path / "results/g/summary.json").read_text())
+    assert summary["conditions"]["baseline_context"]["outcomes"]["missing"] == 6
+    (preds,) = tmp_path.glob("artifacts/preds/g/*/preds.jsonl")
+    assert len(preds.read_text().splitlines()) == 6
+
+
+def test_outages_are_missing_units_and_the_same_command_fills_them(tmp_path):
+    keys = (*DEMO, "model.name=m", "model.api_key_env=null", "model.attempts=1", "workers=1", "group_id=g")
+    with serving(error(500)) as server:
+        down = contexttune(*keys, cwd=tmp_path, OPENAI_BASE_URL=server.url)
+    assert down.returncode == 4, down.stdout + down.stderr
+    (preds,) = tmp_path.glob("artifacts/preds/g/*/preds.jsonl")
+    assert preds.read_text() == ""
+    with serving(ok("no change is needed")) as server:
+        up = contexttune(*keys, cwd=tmp_path, OPENAI_BASE_URL=server.url)
+        assert len(server.requests) == 6
+        again = contexttune(*keys, cwd=tmp_path, OPENAI_BASE_URL=server.url)
+        assert len(server.requests) == 6
+    assert (up.returncode, again.returncode) == (0, 0)
+    assert len(preds.read_text().splitlines()) == 6
+
+
+def test_a_group_refuses_runs_that_differ_in_more_than_condition_and_seed(tmp_path):
+    base = ("slice=demo", "harness=none", "condition=no_context", "group_id=g")
+    assert contexttune(*base, "runner=gold", cwd=tmp_path).returncode == 0
+    refused = contexttune(*base, "runner=empty", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "another runner._target_, runner.name: choose another group_id" in refused.stdout
+    assert contexttune(*base, "runner=gold", "seed=1", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_at_once_and_leaves_a_state_that_resumes(tmp_path, how):
+    keys = (*DEMO, "model.name=m", "model.api_key_env=null", "group_id=g")
+    with serving(ok("{}"), stall(60)) as server:
+        child = start(*keys, cwd=tmp_path, OPENAI_BASE_URL=server.url)
+        while len(server.requests) < 3 and child.poll() is None:
+            time.sleep(0.05)
+        child.send_signal(how)
+        said, _ = child.communicate(timeout=15)
+    assert child.returncode == 130, said
+    assert "the same command continues" in said
+    (run,) = tmp_path.glob("results/g/runs/*/run.json")
+    assert json.loads(run.read_text())["status"] == "interrupted"
+
+
+def test_no_file_of_a_run_holds_the_key(tmp_path):
+    with serving(ok("no")) as server:
+        done = contexttune(
+            *DEMO,
+            "model.name=m",
+            "slice.limit=1",
+            cwd=tmp_path,
+            OPENAI_BASE_URL=server.url,
+            OPENAI_API_KEY="sk-very-secret",
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    holding = [p for p in tmp_path.rglob("*") if p.is_file() and b"sk-very-secret" in p.read_bytes()]
+    assert holding == []
+    assert "sk-very-secret" not in done.stdout + done.stderr
