@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from filelock import Timeout
@@ -26,15 +26,7 @@ log = logging.getLogger(__name__)
 
 def run_experiment(cfg: DictConfig) -> ExitCode:
     """Run or resume the run that `cfg` describes. Raises ContextTuneError."""
-    cell = cell_of(cfg)
-    lock = cell.layout.run(cell.group_id, cell.run_id).with_suffix(".lock")
-    try:
-        with locked(lock, timeout_s=0):
-            return Experiment(cell).run()
-    except Timeout:
-        raise PreflightError(
-            f"another process is at work on this run ({lock}): wait for it, or stop it"
-        ) from None
+    return Experiment(cell_of(cfg)).run()
 
 
 @dataclass
@@ -55,6 +47,7 @@ class Experiment:
                 return self._rehearse(blocks)
             if not stages & {"inference", "evaluate", "summarize"}:
                 return ExitCode.DONE
+            stack.enter_context(self._sole_worker())
             session.current.groups[cell.group_id] = cell.layout
             with RunRecord(cell).kept():
                 if "inference" in stages:
@@ -69,10 +62,10 @@ class Experiment:
         """All that can be known to fail, before anything is computed."""
         cell, stages = self.cell, set(self.cell.config.stages)
         live = not cell.config.dry_run
-        _ = cell.generator, cell.signals, cell.harness  # their configuration is checked as they are built
-        if live and "inference" in stages and cell.uses_model:
-            cell.model.preflight()
-        if cell.uses_model or "inference" in stages:
+        _ = cell.generator, cell.signals, cell.harness, cell.runner  # building one checks its configuration
+        if live and "inference" in stages:
+            if cell.uses_model:
+                cell.model.preflight()
             cell.runner.preflight()
         if live and stages & {"inference", "evaluate", "summarize"}:
             RunRecord(cell).check()
@@ -80,6 +73,18 @@ class Experiment:
             cell.harness.preflight(cell.instances)
         if live and "inference" in stages and cell.uses_model:
             stack.enter_context(cell.model)
+
+    @contextmanager
+    def _sole_worker(self) -> Iterator[None]:
+        cell = self.cell
+        lock = cell.layout.run(cell.group_id, cell.run_id).with_suffix(".lock")
+        try:
+            with locked(lock, timeout_s=0):
+                yield
+        except Timeout:
+            raise PreflightError(
+                f"another process is at work on this run ({lock}): wait for it, or stop it"
+            ) from None
 
     def _contexts(self) -> dict[str, str]:
         """instance_id -> block, with the signals that it takes."""

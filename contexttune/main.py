@@ -33,6 +33,7 @@ def main() -> NoReturn:
         from contexttune.welcome import first_steps
 
         sys.exit(first_steps())
+    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # swebench would load a .env that lies about
     config.register()
     signal.signal(signal.SIGTERM, _interrupt)
     try:

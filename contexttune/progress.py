@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SHOWN = 12  # rows of the live table; the rest is counted
 
 
@@ -32,7 +34,9 @@ class ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(BrokenPipeError):
-            console().print(self.format(record), markup=False, highlight=False, soft_wrap=True)
+            # a server's or a model's words may be in it, and must not steer the terminal
+            line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", self.format(record))
+            console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass

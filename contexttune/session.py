@@ -60,6 +60,8 @@ class Watch(Callback):
         launcher = config.hydra.runtime.choices.get("hydra/launcher")
         if launcher != "basic":
             # Hydra would run it here, on the login node, and say nothing; and it swallows a callback's exceptions
-            words = f"hydra/launcher={launcher} needs -m: python -m contexttune -m hydra/launcher={launcher} ..."
+            words = (
+                f"hydra/launcher={launcher} needs -m: python -m contexttune -m hydra/launcher={launcher} ..."
+            )
             sys.stderr.write(f"error: {words}\n")
             raise SystemExit(ExitCode.BAD_CONFIG)

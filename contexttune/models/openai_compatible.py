@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, cast
+from urllib.parse import urlsplit
 
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.models.retry import MalformedAnswer, call_with_retries
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT_S = 10.0
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CONTEXT_WORDS = (
     "context length",
     "context_length",
@@ -118,7 +120,7 @@ class OpenAICompatible:
 
     @cached_property
     def _client(self) -> OpenAI:
-        from openai import OpenAI
+        from openai import DefaultHttpxClient, OpenAI
 
         key = "none" if self.api_key_env is None else os.environ.get(self.api_key_env)
         if not key:
@@ -126,7 +128,11 @@ class OpenAICompatible:
                 f"no usable endpoint: {self.api_key_env} is not set; export it, and OPENAI_BASE_URL for an endpoint other "
                 "than OpenAI's, or say model.api_key_env=null for a server that checks no key"
             )
-        return OpenAI(base_url=self._where, api_key=key, timeout=self.timeout_s, max_retries=0)
+        # a proxy of the environment must not be asked for a server on this machine
+        client = DefaultHttpxClient(trust_env=urlsplit(self._where).hostname not in _LOOPBACK)
+        return OpenAI(
+            base_url=self._where, api_key=key, timeout=self.timeout_s, max_retries=0, http_client=client
+        )
 
     def _request(self, messages: Sequence[Message]) -> tuple[ChatCompletion, str]:
         sampling = {

@@ -14,29 +14,18 @@ from contexttune.types import AttemptStatus, Outcome
 
 SCHEMA_VERSION = 1
 CONTROL, TREATMENT = "no_context", "baseline_context"
+_FROM_RUN = ("run_id", "condition", "seed", "harness", "official")
+_TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
+_FROM_ATTEMPT = ("exit_status", "n_calls", *_TOKENS, "wall_s", "context_chars", "patch_chars")
 _COLUMNS = (
-    *(
-        "run_id",
-        "condition",
-        "seed",
-        "instance_id",
-        "repo",
-        "outcome",
-        "attempt_status",
-        "exit_status",
-        "n_calls",
-    ),
-    *(
-        "prompt_tokens",
-        "completion_tokens",
-        "cached_tokens",
-        "reasoning_tokens",
-        "wall_s",
-        "context_chars",
-        "patch_chars",
-    ),
+    *_FROM_RUN[:3],
+    "instance_id",
+    "repo",
+    "outcome",
+    "attempt_status",
+    *_FROM_ATTEMPT,
+    *_FROM_RUN[3:],
 )
-_FROM_ATTEMPT = _COLUMNS[7:]
 
 Row = dict[str, Any]
 
@@ -69,7 +58,7 @@ def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
     for instance in run["instances"]:
         name = instance["instance_id"]
         attempt = read_json(layout.instance(group_id, run_id, name) / "attempt.json") or {}
-        row = {key: run[key] for key in ("run_id", "condition", "seed")} | instance
+        row = {key: run[key] for key in _FROM_RUN} | instance
         row |= {"outcome": _outcome(attempt, outcomes.get(name)), "attempt_status": attempt.get("status", "")}
         rows.append(row | {key: attempt.get(key) for key in _FROM_ATTEMPT})
     return rows

@@ -117,6 +117,13 @@ def test_a_refusal_is_kept():
         assert model(server.url).complete(MESSAGES).refusal == "I will not"
 
 
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with serving(ok()) as server:
+        assert model(server.url, attempts=1).complete(MESSAGES).text == "hello"
+
+
 def test_preflight_names_what_is_missing(monkeypatch):
     with pytest.raises(ConfigError, match=r"model\.name"):
         model("http://127.0.0.1:1/v1", name=None).preflight()

@@ -1,0 +1,76 @@
+"""Whole runs through the unchanged SWE-bench harness in a real Docker engine, with images built offline."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import contexttune
+from tests.test_demo_run import WITH, WITHOUT
+
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("demo_images")]
+
+
+def summary(root: Path) -> dict:
+    (path,) = root.glob("results/*/summary.json")
+    return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(("runner", "outcome"), [("gold", "resolved"), ("empty", "empty_patch")])
+def test_gold_resolves_every_demo_task_and_the_empty_patch_none(tmp_path, runner, outcome):
+    done = contexttune(f"runner={runner}", "condition=no_context", "slice=demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = summary(tmp_path)
+    assert made["official"] is True
+    assert made["harness"] == "swebench_docker"
+    assert made["conditions"]["no_context"]["outcomes"][outcome] == 6
+
+
+def test_the_demo_in_docker_ends_as_it_does_locally_and_resumes(tmp_path):
+    command = ("-m", "experiment=demo", "harness=swebench_docker")
+    done = contexttune(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with (tmp_path / "results/demo-swebench_docker/instances.csv").open(newline="") as source:
+        rows = list(csv.DictReader(source))
+    for condition, expected in (("no_context", WITHOUT), ("baseline_context", WITH)):
+        outcomes = {
+            r["instance_id"].removeprefix("ctdemo__"): r["outcome"]
+            for r in rows
+            if r["condition"] == condition
+        }
+        assert outcomes == expected
+    harness_runs = sorted(tmp_path.glob("results/*/runs/*/harness/ct-*"))
+    assert len(harness_runs) == 2
+    again = contexttune(*command, cwd=tmp_path)
+    assert again.returncode == 0
+    assert sorted(tmp_path.glob("results/*/runs/*/harness/ct-*")) == harness_runs
+
+
+def test_a_dead_engine_is_found_before_anything_is_paid_for(tmp_path):
+    done = contexttune(
+        "runner=gold", "condition=no_context", "slice=demo", cwd=tmp_path, DOCKER_HOST="unix:///nowhere.sock"
+    )
+    assert done.returncode == 3
+    assert "dockerd" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_missing_image_is_missing_data_and_no_failure(tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    from swebench.task.repo import load_task_repo
+
+    tasks = load_task_repo(str(Path(__file__).parent.parent / "contexttune" / "demo"))
+    row = dict(tasks[0]) | {"image": "contexttune.invalid/no/such:image"}
+    rows.write_text(json.dumps(row) + "\n")
+    keys = (
+        "runner=gold",
+        "condition=no_context",
+        "slice=custom",
+        f"slice.dataset={rows}",
+        "harness.attempts=1",
+    )
+    done = contexttune(*keys, cwd=tmp_path)
+    assert done.returncode == 4, done.stdout + done.stderr
+    arm = summary(tmp_path)["conditions"]["no_context"]
+    assert (arm["outcomes"]["infra_error"], arm["total"], arm["rate"]) == (1, 0, None)
