@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from contexttune import child
+from contexttune.bubblewrap import find_bwrap
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.harness import evidence
-from contexttune.harness.sandbox import SCRATCH, TESTBED, Ended, Sandbox, find_bwrap
+from contexttune.harness.sandbox import SCRATCH, TESTBED, Ended, Sandbox
 from contexttune.harness.verdict import (
     EMPTY,
     Prediction,

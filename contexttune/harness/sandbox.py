@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import selectors
-import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from contexttune import child
+from contexttune.bubblewrap import system_flags
 from contexttune.errors import InfraError
 
 TESTBED = "/testbed"
 SCRATCH = "/harness"  # inside the sandbox: the scripts and the patch, read-only
 _POLL_S = 0.2
 _CHUNK_BYTES = 65_536
-_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")  # symlinks into /usr on merged systems
-_ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "nsswitch.conf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,57 +108,14 @@ class Sandbox:
         flags = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
         for name, value in self._environment().items():
             flags += ["--setenv", name, value]
-        flags += _system_flags()
+        flags += system_flags()
         flags += ["--ro-bind", str(self.scratch / "files"), SCRATCH]
         flags += ["--ro-bind", str(self.scratch / "files" / "passwd"), "/etc/passwd"]
         return [*flags, "--bind", str(self.checkout), TESTBED, "--chdir", TESTBED]
 
 
-@functools.cache
-def bwrap_works(bwrap: str) -> bool:
-    """Whether the kernel lets bubblewrap make the namespaces that a sandbox is made of."""
-    probe = [bwrap, "--unshare-all", "--die-with-parent", *_system_flags(), "true"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
-
-
-def find_bwrap() -> str | None:
-    """The path of a bubblewrap that works here."""
-    found = shutil.which("bwrap")
-    return found if found and bwrap_works(found) else None
-
-
 def _script(directory: str, name: str) -> list[str]:
     return ["/bin/bash", f"{directory}/{name}"]
-
-
-def _system_flags() -> list[str]:
-    flags = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
-    for name in _SYSTEM:
-        path = Path(name)
-        if path.is_symlink():
-            flags += ["--symlink", str(path.readlink()), name]
-        elif path.is_dir():
-            flags += ["--ro-bind", name, name]
-    for name in _ETC:
-        flags += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    for prefix in sorted(set(_interpreter())):
-        flags += ["--ro-bind", prefix, prefix]
-    return flags
-
-
-def _interpreter() -> Iterator[str]:
-    """Directories that the running Python is spread over, less those in /usr.
-
-    `bin/python` of a virtual environment is a symlink, and may lead to the base through further ones.
-    """
-    link = Path(sys.executable)
-    prefixes = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.base_prefix).resolve()]
-    while link.is_symlink():
-        link = link.parent / link.readlink()
-        prefixes.append(link.parent.parent)
-    for prefix in prefixes:
-        if not prefix.is_relative_to("/usr"):
-            yield str(prefix)
 
 
 def _collect(
