@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType
 
+from contexttune.errors import InfraError
+
 _PR_SET_PDEATHSIG = 1
+_POLL_S = 0.2
+_CHUNK_BYTES = 65_536
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a child ended."""
+
+    output: bytes
+    status: int
+    timed_out: bool = False
+    too_long: bool = False  # it printed more than it may; the rest is not in `output`
 
 
 def dies_with_parent() -> Callable[[], None]:
@@ -51,6 +68,36 @@ def stop(child: subprocess.Popen[bytes], grace_s: float) -> None:
         if child.poll() is None:
             signal_group(child, signal.SIGKILL)
             child.wait()
+
+
+def collect(
+    process: subprocess.Popen[bytes], deadline: float, limit_bytes: int, stop: threading.Event
+) -> Ended:
+    """The child's output and exit status, at its end, the deadline (monotonic), or the output's limit.
+
+    Raises InfraError when `stop` was set before. The caller ends the child.
+    """
+    assert process.stdout is not None
+    output = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if stop.is_set():
+                raise InfraError("stopped")
+            if time.monotonic() > deadline:
+                return Ended(output=bytes(output), status=-1, timed_out=True)
+            # A process left behind may hold the pipe open: the script's own end is what counts.
+            ready = selector.select(_POLL_S)
+            if not ready and process.poll() is not None:
+                break
+            if ready:
+                chunk = os.read(process.stdout.fileno(), _CHUNK_BYTES)
+                if not chunk:
+                    break
+                output += chunk
+                if len(output) > limit_bytes:
+                    return Ended(output=bytes(output[:limit_bytes]), status=-1, too_long=True)
+    return Ended(output=bytes(output), status=process.wait())
 
 
 @contextmanager

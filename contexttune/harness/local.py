@@ -17,7 +17,7 @@ from contexttune import child
 from contexttune.bubblewrap import find_bwrap
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.harness import evidence
-from contexttune.harness.sandbox import SCRATCH, TESTBED, Ended, Sandbox
+from contexttune.harness.sandbox import SCRATCH, TESTBED, Sandbox
 from contexttune.harness.verdict import (
     EMPTY,
     Prediction,
@@ -191,7 +191,7 @@ def _apply_script() -> str:
     return f"cd {TESTBED}\n{tries}\ngit apply --check --reverse {patch} && exit 0\nexit {_NOT_APPLIED}\n"
 
 
-def _log_text(tested: Ended, timeout_s: int) -> str:
+def _log_text(tested: child.Ended, timeout_s: int) -> str:
     """Test output in the layout that the harness's grading reads."""
     text = tested.output.decode(errors="replace")
     return f"{text}\n\nTimeout error: {timeout_s} seconds exceeded." if tested.timed_out else text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import selectors
 import subprocess
 import sys
 import threading
@@ -13,22 +12,9 @@ from pathlib import Path
 
 from contexttune import child
 from contexttune.bubblewrap import system_flags
-from contexttune.errors import InfraError
 
 TESTBED = "/testbed"
 SCRATCH = "/harness"  # inside the sandbox: the scripts and the patch, read-only
-_POLL_S = 0.2
-_CHUNK_BYTES = 65_536
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a script ended."""
-
-    output: bytes
-    status: int
-    timed_out: bool = False
-    too_long: bool = False  # it printed more than it may; the rest is not in `output`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +45,7 @@ class Sandbox:
         data = self._placed(text) if name.endswith(".sh") else text
         (self.scratch / "files" / name).write_bytes(data.encode("utf-8", "surrogateescape"))
 
-    def run(self, name: str, timeout_s: float, limit_bytes: int, stop: threading.Event) -> Ended:
+    def run(self, name: str, timeout_s: float, limit_bytes: int, stop: threading.Event) -> child.Ended:
         """Run the bash script `name` to its end, its time limit, its output limit, or until `stop` is set.
 
         Raises InfraError when it was stopped, or when bubblewrap itself failed.
@@ -78,7 +64,7 @@ class Sandbox:
             preexec_fn=child.dies_with_parent(),
         )
         try:
-            return _collect(process, time.monotonic() + timeout_s, limit_bytes, stop)
+            return child.collect(process, time.monotonic() + timeout_s, limit_bytes, stop)
         finally:
             child.stop(process, grace_s=0)
             assert process.stdout is not None
@@ -116,29 +102,3 @@ class Sandbox:
 
 def _script(directory: str, name: str) -> list[str]:
     return ["/bin/bash", f"{directory}/{name}"]
-
-
-def _collect(
-    process: subprocess.Popen[bytes], deadline: float, limit_bytes: int, stop: threading.Event
-) -> Ended:
-    assert process.stdout is not None
-    output = bytearray()
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while True:
-            if stop.is_set():
-                raise InfraError("stopped")
-            if time.monotonic() > deadline:
-                return Ended(output=bytes(output), status=-1, timed_out=True)
-            # A process left behind may hold the pipe open: the script's own end is what counts.
-            ready = selector.select(_POLL_S)
-            if not ready and process.poll() is not None:
-                break
-            if ready:
-                chunk = os.read(process.stdout.fileno(), _CHUNK_BYTES)
-                if not chunk:
-                    break
-                output += chunk
-                if len(output) > limit_bytes:
-                    return Ended(output=bytes(output[:limit_bytes]), status=-1, too_long=True)
-    return Ended(output=bytes(output), status=process.wait())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
@@ -81,7 +81,20 @@ class OpenAICompatible:
             return  # it answers, though not in JSON
 
     def complete(self, messages: Sequence[Message]) -> Completion:
-        """One answer.
+        """One answer. Raises as `chat` does."""
+        answer, n_requests = self.chat(messages)
+        choice = answer.choices[0]
+        return Completion(
+            text=_printable(choice.message.content or ""),
+            finish_reason=choice.finish_reason or "unknown",
+            usage=usage_of(answer),
+            refusal=choice.message.refusal,
+            n_requests=n_requests,
+            served_model=answer.model or "",
+        )
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], **parameters: Any) -> tuple[ChatCompletion, int]:
+        """(the endpoint's answer, which has a choice; HTTP requests it took), with more wire parameters.
 
         Raises:
             ContextWindowExceeded: the endpoint says that the prompt is too long.
@@ -90,22 +103,17 @@ class OpenAICompatible:
         import openai
 
         try:
-            (answer, text), n_requests = call_with_retries(lambda: self._request(messages), self.attempts)
+            return call_with_retries(lambda: self._request(messages, parameters), self.attempts)
         except openai.BadRequestError as error:
             if any(words in str(error).lower() for words in _CONTEXT_WORDS):
                 raise ContextWindowExceeded(str(error)) from None
             raise InfraError(f"{self._where}: {error}") from None
         except (openai.OpenAIError, MalformedAnswer, ValueError) as error:
             raise InfraError(f"{self._where}: {_cause(error)}") from None
-        choice = answer.choices[0]
-        return Completion(
-            text=text,
-            finish_reason=choice.finish_reason or "unknown",
-            usage=_usage(answer),
-            refusal=choice.message.refusal,
-            n_requests=n_requests,
-            served_model=answer.model or "",
-        )
+
+    def endpoint(self) -> OpenAICompatible:
+        """The same endpoint without its open connections, as another process may use it."""
+        return replace(self)
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +142,9 @@ class OpenAICompatible:
             base_url=self._where, api_key=key, timeout=self.timeout_s, max_retries=0, http_client=client
         )
 
-    def _request(self, messages: Sequence[Message]) -> tuple[ChatCompletion, str]:
+    def _request(
+        self, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
+    ) -> ChatCompletion:
         sampling = {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -142,19 +152,22 @@ class OpenAICompatible:
             "seed": self.seed,
         }
         set_ones: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
-        answer = self._client.chat.completions.create(
-            model=str(self.name), messages=cast("Any", [dict(m) for m in messages]), **set_ones
+        answer: ChatCompletion = self._client.chat.completions.create(
+            model=str(self.name), messages=cast("Any", [dict(m) for m in messages]), **set_ones, **parameters
         )
         try:
-            text = answer.choices[0].message.content or ""
-            return answer, text.encode(
-                "utf-8", "replace"
-            ).decode()  # JSON can carry lone surrogates, files cannot
+            _ = answer.choices[0].message.content
         except (AttributeError, IndexError, TypeError) as error:
             raise MalformedAnswer(f"an answer without choices: {str(answer)[:200]}") from error
+        return answer
 
 
-def _usage(answer: ChatCompletion) -> Usage:
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # JSON can carry lone surrogates, files cannot
+
+
+def usage_of(answer: ChatCompletion) -> Usage:
+    """Tokens as the endpoint counted them."""
     usage = answer.usage
     if usage is None:
         return Usage()
