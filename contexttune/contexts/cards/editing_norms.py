@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 _CHANGELOGS = ("changes", "changelog", "history", "news", "release_notes", "whats-new")
@@ -40,7 +39,8 @@ class EditingNorms:
 
 
 def _stem(path: str) -> str:
-    return PurePosixPath(path).stem.lower()
+    name = path.rpartition("/")[2].lower()
+    return name.rpartition(".")[0] or name
 
 
 def _line(label: str, paths: list[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from contexttune.contexts.cards.source_files import count_by, is_source
@@ -19,7 +18,7 @@ class Pitfalls:
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
         index, tree = signals["py_index"], signals["tree"]
-        names = count_by(PurePosixPath(p).name for p in index["modules"] if is_source(p))
+        names = count_by(p.rpartition("/")[2] for p in index["modules"] if is_source(p))
         common = sorted(((-n, name) for name, n in names.items() if n > 1 and name != "__init__.py"))
         lines = []
         if common:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from functools import cache
 from typing import Any
 
 _NOT_SOURCE = {
-    *("test", "tests", "testing", "doc", "docs", "examples", "example", "benchmarks", "benchmark"),
+    *("test", "tests", "doc", "docs", "examples", "example", "benchmarks", "benchmark"),
     *("asv_bench", "tutorials", "gallery", "samples", "bench", "release", "tools", "utils_scripts", "ci"),
 }
 
+_NOT_SOURCE_FILES = ("conftest.py", "setup.py", "noxfile.py")
 
+
+@cache
 def is_source(path: str) -> bool:
     """Python code that a fix is likely to touch: not a test, document, example or build script."""
-    parts = PurePosixPath(path).parts
-    name = parts[-1] if parts else ""
-    if not name.endswith(".py") or name.startswith("test_") or name.endswith("_test.py"):
+    if not path.endswith(".py"):
         return False
-    if name in ("conftest.py", "setup.py", "noxfile.py"):
+    *directories, name = path.split("/")
+    if name.startswith("test_") or name.endswith("_test.py") or name in _NOT_SOURCE_FILES:
         return False
-    # a package may be *called* testing (sphinx/testing): only tests below it or at the top count
-    return not any(part in _NOT_SOURCE for part in parts[:-1]) or _is_library_testing(parts)
-
-
-def _is_library_testing(parts: tuple[str, ...]) -> bool:
-    return "testing" in parts[1:-1] and not any(part in _NOT_SOURCE - {"testing"} for part in parts[:-1])
+    # a package may be *called* testing (sphinx/testing): only one at the top holds tests
+    return directories[:1] != ["testing"] and not any(part in _NOT_SOURCE for part in directories)
 
 
 def packages(modules: Mapping[str, Any]) -> list[tuple[str, str]]:
