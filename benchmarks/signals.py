@@ -1,15 +1,17 @@
-"""What the signals cost beside a plain parser, and what a second commit costs beside the first.
+"""What signals and context cost beside a plain parser, and a second commit beside the first.
 
-python benchmarks/signals.py [--repo GIT_DIR --commit SHA [--second SHA]]
+python -m benchmarks.signals [--repo GIT_DIR --commit SHA [--second SHA]]
 
 Each measurement is the best of some fresh processes. The time is that of the work, from a git directory
-to signals.json; starting Python and importing are left out on both sides.
+to signals.json and the text of the baseline context; starting Python and importing are left out on both
+sides. The lean parser is the same one with the garbage collector off, as the signals have it.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import gc
 import subprocess
 import sys
 import tempfile
@@ -18,14 +20,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from contexttune.git import Tree, git
+from contexttune.interfaces import ContextGenerator, Signal
+
+_MEASURED = ("parser", "lean_parser", "signals")
 
 
-class Row(NamedTuple):
-    """One line of the table."""
+class Times(NamedTuple):
+    """Seconds of one measurement; the context is 0 where none is built."""
 
-    what: str
-    seconds: float
-    limit: str
+    signals: float
+    context: float
+
+    @property
+    def total(self) -> float:
+        return self.signals + self.context
 
 
 def main() -> None:
@@ -35,16 +43,16 @@ def main() -> None:
     parser.add_argument("--commit", default="HEAD~1", help="the first commit")
     parser.add_argument("--second", help="a commit that shares most of its blobs with the first")
     parser.add_argument("--rounds", type=int, default=3, help="fresh processes a measurement is the best of")
-    parser.add_argument("--measure", choices=("parser", "signals"), help=argparse.SUPPRESS)
+    parser.add_argument("--measure", choices=_MEASURED, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.measure:
-        print(_measure(args.measure, args.repo, args.commit, args.work))
+        print(*_measure(args.measure, args.repo, args.commit, args.work))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        repo, second = args.repo, args.second
+        repo, second = args.repo.resolve() if args.repo else None, args.second
         if repo is None:
-            repo, second = _synthetic(Path(scratch)), "HEAD"
+            repo, second = synthetic(Path(scratch)), "HEAD"
         _report(*_commits(repo, args.commit, second), scratch=Path(scratch), rounds=args.rounds)
 
 
@@ -56,29 +64,32 @@ def _commits(repo: Path, first: str, second: str | None) -> tuple[Path, str, str
 
 
 def _report(repo: Path, first: str, second: str | None, *, scratch: Path, rounds: int) -> None:
-    times: dict[str, list[float]] = {"parser": [], "first": [], "second": [], "again": []}
-    for number in range(rounds):  # interleaved, so that a busy minute falls on both sides
+    times: dict[str, list[Times]] = {}
+    for number in range(rounds):  # interleaved, so that a busy minute falls on all of them
         work = scratch / str(number)
-        times["parser"].append(_fresh("parser", repo, first, work))
-        times["first"].append(_fresh("signals", repo, first, work))
-        times["again"].append(_fresh("signals", repo, first, work))
-        if second:
-            times["second"].append(_fresh("signals", repo, second, work))
-    best = {what: min(found) for what, found in times.items() if found}
-    rows = [
-        Row("ast: parse, symbols, imports", best["parser"], ""),
-        Row("all signals, empty cache", best["first"], f"{_ratio(best, 'first', 'parser')} of ast (<= 1/4)"),
-        Row("the same commit again", best["again"], f"{_ratio(best, 'again', 'first')} of the first"),
-    ]
+        plan = {"parser": first, "lean_parser": first, "first": first, "again": first, "second": second}
+        for what, commit in plan.items():
+            if commit:
+                measure = what if what in _MEASURED else "signals"
+                times.setdefault(what, []).append(_fresh(measure, repo, commit, work))
+    best = {what: min(found, key=lambda one: one.total) for what, found in times.items()}
+    ast_parts = f"{_ratio(best, 'first', 'parser')} of ast (<= 1/4), {_ratio(best, 'first', 'lean_parser')} of lean ast"
+    _row("ast: parse, symbols, imports", best["parser"])
+    _row("lean ast: garbage collector off", best["lean_parser"])
+    _row("signals + context, empty cache", best["first"], ast_parts)
+    _row("the same commit again", best["again"], f"{_ratio(best, 'again', 'first')} of the first")
     if second:
         limit = f"{_ratio(best, 'second', 'first')} of the first (<= 1/5)"
-        rows.append(Row(f"second commit, {_shared(repo, first, second)} shared", best["second"], limit))
-    for row in rows:
-        print(f"{row.what:36} {row.seconds * 1000:9.1f} ms  {row.limit}")
+        _row(f"second commit, {_shared(repo, first, second)} shared", best["second"], limit)
 
 
-def _ratio(best: dict[str, float], part: str, whole: str) -> str:
-    return f"1/{best[whole] / best[part]:.1f}"
+def _row(what: str, times: Times, remark: str = "") -> None:
+    context = f"({times.context * 1000:.1f} the context)" if times.context else ""
+    print(f"{what:36} {times.total * 1000:9.1f} ms {context:20}  {remark}".rstrip())
+
+
+def _ratio(best: dict[str, Times], part: str, whole: str) -> str:
+    return f"1/{best[whole].total / best[part].total:.1f}"
 
 
 def _shared(repo: Path, first: str, second: str) -> str:
@@ -86,28 +97,51 @@ def _shared(repo: Path, first: str, second: str) -> str:
     return f"{len(one & other) / len(other):.1%}"
 
 
-def _fresh(what: str, repo: Path, commit: str, work: Path) -> float:
+def _fresh(what: str, repo: Path, commit: str, work: Path) -> Times:
     flags = ["--measure", what, "--repo", str(repo), "--commit", commit, "--work", str(work)]
-    done = subprocess.run([sys.executable, __file__, *flags], check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    command = [sys.executable, "-m", "benchmarks.signals", *flags]
+    root = Path(__file__).resolve().parent.parent
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
+    return Times(*map(float, done.stdout.split()))
 
 
-def _measure(what: str, repo: Path, commit: str, work: Path) -> float:
+def _measure(what: str, repo: Path, commit: str, work: Path) -> Times:
     from contexttune.signals.hot_paths import HotPaths
     from contexttune.signals.import_graph import ImportGraph
     from contexttune.signals.py_index import PyIndex
     from contexttune.signals.stage import write_signals
     from contexttune.signals.test_manifest import TestManifest
     from contexttune.signals.tree import FileTree
+    from contexttune.types import RepoAtCommit
 
-    signals: list[Any] = [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths()]
+    signals: list[Signal] = [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths()]
+    baseline = _baseline()
+    if what == "lean_parser":
+        gc.disable()
     started = time.perf_counter()
-    if what == "parser":
+    if what != "signals":
         _parse(Tree(repo, "bench/mark", commit))
-    else:
-        tree = Tree(repo, "bench/mark", commit, work / "blobs.sqlite")
-        write_signals(tree, signals, work / commit / "signals.json")
-    return time.perf_counter() - started
+        return Times(time.perf_counter() - started, 0)
+    tree = Tree(repo, "bench/mark", commit, work / "blobs.sqlite")
+    facts = write_signals(tree, signals, work / commit / "signals.json")
+    extracted = time.perf_counter()
+    at_commit = RepoAtCommit(repo="bench/mark", base_commit=commit, signals=facts, tree=tree)
+    baseline.build(at_commit, None)
+    return Times(extracted - started, time.perf_counter() - extracted)
+
+
+def _baseline() -> ContextGenerator:
+    from contexttune.contexts.cards.editing_norms import EditingNorms
+    from contexttune.contexts.cards.key_modules import KeyModules
+    from contexttune.contexts.cards.layout import Layout
+    from contexttune.contexts.cards.pitfalls import Pitfalls
+    from contexttune.contexts.cards.repo_identity import RepoIdentity
+    from contexttune.contexts.cards.tests_howto import TestsHowto
+    from contexttune.contexts.cards.where_to_look import WhereToLook
+    from contexttune.contexts.cards_context import CardsContext
+
+    cards = (RepoIdentity(), Layout(), TestsHowto(), WhereToLook(), KeyModules(), EditingNorms(), Pitfalls())
+    return CardsContext(name="baseline_context", cards={card.name: card for card in cards})
 
 
 def _parse(tree: Tree) -> tuple[dict[str, Any], dict[str, set[str]]]:
@@ -172,7 +206,7 @@ class Thing{n}x{k}(Thing{other}):
 '''
 
 
-def _synthetic(scratch: Path, n_modules: int = 600, n_classes: int = 10) -> Path:
+def synthetic(scratch: Path, n_modules: int = 600, n_classes: int = 10) -> Path:
     """A repository of 600 modules and 120,000 lines; its last commit changed 5 % of the modules."""
     work = scratch / "synthetic"
     package = work / "bench"

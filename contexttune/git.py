@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from contexttune.errors import ArtifactError
@@ -36,9 +37,13 @@ def git(
     """Standard output of `git *args`. Raises ArtifactError with git's last words when it fails."""
     done = try_git(*args, cwd=cwd, stdin=stdin, env=env)
     if done.returncode != 0:
-        words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ArtifactError(f"git {args[0]} failed: {words[-1] if words else f'exit {done.returncode}'}")
+        raise ArtifactError(_last_words(args, done.stderr, done.returncode))
     return done.stdout
+
+
+def _last_words(args: Sequence[str | Path], stderr: bytes, status: int) -> str:
+    words = stderr.decode(errors="replace").strip().splitlines()
+    return f"git {args[0]} failed: {words[-1] if words else f'exit {status}'}"
 
 
 def try_git(
@@ -48,6 +53,34 @@ def try_git(
     return subprocess.run(
         ["git", *map(str, args)], cwd=cwd, input=stdin, env=environment(env), capture_output=True, check=False
     )
+
+
+class Running:
+    """A git command that runs beside this process.
+
+    Its output goes to an unnamed file: a pipe has to be emptied, and a thread that does so waits for the
+    interpreter whenever another one computes.
+    """
+
+    def __init__(self, *args: str | Path, stdin: bytes = b"") -> None:
+        self._command = ["git", *map(str, args)]
+        self._out, self._err = TemporaryFile(), TemporaryFile()  # noqa: SIM115 -- `output` closes them
+        with TemporaryFile() as source:
+            source.write(stdin)
+            source.seek(0)
+            self._process = subprocess.Popen(
+                self._command, stdin=source, stdout=self._out, stderr=self._err, env=environment()
+            )
+
+    def output(self) -> bytes:
+        """Standard output, when it has ended. To be called once; raises ArtifactError when git fails."""
+        status = self._process.wait()
+        with self._out, self._err:
+            self._out.seek(0)
+            self._err.seek(0)
+            if status != 0:
+                raise ArtifactError(_last_words(self._command[1:], self._err.read(), status))
+            return self._out.read()
 
 
 class Entry(NamedTuple):
@@ -71,11 +104,21 @@ class Tree:
     commit: str
     blob_cache: Path | None = None  # where analyses of single blobs may be kept, by blob sha
 
+    def start_listing(self) -> None:
+        """Begin what `entries` waits for."""
+        if "entries" not in self.__dict__:
+            _ = self._listing
+
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """Every path of the commit, in git's order (bytewise)."""
-        out = git("--git-dir", self.git_dir, "ls-tree", "-r", "-z", "--full-tree", self.commit)
+        out = self._listing.output()
+        del self.__dict__["_listing"]  # a process cannot be copied, and a tree can
         return tuple(_entry(line) for line in out.decode("utf-8", "surrogateescape").split("\0") if line)
+
+    @cached_property
+    def _listing(self) -> Running:
+        return Running("--git-dir", self.git_dir, "ls-tree", "-r", "-z", "--full-tree", self.commit)
 
     @cached_property
     def by_path(self) -> Mapping[str, Entry]:
@@ -83,11 +126,18 @@ class Tree:
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """(sha, content) of each blob, through one `git cat-file --batch`."""
+        return self.start_reading(blobs)()
+
+    def start_reading(self, blobs: Iterable[str]) -> Callable[[], Iterator[tuple[str, bytes]]]:
+        """Begin what `read` does; the call of what is returned waits for it."""
         wanted = list(blobs)
         if not wanted:
-            return
-        request = "\n".join(wanted).encode() + b"\n"
-        out = git("--git-dir", self.git_dir, "cat-file", "--batch", "--buffer", stdin=request)
+            return lambda: iter(())
+        request = "".join(f"{sha}\n" for sha in wanted).encode()
+        running = Running("--git-dir", self.git_dir, "cat-file", "--batch", "--buffer", stdin=request)
+        return lambda: self._contents(wanted, running.output())
+
+    def _contents(self, wanted: Iterable[str], out: bytes) -> Iterator[tuple[str, bytes]]:
         view, at = memoryview(out), 0
         for sha in wanted:
             end = out.index(b"\n", at)

@@ -8,61 +8,74 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import orjson
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 500  # names in one query: the oldest sqlite allows 999
+_CHUNK = 900  # names in one query: the oldest sqlite allows 999 parameters
+_PAGE_BYTES = 16_384  # a row is some kB, and a commit reads most of the file
 _BUSY_S = 5.0  # how long a writer waits for another process before it gives up
+
+
+class Kept(NamedTuple):
+    """What is kept of an object: a JSON value that every reader needs, and bytes that few do."""
+
+    head: Any
+    body: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlobCache:
     """A sqlite file shared by processes, or nothing at all when `path` is None.
 
-    Any error of sqlite (locked, damaged, read-only, no space) is a miss with a line in the log.
+    Any error of sqlite (locked, damaged, read-only, no space) is a miss with a line in the log, and a row
+    whose checksum is wrong is a miss without one.
     """
 
     path: Path | None
     kind: str  # what was analysed and by which version: records of another kind are not seen
 
-    def get(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Records of those `names` (object sha1s) that are known."""
+    def get(self, names: Iterable[str]) -> dict[str, Kept]:
+        """Records of those `names` (object sha1s, or "" for the one that has no object) that are known."""
         wanted = list(names)
         if self.path is None or not self.path.exists() or not wanted:
             return {}
         with self._survived("read"), self._connection() as db:
-            return {name: record for name, record in self._rows(db, wanted) if isinstance(record, dict)}
+            return dict(self._rows(db, wanted))
         return {}
 
-    def put(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+    def put(self, records: Mapping[str, Kept]) -> None:
         """Keep `records` by object name."""
         if self.path is None or not records:
             return
-        rows = [(self.kind, bytes.fromhex(name), orjson.dumps(record)) for name, record in records.items()]
+        rows = [self._row(name, record) for name, record in records.items()]
         with self._survived("written"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._connection() as db:
+                db.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # heeded when the file is made, not later
                 db.execute(
-                    "CREATE TABLE IF NOT EXISTS records"
-                    " (kind TEXT, name BLOB, record BLOB, PRIMARY KEY (kind, name))"
+                    "CREATE TABLE IF NOT EXISTS kept"
+                    " (kind TEXT, name BLOB, checksum INT, head BLOB, body BLOB, PRIMARY KEY (kind, name))"
                 )
-                db.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", rows)
+                db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", rows)
                 db.commit()
 
-    def _rows(self, db: sqlite3.Connection, wanted: list[str]) -> Iterator[tuple[str, Any]]:
+    def _row(self, name: str, record: Kept) -> tuple[str, bytes, int, bytes, bytes]:
+        key, head = bytes.fromhex(name), orjson.dumps(record.head)
+        return self.kind, key, _checksum(key, head, record.body), head, record.body
+
+    def _rows(self, db: sqlite3.Connection, wanted: list[str]) -> Iterator[tuple[str, Kept]]:
         for at in range(0, len(wanted), _CHUNK):
             chunk = [bytes.fromhex(name) for name in wanted[at : at + _CHUNK]]
             marks = ",".join("?" * len(chunk))
-            query = f"SELECT name, record FROM records WHERE kind = ? AND name IN ({marks})"  # noqa: S608
-            for name, record in db.execute(query, [self.kind, *chunk]):
-                try:
-                    found = orjson.loads(record)
-                except orjson.JSONDecodeError:
-                    continue
-                yield name.hex(), found
+            query = f"SELECT name, checksum, head, body FROM kept WHERE kind = ? AND name IN ({marks})"  # noqa: S608
+            rows = [row for row in db.execute(query, [self.kind, *chunk]) if _is_sound(*row)]
+            heads = orjson.loads(b"[%s]" % b",".join(head for _, _, head, _ in rows))
+            for (name, _, _, body), head in zip(rows, heads, strict=True):
+                yield name.hex(), Kept(head, body)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -86,3 +99,15 @@ class BlobCache:
         with suppress(OSError):
             if self.path is not None:
                 self.path.unlink()
+
+
+def _is_sound(name: Any, checksum: Any, head: Any, body: Any) -> bool:
+    """Whether a row is as it was written: sqlite notices damage only where its own structure lies."""
+    return (
+        all(isinstance(part, bytes) for part in (name, head, body))
+        and _checksum(name, head, body) == checksum
+    )
+
+
+def _checksum(name: bytes, head: bytes, body: bytes) -> int:
+    return crc32(body, crc32(head, crc32(name)))

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.git import Tree, git
-from contexttune.signals.blobcache import BlobCache
+from contexttune.signals.background import submit
+from contexttune.signals.blobcache import BlobCache, Kept
 
-_VERSION = 1
+_VERSION = 2
 
 
-class _Read(NamedTuple):
-    """Commits of the window, newest first, and the sorted paths each of them changed."""
+class _Window(NamedTuple):
+    """Sorted paths that each commit changed, newest commit first."""
 
-    commits: list[str]
     paths: dict[str, list[str]]
-    fresh: list[str]  # commits that the cache did not know
+    is_new: bool  # whether git had to be asked
 
 
-_RUNNING: WeakKeyDictionary[Tree, dict[int, Future[_Read]]] = WeakKeyDictionary()
+_RUNNING: WeakKeyDictionary[Tree, dict[int, Future[_Window]]] = WeakKeyDictionary()
 
 
-def start(tree: Tree, window_commits: int) -> Future[_Read]:
+def start(tree: Tree, window_commits: int) -> Future[_Window]:
     """Begin reading changes in the background: git works on another core while this process scans."""
     running = _RUNNING.setdefault(tree, {})
     if window_commits not in running:
-        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
-        running[window_commits] = pool.submit(
-            _read, str(tree.git_dir), tree.commit, window_commits, _cache(tree)
-        )
-        pool.shutdown(wait=False)
+        git_dir, commit, cache = tree.git_dir, tree.commit, _cache(tree)
+        running[window_commits] = submit(lambda: _window(git_dir, commit, window_commits, cache))
     return running[window_commits]
 
 
@@ -41,43 +39,37 @@ def changes(tree: Tree, window_commits: int) -> list[list[str]]:
 
     Raises ArtifactError when git cannot read the history.
     """
-    read = start(tree, window_commits).result()
-    # kept here and not in the thread: a writer would make the scan wait for the cache
-    _cache(tree).put(
-        {name: {"paths": read.paths[name]} for name in read.fresh if _storable(read.paths[name])}
-    )
-    read.fresh.clear()
-    return [read.paths[name] for name in read.commits]
+    window = start(tree, window_commits).result()
+    if window.is_new:  # written here and not in the thread: the scan would wait for the cache
+        _cache(tree).put({"": _to_keep(window.paths)})
+    return list(window.paths.values())
 
 
 def _cache(tree: Tree) -> BlobCache:
+    """One record a repository, the last window read: windows of neighbouring commits overlap."""
     return BlobCache(path=tree.blob_cache, kind=f"changes-{_VERSION}")
 
 
-def _read(git_dir: str, commit: str, window_commits: int, cache: BlobCache) -> _Read:
-    listed = git(
-        *("--git-dir", git_dir, "rev-list", "--no-merges", f"--max-count={window_commits}", commit, "--")
-    )
+def _window(git_dir: Path, commit: str, window_commits: int, cache: BlobCache) -> _Window:
+    at = ("--git-dir", git_dir)
+    listed = git(*at, "rev-list", "--no-merges", f"--max-count={window_commits}", commit, "--")
     commits = listed.decode().split()
-    paths: dict[str, list[str]] = {
-        name: record["paths"] for name, record in cache.get(commits).items() if "paths" in record
-    }
-    fresh = [name for name in commits if name not in paths]
+    kept = cache.get([""])
+    known = _from_kept(kept[""]) if kept else {}
+    fresh = [name for name in commits if name not in known]
     if fresh:
-        paths |= _diffs(git_dir, fresh)
-    return _Read(commits, paths, fresh)
+        known |= _diffs(git_dir, fresh)
+    return _Window({name: known[name] for name in commits}, bool(fresh))
 
 
-def _diffs(git_dir: str, commits: Sequence[str]) -> dict[str, list[str]]:
+def _diffs(git_dir: Path, commits: Iterable[str]) -> dict[str, list[str]]:
     """Plumbing, because `git log` obeys settings of the repository."""
-    out = git(
-        *("--git-dir", git_dir, "diff-tree", "--stdin", "-r", "--root", "--no-renames", "--name-only", "-z"),
-        stdin="".join(f"{name}\n" for name in commits).encode(),
-    )
+    flags = ("--stdin", "-r", "--root", "--no-renames", "--name-only", "-z")
+    asked = "".join(f"{name}\n" for name in commits).encode()
+    out = git("--git-dir", git_dir, "diff-tree", *flags, stdin=asked)
     found: dict[str, list[str]] = {name: [] for name in commits}
     current: list[str] = []
-    for word in out.split(b"\0"):
-        path = word.decode("utf-8", "surrogateescape")
+    for path in out.decode("utf-8", "surrogateescape").split("\0"):
         if path in found and not found[path]:
             current = found[path]
         elif path:
@@ -85,5 +77,12 @@ def _diffs(git_dir: str, commits: Sequence[str]) -> dict[str, list[str]]:
     return {name: sorted(paths) for name, paths in found.items()}
 
 
-def _storable(paths: Sequence[str]) -> bool:
-    return all(path.isascii() or path.isprintable() for path in paths)
+def _to_keep(paths: Mapping[str, Iterable[str]]) -> Kept:
+    """Bytes, because a path need not be UTF-8; no path is empty, so two NULs part the commits."""
+    text = "\0\0".join("\0".join((name, *changed)) for name, changed in paths.items())
+    return Kept(None, text.encode("utf-8", "surrogateescape"))
+
+
+def _from_kept(kept: Kept) -> dict[str, list[str]]:
+    blocks = kept.body.decode("utf-8", "surrogateescape").split("\0\0")
+    return {words[0]: words[1:] for words in (block.split("\0") for block in blocks)}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from contexttune.errors import ConfigError
@@ -59,19 +60,22 @@ class HotPaths:
         }
 
     def _churn(self, tree: Tree, changes: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-        commits: Counter[str] = Counter()
-        score: Counter[str] = Counter()
+        commits: Counter[str] = Counter(path for paths in changes for path in paths)
+        score = dict.fromkeys(commits, 0)
         for age, paths in enumerate(changes):
-            commits.update(paths)
             for path in paths:
                 score[path] += self.window_commits - age
         present = {path: n for path, n in score.items() if (e := tree.by_path.get(path)) and e.is_file}
         return [
             {"path": printable(path), "commits": commits[path], "score": present[path]}
-            for path in _best(Counter(present), self.top)
+            for path in _best(present, self.top)
         ]
 
 
-def _best(scores: Counter[str], top: int) -> list[str]:
-    kept = [path for path in scores if _SOURCE.search(path) and not _NOT_SOURCE.search(path)]
-    return sorted(kept, key=lambda path: (-scores[path], path))[:top]
+def _best(scores: Mapping[str, int], top: int) -> list[str]:
+    ranked = sorted(scores, key=lambda path: (-scores[path], path))
+    return list(islice(filter(_counts, ranked), top))
+
+
+def _counts(path: str) -> bool:
+    return bool(_SOURCE.search(path)) and not _NOT_SOURCE.search(path)

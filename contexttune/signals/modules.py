@@ -44,6 +44,7 @@ class Modules:
         self._memo: dict[tuple[str, bool], _Places] = {}
         self._visible: dict[tuple[str, str], tuple[str, ...]] = {}
         self._found: dict[tuple[tuple[str, ...], str], Place | None] = {}
+        self._names: dict[str, str] = {"": ""}  # directory -> dotted name, "" for one that is no package
 
     @cached_property
     def packages(self) -> frozenset[str]:
@@ -66,25 +67,38 @@ class Modules:
 
     def name_of(self, path: str) -> str:
         """Dotted name by which code would import the file at `path`."""
-        parts = [] if _leaf(path) == _INIT else [_leaf(path).removesuffix(".py")]
-        directory = _parent(path)
-        while directory in self.packages and directory:
-            parts.append(_leaf(directory))
-            directory = _parent(directory)
-        return ".".join(reversed(parts)) or _leaf(path).removesuffix(".py")
+        directory, _, leaf = path.rpartition("/")
+        package, stem = self._package(directory), leaf.removesuffix(".py")
+        if leaf == _INIT:
+            return package or stem
+        return f"{package}.{stem}" if package else stem
+
+    def prepare(self) -> None:
+        """Work out now what answers are looked up in."""
+        _ = self.roots, self._children
+
+    def _package(self, directory: str) -> str:
+        if directory not in self._names:
+            around = self._package(_parent(directory)) if directory in self.packages else ""
+            name = _leaf(directory) if directory in self.packages else ""
+            self._names[directory] = f"{around}.{name}" if around else name
+        return self._names[directory]
 
     def places(self, directory: str, implicit: bool) -> Mapping[tuple[int, str], Place | None]:
         """(level, module) -> what that means in a file of `directory`; None: nothing of this repository.
 
         `level` counts leading dots. `implicit` also tries the directory itself, as Python 2 and scripts do.
         """
-        return self._memo.setdefault((directory, implicit), _Places(self, directory, implicit))
+        if (directory, implicit) not in self._memo:
+            self._memo[directory, implicit] = _Places(self, directory, implicit)
+        return self._memo[directory, implicit]
 
     def _place(self, directory: str, level: int, module: str, implicit: bool) -> Place | None:
         if level:
             return self._relative(directory, level, module)
-        found = self._absolute(directory, module)
-        if found is None and implicit and module.partition(".")[0] not in _STANDARD:
+        top = module.partition(".")[0]
+        found = self._absolute(directory, top, module) if top in self.roots else None
+        if found is None and implicit and top not in _STANDARD:
             return self._existing(_join(directory, module))
         return found
 
@@ -95,10 +109,7 @@ class Modules:
             directory = _parent(directory)
         return self._existing(_join(directory, module) if module else directory)
 
-    def _absolute(self, directory: str, module: str) -> Place | None:
-        top = module.partition(".")[0]
-        if top not in self.roots:
-            return None
+    def _absolute(self, directory: str, top: str, module: str) -> Place | None:
         if (directory, top) not in self._visible:
             self._visible[directory, top] = tuple(self._searched(directory, self.roots[top]))
         key = (self._visible[directory, top], module)

@@ -15,6 +15,7 @@ import orjson
 from contexttune.git import Tree
 from contexttune.interfaces import Signal
 from contexttune.signals import scan
+from contexttune.signals.symbols import dump_lines
 from contexttune.store import fingerprint, write_atomic
 
 log = logging.getLogger(__name__)
@@ -33,17 +34,16 @@ def write_signals(tree: Tree, signals: Sequence[Signal], path: Path) -> dict[str
         versions = {signal.name: _version(signal) for signal in signals}
         stale = [signal for signal in signals if kept["versions"].get(signal.name) != versions[signal.name]]
         if stale:
-            log.info("%s@%s: extracting %s", tree.repo, tree.commit, ", ".join(s.name for s in stale))
+            log.debug("%s@%s: extracting %s", tree.repo, tree.commit, ", ".join(s.name for s in stale))
             kept["signals"] |= _extract(tree, stale)
             kept["versions"] |= versions
-            options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-            write_atomic(path, orjson.dumps(kept, option=options))
+            write_atomic(path, dump_lines(kept), durable=False)
         return {signal.name: kept["signals"][signal.name] for signal in signals}
 
 
 def _extract(tree: Tree, signals: Sequence[Signal]) -> dict[str, Any]:
-    for signal in signals:
-        if begin := getattr(signal, "start", None):  # what can run beside the others
+    for signal in signals:  # what can run beside the others
+        if begin := getattr(signal, "start", None):
             begin(tree)
     return {signal.name: signal.extract(tree) for signal in signals}
 

@@ -6,6 +6,7 @@ import configparser
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 _RUNS_TESTS = re.compile(
@@ -98,7 +99,8 @@ READERS: Mapping[str, Callable[[str], Iterator[str]]] = {
 }
 
 
-def ini_sections(text: str) -> dict[str, dict[str, str]]:
+@lru_cache(maxsize=16)  # asked for by several readers of one commit
+def ini_sections(text: str) -> Mapping[str, Mapping[str, str]]:
     """Sections of an INI file; none when it is not one."""
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True, default_section="\0")
     try:

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.git import Tree
-from contexttune.signals.blobcache import BlobCache
+from contexttune.signals import config_files
 from contexttune.signals.blobs import MAX_BYTES, analyses, python_files
+from contexttune.signals.config_files import RUNNERS
 from contexttune.signals.source import printable
 from contexttune.signals.test_commands import READERS, ini_sections, toml_table
 
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_tests?|tests)\.py\Z")
 _TEST_DIR = re.compile(r"(?:^|.*/)_?(?:tests?|testing)\Z", re.IGNORECASE)
-_RUNNERS = ("tests/runtests.py", "runtests.py", "test/runtests.py", "bin/test")  # a repository's own
 _MAX_COMMANDS = 8
-_MAX_CONFIG_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +32,15 @@ class TestManifest:
     version: int = 1
     max_bytes: int = MAX_BYTES
 
+    def start(self, tree: Tree) -> None:
+        """Begin reading the files that may say how tests are run."""
+        config_files.start(tree)
+
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Paths sorted, commands in the order of their source."""
-        paths = [entry.path for entry in tree.entries if entry.is_file]
-        texts = _config_texts(tree)
-        files = sorted(path for path in paths if _TEST_FILE.search(path))
-        directories = sorted(_test_directories(path for path in paths if path.endswith(".py")))
+        texts = config_files.texts(tree)
+        files = sorted(path for path in python_files(tree) if _TEST_FILE.search(path))
+        directories = sorted(_test_directories(python_files(tree)))
         commands = {name: list(_commands(name, text)) for name, text in texts.items()}
         said = [line for lines in commands.values() for line in lines]
         framework = _framework(texts, said) or self._imported(tree, files)
@@ -47,7 +49,7 @@ class TestManifest:
             "directories": [printable(path) for path in directories],
             "files": [printable(path) for path in files],
             "config_files": sorted(
-                n for n in texts if commands[n] or n in _RUNNERS or _configures(n, texts[n])
+                n for n in texts if commands[n] or n in RUNNERS or _configures(n, texts[n])
             ),
             "commands": list(dict.fromkeys(said))[:_MAX_COMMANDS] or _derived(framework, directories, files),
         }
@@ -64,22 +66,8 @@ class TestManifest:
         return name if n else "unknown"
 
 
-def _config_texts(tree: Tree) -> dict[str, str]:
-    """Path -> text of the files that may say how tests are run, in the order they are believed."""
-    names = [name for name in (*_RUNNERS, *READERS) if name in tree.by_path and tree.by_path[name].is_file]
-    blobs = {name: tree.by_path[name].blob for name in names}
-    cache = BlobCache(path=tree.blob_cache, kind="text-1")
-    known = cache.get(set(blobs.values()))
-    fresh = {
-        blob: {"text": content[:_MAX_CONFIG_BYTES].decode(errors="replace").replace("\r\n", "\n")}
-        for blob, content in tree.read(sorted(set(blobs.values()) - known.keys()))
-    }
-    cache.put(fresh)
-    return {name: str((known | fresh)[blob]["text"]) for name, blob in blobs.items()}
-
-
 def _commands(name: str, text: str) -> Iterator[str]:
-    if name in _RUNNERS:
+    if name in RUNNERS:
         yield f"python {name}"
     else:
         yield from READERS[name](text)

@@ -15,6 +15,7 @@ from contexttune.interfaces import Signal
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
+from contexttune.signals.symbols import as_json
 from contexttune.signals.test_manifest import TestManifest
 from contexttune.signals.tree import FileTree
 
@@ -198,7 +199,7 @@ def test_a_hostile_tree_is_read_to_the_end(tree_of):
     }
     tree = tree_of(files, {"loop.py": "loop.py", "module.py": "160000 " + "2" * 40})
     facts = {signal.name: signal.extract(tree) for signal in ALL}
-    assert json.loads(orjson.dumps(facts)) == facts
+    assert json.loads(orjson.dumps(facts, default=as_json)) == facts
     assert "caf\\udce9.py" in facts["tree"]["files"]
     assert facts["import_graph"]["edges"]["new\nline.py"] == ["nested.py"]
     reasons = {one["path"]: one["reason"] for one in facts["py_index"]["unparsed"]}

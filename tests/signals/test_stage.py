@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from contexttune.errors import ArtifactError
 from contexttune.git import Tree
-from contexttune.signals import blobs
+from contexttune.interfaces import Signal
+from contexttune.signals import blobs, history
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
 from contexttune.signals.stage import write_signals
+from contexttune.signals.test_manifest import TestManifest
 from contexttune.signals.tree import FileTree
 
-ALL: list[Any] = [FileTree(), PyIndex(), ImportGraph(), HotPaths()]
+ALL: list[Signal] = [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths()]
 CALLS: list[str] = []
 
 
@@ -119,6 +123,80 @@ def test_what_the_cache_gives_is_what_a_scan_gives(repository, tmp_path):
     cached = _fresh(repository, commit, tmp_path / "2.json")
     write_signals(repository.tree(commit), ALL, tmp_path / "3.json")
     assert cached == (tmp_path / "1.json").read_bytes() == (tmp_path / "3.json").read_bytes()
+
+
+def test_facts_from_the_cache_equal_facts_from_a_scan(repository):
+    files = {
+        "p/__init__.py": '"""Größe."""\nfrom . import a\nimport p.b\n',
+        "p/a.py": "class C:\n    def f(self, x: int = 1): pass\n",
+        "empty.py": "",
+        "bad.py": "print 'x'\ndef g(): pass\n",
+        "tox.ini": "[testenv]\ncommands = pytest -x\n",
+        b"caf\xe9.py": "def f(): pass\n",
+    }
+    commit = repository.commit(files)
+    warm = repository.tree(commit, cached=True)
+    scanned = {signal.name: signal.extract(repository.tree(commit)) for signal in ALL}
+    filling = {signal.name: signal.extract(repository.tree(commit, cached=True)) for signal in ALL}
+    assert {signal.name: signal.extract(warm) for signal in ALL} == filling == scanned
+    assert list(scanned["py_index"]["modules"]["p/a.py"]["symbols"])[1]["name"] == "C.f"
+
+
+def test_a_signal_added_later_leaves_the_bytes_as_if_all_were_written_at_once(repository, tmp_path):
+    commit = repository.commit({"a.py": "import b\ndef f(x): pass\n", "b.py": "class C: pass\n"})
+    at_once = _fresh(repository, commit, tmp_path / "1.json")
+    for signal in ALL:
+        write_signals(repository.tree(commit, cached=True), [signal], tmp_path / "2.json")
+    assert (tmp_path / "2.json").read_bytes() == at_once
+
+
+def test_a_lower_limit_is_not_answered_by_a_larger_one_nor_the_reverse(repository, tmp_path):
+    tree = repository.tree(repository.commit({"a.py": "def f(): pass\n" * 9}), cached=True)
+    small, large = PyIndex(max_bytes=50), PyIndex()
+    for signal in (small, large, small):
+        again = repository.tree(tree.commit, cached=True)
+        assert signal.extract(again) == signal.extract(repository.tree(tree.commit))
+
+
+@pytest.mark.parametrize("column", ["head", "body", "checksum"])
+def test_a_damaged_record_is_a_miss(repository, tmp_path, column):
+    commit = repository.commit(
+        {"a.py": "import os\ndef f(): pass\n", "tox.ini": "[testenv]\ncommands=pytest\n"}
+    )
+    good = _fresh(repository, commit, tmp_path / "1.json")
+    with closing(sqlite3.connect(repository.blob_cache)) as db:
+        damage = {"head": "x'5b5d'", "body": "x'5b31'", "checksum": "'text'"}[column]
+        assert db.execute(f"UPDATE kept SET {column} = {damage}").rowcount >= 4
+        db.commit()
+    assert _fresh(repository, commit, tmp_path / "2.json") == good
+
+
+def test_the_window_of_another_commit_changes_no_churn(repository):
+    names = ["a.py", "b.py", b"caf\xe9.py", "new\nline.py"]
+    commits = [repository.commit({name: f"x = {n}\n" for name in names[: 1 + n % 4]}) for n in range(9)]
+    for commit in (commits[4], commits[8], commits[2], commits[2]):
+        signal = HotPaths(window_commits=4)
+        cached = signal.extract(repository.tree(commit, cached=True))
+        assert cached == signal.extract(repository.tree(commit))
+        assert cached["by_churn"]
+
+
+def test_git_is_asked_only_for_the_changes_of_new_commits(repository, monkeypatch):
+    asked = []
+    diffs = history._diffs
+    monkeypatch.setattr(
+        history, "_diffs", lambda at, commits: asked.append(list(commits)) or diffs(at, commits)
+    )
+    commits = [repository.commit({"a.py": f"x = {n}\n"}) for n in range(4)]
+    HotPaths().extract(repository.tree(commits[2], cached=True))
+    HotPaths().extract(repository.tree(commits[3], cached=True))
+    assert asked == [commits[2::-1], [commits[3]]]
+
+
+def test_a_commit_that_is_not_there_is_an_error_of_the_repository(repository, tmp_path):
+    repository.commit({"a.py": ""})
+    with pytest.raises(ArtifactError):
+        write_signals(repository.tree("0" * 40, cached=True), ALL, tmp_path / "signals.json")
 
 
 @pytest.mark.parametrize(
