@@ -21,13 +21,13 @@ demo: env ## both arms of the demo: no key, no network, no Docker
 	$(BIN)/python -m contexttune -m experiment=demo
 
 test: env ## all tests; those whose engine is missing are skipped, unless CONTEXTTUNE_REQUIRE names it
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: env ## what must be green before a commit: ruff, mypy, the fast tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not docker and not slurm and not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not docker and not slurm and not slow"
 
 bench: env ## speed and memory, as ratios measured in one run (BENCH="--repo GIT_DIR --commit SHA --second SHA")
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -30,17 +30,34 @@ def main() -> None:
         dataset, remote = args.dataset, args.remote
         if dataset is None:
             dataset, remote = _rows(Path(scratch))
-        keys = [f"slice.dataset={dataset}", f'workspace.remote="{remote}"', f"slice.limit={_N}", f"paths.root={scratch}/run"]
+        keys = [
+            f"slice.dataset={dataset}",
+            f'workspace.remote="{remote}"',
+            f"slice.limit={_N}",
+            f"paths.root={scratch}/run",
+        ]
         command = [sys.executable, "-m", "contexttune", "slice=custom", "dry_run=true", *keys]
         subprocess.run(command, check=True, cwd=scratch, capture_output=True)
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"peak memory of a dry run of {_N} instances: {peak_mb:.0f} MB, {peak_mb / LIMIT_MB:.2f} of the limit")
+    print(
+        f"peak memory of a dry run of {_N} instances: {peak_mb:.0f} MB, {peak_mb / LIMIT_MB:.2f} of the limit"
+    )
 
 
 def _rows(scratch: Path) -> tuple[Path, str]:
     repo = synthetic(scratch)
     commits = git("--git-dir", repo, "log", "--format=%H").decode().split()
-    columns = ("version", "FAIL_TO_PASS", "PASS_TO_PASS", "image", "eval_script", "log_parser", "eval_type", "patch", "test_patch")
+    columns = (
+        "version",
+        "FAIL_TO_PASS",
+        "PASS_TO_PASS",
+        "image",
+        "eval_script",
+        "log_parser",
+        "eval_type",
+        "patch",
+        "test_patch",
+    )
     rows = [
         dict.fromkeys(columns, "[]")
         | {"instance_id": f"bench__mark-{n}", "repo": "bench/mark", "base_commit": commits[n % len(commits)]}

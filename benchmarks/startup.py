@@ -60,7 +60,9 @@ def _time_s(command: list[str], cwd: str) -> float:
 
 
 def _imported() -> list[str]:
-    probe = "import sys, atexit, os; sys.argv = ['contexttune', '--cfg', 'job']\nimport contexttune.main as m\n"
+    probe = (
+        "import sys, atexit, os; sys.argv = ['contexttune', '--cfg', 'job']\nimport contexttune.main as m\n"
+    )
     probe += "m._close = lambda code: sys.stderr.write(' '.join(sys.modules))\nm.main()"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     return [name for name in _HEAVY if name in done.stderr.split()]

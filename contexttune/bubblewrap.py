@@ -29,6 +29,8 @@ def find_bwrap() -> str | None:
 def system_flags() -> list[str]:
     """Bubblewrap's flags for a read-only system with the running Python, and nothing else of the machine."""
     flags = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
+    # The machine's root is root in there too: it could make mounts writable again, and owns the kernel's settings.
+    flags += ["--cap-drop", "ALL", "--ro-bind", "/proc/sys", "/proc/sys"]
     for name in _SYSTEM:
         path = Path(name)
         if path.is_symlink():
@@ -55,3 +57,12 @@ def _interpreter() -> Iterator[str]:
     for prefix in prefixes:
         if not prefix.is_relative_to("/usr"):
             yield str(prefix)
+
+
+def write_interpreter(directory: Path) -> None:
+    """Make commands `python` and `python3` in `directory` that start this very interpreter."""
+    for name in ("python", "python3"):
+        # not a symlink: Python would look for its virtual environment beside the link
+        command = directory / name
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        command.chmod(0o755)

@@ -87,7 +87,8 @@ class Cell:
 
     @cached_property
     def runner(self) -> Runner:
-        services = {"workspace": self.workspace, "seed": self.config.seed}
+        label = f"{self.group_id}/{self.run_id}"
+        services = {"workspace": self.workspace, "seed": self.config.seed, "run_label": label}
         if self.uses_model:
             services["model"] = self.model
         runner: Runner = build(self.container["runner"], "runner", services)

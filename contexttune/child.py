@@ -33,13 +33,11 @@ class Ended:
 def dies_with_parent() -> Callable[[], None]:
     """A `preexec_fn` that has the kernel kill the child when the thread that started it is gone.
 
-    The child can also be interrupted, even where we cannot (a shell's background jobs ignore SIGINT). Start the child from a thread that waits for it: the kernel watches the thread, not the process.
+    The child can also be interrupted, even where we cannot (a shell's background jobs ignore SIGINT). Start it
+    from a thread that waits for it: the kernel watches the thread, not the process.
     """
-    import ctypes
-
     # Loaded here and not in the child: between fork and exec of a threaded process only system calls are safe.
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
+    prctl, parent = _prctl(), os.getpid()
 
     def arm() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -48,6 +46,18 @@ def dies_with_parent() -> Callable[[], None]:
             os._exit(1)
 
     return arm
+
+
+def die_with_parent() -> None:
+    """The same, asked for by a child that is running already."""
+    _prctl()(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _prctl() -> Callable[..., int]:
+    import ctypes
+
+    prctl: Callable[..., int] = ctypes.CDLL(None, use_errno=True).prctl
+    return prctl
 
 
 def signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:

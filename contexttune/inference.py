@@ -73,8 +73,11 @@ class Inference:
                 for future in as_completed(futures):
                     if record := future.result():
                         done[record["instance_id"]] = record
-            finally:  # on Ctrl-C the queue is dropped, and calls under way are not waited for
+            except BaseException:  # on Ctrl-C the queue is dropped, and what the runner has started is ended
                 pool.shutdown(wait=False, cancel_futures=True)
+                self.runner.stop()
+                raise
+        pool.shutdown()
         return done
 
     def _attempt(self, instance: GoldInstance, block: str, progress: Progress) -> dict[str, Any] | None:
@@ -152,5 +155,8 @@ def _as_record(instance: GoldInstance, block: str, attempt: Attempt, wall_s: flo
         "n_calls": attempt.n_calls,
         "wall_s": round(wall_s, 3),
         "error": attempt.error,
+        "recovered_patch": attempt.recovered_patch.encode("utf-8", "backslashreplace").decode(),
+        "recovered_submitted": attempt.recovered_submitted,
+        "details": dict(attempt.details),
         **asdict(attempt.usage),
     }

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from contexttune.git import Tree
+    from contexttune.models.openai_compatible import OpenAICompatible
     from contexttune.types import (
         Attempt,
         Completion,
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Signal(Protocol):
-    """A fact extracted from a repository at a commit."""
+    """A fact extracted from a repository at a commit.
+
+    One may also have `start(tree) -> None`, called before any signal is extracted, to begin what can run beside
+    the others; `extract` works without it too.
+    """
 
     @property
     def name(self) -> str: ...
@@ -76,6 +81,10 @@ class Model(Protocol):
         """Raise PreflightError when no call could succeed."""
         ...
 
+    def endpoint(self) -> OpenAICompatible:
+        """How another process reaches the endpoint; holds the name of a key's variable, never the key."""
+        ...
+
     def complete(self, messages: Sequence[Message]) -> Completion:
         """One answer. Raises InfraError when, after retries, there is none."""
         ...
@@ -96,6 +105,10 @@ class Runner(Protocol):
 
     def preflight(self) -> None:
         """Raise PreflightError when no attempt could succeed."""
+        ...
+
+    def stop(self) -> None:
+        """The run is interrupted: end attempts under way soon; their `run` then raises InfraError."""
         ...
 
     def rehearse(self, instance: Instance, block: str) -> str:

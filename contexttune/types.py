@@ -115,6 +115,11 @@ class Attempt:
     n_calls: int = 0
     usage: Usage = field(default_factory=Usage)
     error: str | None = None
+    recovered_patch: str = ""  # what the tree held when a limit struck: kept apart from the submission
+    recovered_submitted: bool = False  # ... unless runner.submit_recovered made it the prediction
+    details: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # the runner's own: image digest, sandbox, requests
 
 
 class Outcome(StrEnum):

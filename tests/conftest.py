@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,12 +66,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def build_images() -> Callable[..., None]:
-    """Runs scripts/demo_images.py. Ask for it in tests marked `docker` only."""
+def build_images(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """Runs scripts/demo_images.py, one test process at a time. Ask for it in tests marked `docker` only."""
+    lock = tmp_path_factory.getbasetemp().parent / "demo_images.lock"
 
     def build(*arguments: str) -> None:
         script = [sys.executable, str(ROOT / "scripts" / "demo_images.py")]
-        done = subprocess.run([*script, *arguments], capture_output=True, text=True, check=False)
+        with FileLock(lock):
+            done = subprocess.run([*script, *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
     return build

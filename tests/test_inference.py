@@ -23,6 +23,8 @@ class Answers:
 
     def preflight(self) -> None: ...
 
+    def stop(self) -> None: ...
+
     def rehearse(self, instance: Instance, block: str) -> str:
         return ""
 

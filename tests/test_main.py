@@ -25,7 +25,7 @@ def test_help_lists_the_groups_and_the_first_keys(tmp_path):
     done = contexttune("--help", cwd=tmp_path)
     assert done.returncode == 0
     for words in (
-        "runner: empty, gold, single_shot",
+        "runner: empty, gold, mini_swe_agent, mini_swe_agent_swebench, single_shot",
         "condition: baseline_context, no_context",
         "model.name",
         "group_id",

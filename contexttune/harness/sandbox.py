@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contexttune import child
-from contexttune.bubblewrap import system_flags
+from contexttune.bubblewrap import system_flags, write_interpreter
 
 TESTBED = "/testbed"
 SCRATCH = "/harness"  # inside the sandbox: the scripts and the patch, read-only
@@ -32,11 +32,7 @@ class Sandbox:
         """Make the directories, and commands `python` and `python3` that start this very interpreter."""
         for name in ("files/bin", "home"):
             (self.scratch / name).mkdir(parents=True)
-        for name in ("python", "python3"):
-            # not a symlink: Python would look for its virtual environment beside the link
-            command = self.scratch / "files" / "bin" / name
-            command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-            command.chmod(0o755)
+        write_interpreter(self.scratch / "files" / "bin")
         user = f"tester:x:{os.getuid()}:{os.getgid()}::/tmp:/bin/bash\n"
         (self.scratch / "files" / "passwd").write_text(user)
 

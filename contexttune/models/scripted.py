@@ -31,10 +31,14 @@ class Rule:
     contains: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
     finish_reason: str = "stop"
+    turn: int | None = None  # answers the conversation's turn of that number, from 0; None: any
+    commands: list[str] = field(default_factory=list)  # calls of an agent's bash tool
 
-    def matches(self, request: str) -> bool:
-        return all(text in request for text in self.contains) and not any(
-            text in request for text in self.lacks
+    def matches(self, request: str, turn: int) -> bool:
+        return (
+            self.turn in (None, turn)
+            and all(text in request for text in self.contains)
+            and not any(text in request for text in self.lacks)
         )
 
 
@@ -60,6 +64,10 @@ class Scripted:
     def preflight(self) -> None:
         """Raise ConfigError when the script cannot be read."""
         load_script(self.script)
+
+    def endpoint(self) -> OpenAICompatible:
+        client: OpenAICompatible = self._serving["client"]
+        return client.endpoint()
 
     def complete(self, messages: Sequence[Message]) -> Completion:
         client: OpenAICompatible = self._serving["client"]
@@ -121,8 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        request = "\n".join(message["content"] for message in body["messages"])
-        rule = next((rule for rule in self.script if rule.matches(request)), None)
+        request = "\n".join(message.get("content") or "" for message in body["messages"])
+        turn = sum(message["role"] == "assistant" for message in body["messages"])
+        rule = next((rule for rule in self.script if rule.matches(request, turn)), None)
         if rule is None:
             self._send(400, {"error": {"message": "no rule of the script matches this request"}})
             return
@@ -141,22 +150,25 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _completion(rule: Rule, request: str, model: str) -> dict[str, Any]:
-    prompt_tokens, completion_tokens = (-(-len(text) // _CHARS_PER_TOKEN) for text in (request, rule.reply))
+    answer = rule.reply + "".join(rule.commands)
+    prompt_tokens, completion_tokens = (-(-len(text) // _CHARS_PER_TOKEN) for text in (request, answer))
+    message: dict[str, Any] = {"role": "assistant", "content": rule.reply}
+    if rule.commands:
+        message["tool_calls"] = [_call(number, command) for number, command in enumerate(rule.commands)]
     return {
         "id": "scripted",
         "object": "chat.completion",
         "created": 0,
         "model": model,
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": rule.finish_reason,
-                "message": {"role": "assistant", "content": rule.reply},
-            }
-        ],
+        "choices": [{"index": 0, "finish_reason": rule.finish_reason, "message": message}],
         "usage": {
             "prompt_tokens": prompt_tokens,
             "completion_tokens": completion_tokens,
             "total_tokens": prompt_tokens + completion_tokens,
         },
     }
+
+
+def _call(number: int, command: str) -> dict[str, Any]:
+    function = {"name": "bash", "arguments": json.dumps({"command": command})}
+    return {"id": f"call_{number}", "type": "function", "function": function}

@@ -19,6 +19,9 @@ class Gold:
     def preflight(self) -> None:
         """Nothing is needed."""
 
+    def stop(self) -> None:
+        """Nothing of its own is under way."""
+
     def rehearse(self, instance: Instance, block: str) -> str:
         return ""
 

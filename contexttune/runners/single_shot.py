@@ -50,6 +50,9 @@ class SingleShot:
     def preflight(self) -> None:
         """Nothing beyond the model is needed."""
 
+    def stop(self) -> None:
+        """Nothing of its own is under way."""
+
     def rehearse(self, instance: Instance, block: str) -> str:
         return "\n".join(message["content"] for message in self.prompt(instance, block))
 

@@ -1,0 +1,150 @@
+"""mini-swe-agent's model protocol over our own endpoint client: explicit parameters, counted requests, token limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from contexttune.models.openai_compatible import OpenAICompatible, usage_of
+from contexttune.types import Usage
+
+_TOOLS = "toolcall"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenLimits:
+    """Ends of an attempt by tokens; None: no limit."""
+
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+    def reached(self, used: Usage) -> bool:
+        completion, total = (
+            used.completion_tokens or 0,
+            (used.prompt_tokens or 0) + (used.completion_tokens or 0),
+        )
+        return (self.completion_tokens is not None and completion >= self.completion_tokens) or (
+            self.total_tokens is not None and total >= self.total_tokens
+        )
+
+
+@dataclass(kw_only=True)
+class AgentModel:
+    """One attempt's conversation with the endpoint."""
+
+    endpoint: OpenAICompatible
+    protocol: str  # toolcall or backticks
+    templates: Mapping[str, str]  # observation_template, format_error_template, action_regex
+    limits: TokenLimits
+    on_answer: Callable[[AgentModel], None]
+    usage: Usage = field(default_factory=lambda: Usage(prompt_tokens=0, completion_tokens=0))
+    n_requests: int = 0
+    n_calls: int = 0
+    served_model: str = ""
+    config: Any = None  # the protocol has one; nothing of ours is in it
+
+    def query(self, messages: list[dict[str, Any]], **kwargs: Any) -> dict[str, Any]:
+        """The assistant's message, with its actions. Raises mini-swe-agent's FormatError and LimitsExceeded."""
+        self._check_limits()
+        sent = [{k: v for k, v in message.items() if k != "extra"} for message in messages]
+        answer, n_requests = self.endpoint.chat(sent, **self._parameters())
+        self.n_calls += 1
+        self.n_requests += n_requests
+        self.served_model = answer.model or ""
+        self.usage = _sum(self.usage, usage_of(answer))
+        self.on_answer(self)
+        choice = answer.choices[0]
+        # `cost` is mini-swe-agent's own key; prices are applied to the tokens afterwards
+        extra = {"response": answer.model_dump(mode="json"), "cost": 0.0, "timestamp": time.time()}
+        message = choice.message.model_dump(exclude_none=True) | {"content": choice.message.content}
+        actions = self._actions(choice, extra)
+        return message | {"extra": extra | {"actions": actions}}
+
+    def format_message(self, **kwargs: Any) -> dict[str, Any]:
+        return kwargs
+
+    def format_observation_messages(
+        self,
+        message: dict[str, Any],
+        outputs: list[dict[str, Any]],
+        template_vars: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Observations as the protocol wants them, by mini-swe-agent's own templates."""
+        from minisweagent.models.utils import actions_text, actions_toolcall
+
+        template = self.templates["observation_template"]
+        if self.protocol != _TOOLS:
+            found: list[dict[str, Any]] = actions_text.format_observation_messages(
+                outputs, observation_template=template, template_vars=template_vars
+            )
+            return found
+        called: list[dict[str, Any]] = actions_toolcall.format_toolcall_observation_messages(
+            actions=message.get("extra", {}).get("actions", []),
+            outputs=outputs,
+            observation_template=template,
+            template_vars=template_vars,
+        )
+        return called
+
+    def get_template_vars(self, **kwargs: Any) -> dict[str, Any]:
+        return kwargs
+
+    def serialize(self) -> dict[str, Any]:
+        shown = {
+            "model_name": self.endpoint.name,
+            "temperature": self.endpoint.temperature,
+            "seed": self.endpoint.seed,
+        }
+        shown |= {
+            "max_tokens": self.endpoint.max_tokens,
+            "top_p": self.endpoint.top_p,
+            "protocol": self.protocol,
+        }
+        return {"info": {"config": {"model": shown, "model_type": type(self).__name__}}}
+
+    def _parameters(self) -> dict[str, Any]:
+        if self.protocol != _TOOLS:
+            return {}
+        from minisweagent.models.utils.actions_toolcall import BASH_TOOL
+
+        return {"tools": [BASH_TOOL], "parallel_tool_calls": True}
+
+    def _actions(self, choice: Any, extra: dict[str, Any]) -> list[dict[str, Any]]:
+        from minisweagent.exceptions import FormatError
+        from minisweagent.models.utils import actions_text, actions_toolcall
+
+        shown = {"format_error_template": self.templates["format_error_template"]}
+        why = {"finish_reason": choice.finish_reason}
+        try:
+            if self.protocol == _TOOLS:
+                calls = choice.message.tool_calls or []
+                return list(actions_toolcall.parse_toolcall_actions(calls, template_kwargs=why, **shown))
+            regex = self.templates["action_regex"]
+            text = choice.message.content or ""
+            return list(
+                actions_text.parse_regex_actions(text, action_regex=regex, template_kwargs=why, **shown)
+            )
+        except FormatError as error:
+            error.messages[0]["extra"].update(extra)
+            raise
+
+    def _check_limits(self) -> None:
+        if self.limits.reached(self.usage):
+            from minisweagent.exceptions import LimitsExceeded
+
+            extra = {"exit_status": "TokenLimitExceeded", "submission": ""}
+            raise LimitsExceeded({"role": "exit", "content": "TokenLimitExceeded", "extra": extra})
+
+
+def _sum(a: Usage, b: Usage) -> Usage:
+    def add(x: int | None, y: int | None) -> int | None:
+        return None if x is None and y is None else (x or 0) + (y or 0)
+
+    return Usage(
+        prompt_tokens=add(a.prompt_tokens, b.prompt_tokens),
+        completion_tokens=add(a.completion_tokens, b.completion_tokens),
+        cached_tokens=add(a.cached_tokens, b.cached_tokens),
+        reasoning_tokens=add(a.reasoning_tokens, b.reasoning_tokens),
+    )

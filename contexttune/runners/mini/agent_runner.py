@@ -1,0 +1,214 @@
+"""What both agent runners share: prompts, the attempt, and how its end becomes an Attempt."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from contexttune.contexts.injection import inject
+from contexttune.errors import ConfigError, InfraError
+from contexttune.interfaces import Model
+from contexttune.runners.mini.agent_model import TokenLimits
+from contexttune.runners.mini.places import Place
+from contexttune.runners.mini.supervisor import attend
+from contexttune.runners.mini.worker import Job, Report
+from contexttune.store import fingerprint
+from contexttune.types import Attempt, AttemptStatus, Instance
+from contexttune.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+_PROMPTS = {"toolcall": "swebench.yaml", "backticks": "swebench_backticks.yaml"}
+_AGENT_ERRORS = ("RepeatedFormatError",)
+_STOP_S = 10.0
+_BARE_BINARY = re.compile(r"^Binary files .+ and .+ differ$", re.MULTILINE)
+# mini-swe-agent's own default of its text protocol, which its YAML leaves out
+_ACTION_REGEX = r"```mswea_bash_command\s*\n(.*?)\n```"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentRunner:
+    """An agent loop of mini-swe-agent on one instance. Subclasses say where its commands run."""
+
+    needs_gold: ClassVar[bool] = False
+    model: Model
+    workspace: Workspace
+    run_label: str
+    protocol: Literal["toolcall", "backticks"] = "toolcall"
+    step_limit: int = 250
+    wall_limit_s: int = 3600
+    command_timeout_s: int = 60
+    completion_tokens_limit: int | None = None
+    total_tokens_limit: int | None = None
+    submit_recovered: bool = False
+    _stop: threading.Event = field(default_factory=threading.Event, init=False, repr=False, compare=False)
+    _running: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    _swept: list[bool] = field(default_factory=list, init=False, repr=False, compare=False)
+    _changed: threading.Condition = field(
+        default_factory=threading.Condition, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        for key in ("step_limit", "wall_limit_s", "command_timeout_s"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"runner.{key} must be at least 1, got {getattr(self, key)}")
+
+    def place(self, instance: Instance) -> AbstractContextManager[Place]:
+        """Where the attempt happens."""
+        raise NotImplementedError
+
+    def variables(self) -> dict[str, str]:
+        """Environment variables of the agent's commands, as mini-swe-agent sets them."""
+        return {str(k): str(v) for k, v in _configuration(self.protocol)["environment"]["env"].items()}
+
+    def rehearse(self, instance: Instance, block: str) -> str:
+        from jinja2 import StrictUndefined, Template
+
+        agent = _configuration(self.protocol)["agent"]
+        task = inject(block, instance.problem_statement)
+        rendered = Template(agent["instance_template"], undefined=StrictUndefined).render(task=task)
+        return f"{agent['system_template']}\n{rendered}"
+
+    @property
+    def label(self) -> str:
+        """The run's name on a machine: the same settings may also run from another directory."""
+        return f"{self.run_label}@{fingerprint(str(self.workspace.layout.results.resolve()))}"
+
+    def sweep(self) -> None:
+        """Remove what a killed process of this very run left behind; called before the first attempt."""
+
+    def stop(self) -> None:
+        """End attempts under way, and wait until they have: their containers go with them."""
+        self._stop.set()
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._running, timeout=_STOP_S):
+                log.warning("not ended in time: %s", ", ".join(sorted(self._running)))
+
+    def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
+        with self._under_way(instance.instance_id), self.place(instance) as place:
+            report = attend(
+                self._job(instance, block, out_dir, place), self.wall_limit_s, self._stop, lambda _: None
+            )
+            return self._attempt(report, place)
+
+    @contextmanager
+    def _under_way(self, instance_id: str) -> Iterator[None]:
+        """Count an attempt in and out. Raises InfraError when the run is being interrupted."""
+        with self._changed:
+            if self._stop.is_set():
+                raise InfraError("the run was interrupted")
+            # not in preflight: only now is it certain that no other process is at work on this run
+            if not self._swept:
+                self.sweep()
+                self._swept.append(True)
+            self._running.add(instance_id)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running.discard(instance_id)
+                self._changed.notify_all()
+
+    def _job(self, instance: Instance, block: str, out_dir: Path, place: Place) -> Job:
+        configured = _configuration(self.protocol)
+        templates = {"action_regex": _ACTION_REGEX} | configured["model"]
+        agent = {key: configured["agent"][key] for key in ("system_template", "instance_template")}
+        limits = {
+            "step_limit": self.step_limit,
+            "cost_limit": 0.0,
+            "wall_time_limit_seconds": self.wall_limit_s,
+        }
+        return Job(
+            instance_id=instance.instance_id,
+            task=inject(block, instance.problem_statement),
+            trajectory=out_dir / f"{instance.instance_id}.traj.json",
+            endpoint=self.model.endpoint(),
+            shell=place.shell,
+            described=place.described,
+            protocol=self.protocol,
+            prompts={"agent": agent | limits, "model": templates},
+            command_timeout_s=self.command_timeout_s,
+            limits=TokenLimits(
+                completion_tokens=self.completion_tokens_limit, total_tokens=self.total_tokens_limit
+            ),
+        )
+
+    def submitted(self, report: Report, place: Place) -> str:
+        """The patch of an attempt that ended in a submission."""
+        raise NotImplementedError
+
+    def _attempt(self, report: Report, place: Place) -> Attempt:
+        submitted = report.exit_status == "Submitted"
+        patch = self.submitted(report, place) if submitted else ""
+        recovered = "" if submitted else place.diff().decode("utf-8", "surrogateescape")
+        status, error = _classify(report, patch)
+        if not patch.strip():
+            place.require_space()
+        use_recovered = self.submit_recovered and _is_utf8(recovered) and bool(recovered.strip())
+        if use_recovered:
+            patch = recovered
+        if not _is_utf8(patch):
+            status, patch, error = (
+                AttemptStatus.AGENT_ERROR,
+                "",
+                "the patch is not UTF-8, as predictions must be",
+            )
+        elif _BARE_BINARY.search(patch):  # the prediction stays what the agent printed: the harness decides
+            status, error = AttemptStatus.AGENT_ERROR, "the patch names a binary file without its content"
+        return Attempt(
+            status=status,
+            exit_status=report.exit_status,
+            model_patch=patch,
+            recovered_patch=recovered,
+            recovered_submitted=use_recovered,
+            n_calls=report.n_calls,
+            usage=report.usage,
+            error=error,
+            details={**place.described, "n_requests": report.n_requests, "served_model": report.served_model},
+        )
+
+
+def _classify(report: Report, patch: str) -> tuple[AttemptStatus, str | None]:
+    if report.exit_status == "Submitted":
+        return (AttemptStatus.SUBMITTED if patch.strip() else AttemptStatus.EMPTY_PATCH), None
+    if report.exit_status in _AGENT_ERRORS:
+        return AttemptStatus.AGENT_ERROR, report.error
+    if report.exit_status.endswith(
+        ("LimitsExceeded", "TimeExceeded", "TokenLimitExceeded", "ContextWindowExceededError")
+    ):
+        return AttemptStatus.LIMIT, report.error
+    raise InfraError(f"the agent ended in a way that is not known: {report.exit_status or 'none'}")
+
+
+@cache
+def _configuration(protocol: str) -> dict[str, Any]:
+    """mini-swe-agent's own configuration of that protocol, from its package and nowhere else.
+
+    Found without importing the package, which would print and make a directory.
+    """
+    import yaml
+
+    spec = find_spec("minisweagent")
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "config" / "benchmarks" / _PROMPTS[protocol]
+    configured: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # its text protocol forgets the testbed's own Python, which its tool-call protocol activates this way
+    configured["environment"]["env"].setdefault("BASH_ENV", "/root/.bashrc")
+    return configured
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

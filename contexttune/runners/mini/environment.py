@@ -1,0 +1,60 @@
+"""mini-swe-agent's environment protocol over a shell: observations, and the submission."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from contexttune import child
+from contexttune.runners.mini.shells import Shell
+
+MAGIC = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"  # the first line of a submission, by mini-swe-agent's rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShellEnvironment:
+    """What the agent loop calls. Raises mini-swe-agent's Submitted when an output is a submission."""
+
+    shell: Shell
+    timeout_s: int
+    described: dict[str, Any]  # what the trajectory says of it
+    config: Any = None  # the protocol has one; nothing of ours is in it
+
+    def execute(self, action: dict[str, Any], cwd: str = "", *, timeout: int | None = None) -> dict[str, Any]:
+        """Run `action["command"]` and shape its end as an observation."""
+        ended = self.shell.run(str(action.get("command", "")), timeout or self.timeout_s)
+        submitted = submission_of(ended)
+        if submitted is not None:
+            from minisweagent.exceptions import Submitted
+
+            extra = {"exit_status": "Submitted", "submission": submitted}
+            raise Submitted({"role": "exit", "content": submitted, "extra": extra})
+        return observation(ended, timeout or self.timeout_s)
+
+    def get_template_vars(self, **kwargs: Any) -> dict[str, Any]:
+        """Nothing of this machine may reach a prompt."""
+        return kwargs
+
+    def serialize(self) -> dict[str, Any]:
+        return {"info": {"config": {"environment": self.described, "environment_type": type(self).__name__}}}
+
+
+def observation(ended: child.Ended, timeout_s: int) -> dict[str, Any]:
+    """The dict that mini-swe-agent's templates render."""
+    text = ended.output.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    trouble = ""
+    if ended.timed_out:
+        trouble = f"An error occurred while executing the command: it timed out after {timeout_s} seconds"
+    elif ended.too_long:
+        trouble = "An error occurred while executing the command: it printed too much and was stopped"
+    return {"output": text, "returncode": -1 if trouble else ended.status, "exception_info": trouble}
+
+
+def submission_of(ended: child.Ended) -> str | None:
+    """The text after the magic line of a command that succeeded, byte for byte (surrogate-escaped)."""
+    if ended.status != 0 or ended.timed_out or ended.too_long:
+        return None
+    first, _, rest = ended.output.lstrip().partition(b"\n")
+    if first.strip() != MAGIC.encode():
+        return None
+    return rest.decode("utf-8", "surrogateescape")

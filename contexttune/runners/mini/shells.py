@@ -1,0 +1,171 @@
+"""Where an agent's commands run: a container, or bubblewrap over a checkout. Described by values that pickle."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from contexttune import child
+from contexttune.bubblewrap import system_flags
+from contexttune.errors import InfraError
+
+TESTBED = "/testbed"
+_OUTPUT_BYTES = 10_000_000
+_GRACE_S = 15.0  # what a client of the engine may take beyond the command's own limit
+_ARGUMENT_BYTES = 100_000  # the kernel takes arguments of up to 128 KiB each
+_NEVER = threading.Event()
+
+# Runs in the container. Output goes to a file, so that a process left behind cannot hold us by the pipe. The file is
+# in memory (64 MB by default), so that neither a full disk loses it nor endless output fills the disk; without such a
+# place it is the pipe after all. sh, because bash would read BASH_ENV once more than the command itself does.
+_FILE = "{ mktemp -p /dev/shm || mktemp; } 2>/dev/null"
+_TAKEN = '>"$o" 2>&1 </dev/null; r=$?; head -c "$2" "$o"; rm -f "$o" "$c"; exit $r'
+_RUN = f'c=; o=$({_FILE}) || exec timeout -k 2 "$1" bash -c "$3" 2>&1 </dev/null; timeout -k 2 "$1" bash -c "$3" {_TAKEN}'
+_RUN_FROM_STDIN = (
+    f'c=$({_FILE}) && o=$({_FILE}) && cat >"$c" || '
+    '{ echo "no space left for the command"; exit 125; }; '
+    f'timeout -k 2 "$1" bash "$c" {_TAKEN}'
+)
+
+
+class Shell(Protocol):
+    """Runs one command at a time."""
+
+    def run(self, command: str, timeout_s: int) -> child.Ended:
+        """Output (stdout and stderr as they came) and exit status. Raises InfraError when the place is gone."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerShell:
+    """Commands by `docker exec` (or podman's) in a container that is already running."""
+
+    executable: str
+    container: str
+    variables: Mapping[str, str]
+    cwd: str = TESTBED
+
+    def run(self, command: str, timeout_s: int) -> child.Ended:
+        raw = command.encode("utf-8", "replace")
+        large = len(raw) > _ARGUMENT_BYTES or b"\0" in raw  # no argument holds a NUL; bash leaves it out
+        limits = (str(timeout_s), str(_OUTPUT_BYTES + 1))
+        script = [_RUN_FROM_STDIN, "ct", *limits] if large else [_RUN, "ct", *limits, raw.decode()]
+        flags = ["-i"] if large else []
+        for name, value in self.variables.items():
+            flags += ["-e", f"{name}={value}"]
+        argv = [self.executable, "exec", *flags, "-w", self.cwd, self.container, "sh", "-c", *script]
+        return self._ended(argv, raw if large else b"", timeout_s)
+
+    def _ended(self, argv: Sequence[str], stdin: bytes, timeout_s: int) -> child.Ended:
+        started = time.monotonic()
+        try:
+            done = subprocess.run(
+                argv,
+                input=stdin,
+                capture_output=True,
+                timeout=timeout_s + _GRACE_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            self.require_running("does not answer")
+            self._kill_strays()
+            return child.Ended(output=b"", status=-1, timed_out=True)
+        if done.returncode in (125, 126, 127, 137) or (done.returncode and done.stderr):
+            self.require_running(done.stderr.decode(errors="replace").strip())
+        timed_out = done.returncode in (124, 137) and time.monotonic() - started >= timeout_s
+        if timed_out:
+            self._kill_strays()
+        too_long = len(done.stdout) > _OUTPUT_BYTES
+        output = done.stdout[:_OUTPUT_BYTES]
+        return child.Ended(output=output, status=done.returncode, timed_out=timed_out, too_long=too_long)
+
+    def require_running(self, why: str) -> None:
+        """Raise InfraError when the container has ended or its engine does not answer."""
+        argv = [self.executable, "inspect", "--format", "{{.State.Running}}", self.container]
+        try:
+            state = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_GRACE_S)
+        except subprocess.TimeoutExpired:
+            raise InfraError(f"{self.executable} does not answer") from None
+        if state.stdout.strip() != "true":
+            raise InfraError(f"the container is gone ({why or state.stderr.strip() or 'it exited'})")
+
+    def _kill_strays(self) -> None:
+        """End all that the command left behind; the container's first process is out of kill's reach."""
+        argv = [self.executable, "exec", self.container, "sh", "-c", "kill -s KILL -- -1"]
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(argv, capture_output=True, check=False, timeout=_GRACE_S)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckoutShell:
+    """Commands over a checkout that they see as /testbed: in bubblewrap, or, when asked for, on the bare machine."""
+
+    bwrap: str | None
+    scratch: Path  # holds testbed/, tmp/, home/, bin/ and passwd
+    variables: Mapping[str, str]
+
+    def run(self, command: str, timeout_s: int) -> child.Ended:
+        raw = command.encode("utf-8", "replace")
+        script = self.scratch / "command.sh"
+        script.write_bytes(raw)  # a file, because an argument has a limit of 128 KiB
+        argv = self._sandboxed() if self.bwrap else ["bash", str(script)]
+        process = subprocess.Popen(
+            argv,
+            cwd=self.scratch / "testbed",
+            env={} if self.bwrap else self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=child.dies_with_parent(),
+        )
+        try:
+            return child.collect(process, time.monotonic() + timeout_s, _OUTPUT_BYTES, _NEVER)
+        finally:
+            child.stop(process, grace_s=0)
+            if self.bwrap is None:
+                child.signal_group(
+                    process, signal.SIGKILL
+                )  # in the sandbox, what it left behind ends with it
+            assert process.stdout is not None
+            process.stdout.close()
+
+    def _environment(self) -> dict[str, str]:
+        home = "/home/agent" if self.bwrap else str(self.scratch / "home")
+        commands = "/run/bin" if self.bwrap else str(self.scratch / "bin")
+        return {
+            "PATH": f"{commands}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": home,
+            "LANG": "C.UTF-8",
+            "USER": "agent",
+            **self.variables,
+        }
+
+    def _sandboxed(self) -> list[str]:
+        flags = [
+            str(self.bwrap),
+            "--unshare-all",
+            "--die-with-parent",
+            "--new-session",
+            "--clearenv",
+            *system_flags(),
+        ]
+        for name, value in self._environment().items():
+            flags += ["--setenv", name, value]
+        for inside, outside in ((TESTBED, "testbed"), ("/tmp", "tmp"), ("/home/agent", "home")):  # noqa: S108
+            flags += ["--bind", str(self.scratch / outside), inside]
+        for name, inside in (
+            ("command.sh", "/run/command.sh"),
+            ("bin", "/run/bin"),
+            ("passwd", "/etc/passwd"),
+        ):
+            flags += ["--ro-bind", str(self.scratch / name), inside]
+        flags += ["--chdir", TESTBED]
+        return [*flags, "bash", "/run/command.sh"]

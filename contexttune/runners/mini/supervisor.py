@@ -1,0 +1,102 @@
+"""Starts workers and ends them: by their own end, by the wall clock, or because the run stops."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+from typing import Any
+
+from contexttune.errors import InfraError
+from contexttune.runners.mini.worker import DONE, INFRA, SUBMITTED, Job, Report, work
+
+_POLL_S = 0.2
+_GRACE_S = 3.0  # what a worker may take to write its trajectory; twice this, and the run ends in time
+# What a worker imports is imported once, by the server that they are forked from.
+_PRELOAD = ["contexttune.main", "contexttune.runners.mini.preload"]
+
+
+def warm_up() -> None:
+    """Start the process that workers are forked from, which takes seconds to import what they need; no waiting."""
+    _context()
+    forkserver.ensure_running()
+
+
+def attend(
+    job: Job, wall_limit_s: float, stop: threading.Event, on_report: Callable[[Report], None]
+) -> Report:
+    """Run `job` in a worker and return its last report, which is final.
+
+    Raises InfraError when the attempt was an outage, its process died, or `stop` was set.
+    """
+    context = _context()
+    source, sink = context.Pipe(duplex=False)
+    worker = context.Process(target=work, args=(job, sink), daemon=True)
+    worker.start()
+    sink.close()  # ours: the worker has its own, and its end shows as the pipe's
+    deadline = time.monotonic() + wall_limit_s
+    report = Report()
+    try:
+        while report.kind == "":
+            if stop.is_set():
+                raise InfraError("the run was interrupted")
+            if time.monotonic() > deadline:
+                return _cut_short(worker, source, report)
+            try:
+                if source.poll(_POLL_S):
+                    report = source.recv()
+                    on_report(report)
+            except (EOFError, OSError):
+                break
+    finally:
+        _end(worker, is_done=report.kind != "")
+        source.close()
+    if report.kind == "":
+        raise InfraError(f"the worker died (exit {worker.exitcode})")
+    if report.kind == INFRA:
+        raise InfraError(f"{report.exit_status}: {report.error}")
+    return report
+
+
+def _cut_short(worker: Any, source: Any, report: Report) -> Report:
+    """The worker's last words after SIGTERM, or what it had reported before.
+
+    A submission that was under way when the clock struck counts; an outage then does not, for time was over.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(worker.pid, signal.SIGTERM)
+    ends = time.monotonic() + _GRACE_S
+    while time.monotonic() < ends and report.kind == "":
+        try:
+            if source.poll(_POLL_S):
+                report = source.recv()
+        except (EOFError, OSError):
+            break
+    if report.exit_status != SUBMITTED:
+        report.kind, report.exit_status = DONE, "TimeExceeded"
+    return report
+
+
+def _end(worker: Any, *, is_done: bool) -> None:
+    """End the worker and whatever it started; it is told first, because only it can end what left its group."""
+    if not is_done:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(worker.pid, signal.SIGTERM)
+    worker.join(_GRACE_S)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    if worker.is_alive():
+        worker.kill()
+        worker.join(_GRACE_S)
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOAD)
+    return context

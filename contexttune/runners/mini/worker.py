@@ -1,0 +1,143 @@
+"""One attempt in a process of its own: killable, and alone with its memory."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from contexttune.models.openai_compatible import ContextWindowExceeded, OpenAICompatible
+from contexttune.runners.mini.agent_model import AgentModel, TokenLimits
+from contexttune.runners.mini.environment import ShellEnvironment
+from contexttune.runners.mini.shells import Shell
+from contexttune.store import write_atomic
+from contexttune.types import Usage
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+INFRA = "infra"  # the kind of a report that is no measurement
+DONE = "done"
+_LAST_WORDS_S = 2.0
+SUBMITTED = "Submitted"  # mini-swe-agent's word
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """All that an attempt needs, as values that pickle. The endpoint holds the name of a key, not the key."""
+
+    instance_id: str
+    task: str
+    trajectory: Path
+    endpoint: OpenAICompatible
+    shell: Shell
+    described: Mapping[str, Any]
+    protocol: str
+    prompts: Mapping[str, Any]  # mini-swe-agent's configuration: its `agent` and `model` parts
+    command_timeout_s: int
+    limits: TokenLimits
+
+
+@dataclass(kw_only=True)
+class Report:
+    """How far an attempt has come; the last one says how it ended."""
+
+    kind: str = ""  # DONE or INFRA at the end
+    exit_status: str = ""
+    submission: str = ""
+    error: str | None = None
+    n_calls: int = 0
+    n_requests: int = 0
+    served_model: str = ""
+    usage: Usage = field(default_factory=Usage)
+
+
+class Stopped(BaseException):
+    """SIGTERM: not an Exception, so that nothing on the way takes it for an agent's error."""
+
+
+def work(job: Job, sink: Connection) -> None:
+    """Run the attempt and send reports: one after every answer, the last one with its end."""
+    from contexttune import child
+
+    os.setsid()  # the supervisor ends the group: commands under way go with it
+    child.die_with_parent()
+    logging.getLogger("minisweagent").handlers.clear()  # it would write to our console
+    report = Report()
+    try:
+        signal.signal(signal.SIGTERM, _stop)
+        threading.Thread(target=_end_with_program, daemon=True).start()
+        _work(job, report, sink)
+    except (Stopped, BrokenPipeError):
+        pass  # nobody waits for what it would have said
+
+
+def _work(job: Job, report: Report, sink: Connection) -> None:
+    def on_answer(model: AgentModel) -> None:
+        report.n_calls, report.n_requests, report.usage = model.n_calls, model.n_requests, model.usage
+        report.served_model = model.served_model
+        sink.send(report)
+
+    _attempt(job, report, on_answer)
+    sink.send(report)
+    sink.close()
+
+
+def _end_with_program() -> None:
+    """End this worker when the program is gone, even by kill -9: it is a child of another process, which lives on."""
+    program = multiprocessing.parent_process()
+    assert program is not None
+    program.join()
+    os.kill(os.getpid(), signal.SIGTERM)  # the main thread ends what it has started
+    time.sleep(_LAST_WORDS_S)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _stop(*_: object) -> NoReturn:
+    raise Stopped
+
+
+def _attempt(job: Job, report: Report, on_answer: Any) -> None:
+    from minisweagent.agents.default import DefaultAgent
+
+    model = AgentModel(
+        endpoint=job.endpoint,
+        protocol=job.protocol,
+        templates=job.prompts["model"],
+        limits=job.limits,
+        on_answer=on_answer,
+    )
+    environment: Any = ShellEnvironment(
+        shell=job.shell, timeout_s=job.command_timeout_s, described=dict(job.described)
+    )
+    agent = DefaultAgent(model, environment, **job.prompts["agent"])
+    try:
+        info = agent.run(job.task)
+        report.kind, report.exit_status = DONE, str(info.get("exit_status", ""))
+        report.submission = str(info.get("submission", ""))
+    except ContextWindowExceeded as error:
+        report.kind, report.exit_status, report.error = DONE, "ContextWindowExceededError", str(error)[:500]
+    except Stopped:
+        report.kind, report.exit_status = DONE, "TimeExceeded"
+    except Exception as error:  # noqa: BLE001 - an outage, or a defect: neither measures the model
+        words = " ".join(str(error).split())[:500]
+        report.kind, report.exit_status, report.error = INFRA, type(error).__name__, words
+    finally:
+        _save(job, agent, report)
+
+
+def _save(job: Job, agent: Any, report: Report) -> None:
+    """The trajectory, as `mini-extra inspect` reads it. Bytes that are not UTF-8 are escaped visibly."""
+    import json
+
+    info = {"exit_status": report.exit_status, "submission": report.submission, "error": report.error}
+    saved = agent.serialize({"info": info, "instance_id": job.instance_id})
+    text = json.dumps(saved, indent=1, ensure_ascii=True, default=str)
+    write_atomic(job.trajectory, text, durable=False)

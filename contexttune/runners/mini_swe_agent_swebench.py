@@ -1,0 +1,57 @@
+"""mini-swe-agent in the instance's SWE-bench image, as `mini-extra swebench` runs it."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from contexttune.runners.mini.agent_runner import AgentRunner
+from contexttune.runners.mini.containers import Engine
+from contexttune.runners.mini.places import Place, container_place
+from contexttune.runners.mini.supervisor import warm_up
+from contexttune.runners.mini.worker import Report
+from contexttune.types import Instance
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MiniSweAgentSwebench(AgentRunner):
+    """The agent's commands run in a container of the instance's image, without a network."""
+
+    name: str = "mini_swe_agent_swebench"
+    container: Literal["docker", "podman"] = "docker"
+    network: str = "none"
+    memory_gb: float | None = 8.0
+    cpus: float | None = None
+    pids_limit: int | None = 2048
+    run_args: list[str] = field(default_factory=list)
+
+    def preflight(self) -> None:
+        """Raise PreflightError when the engine does not answer."""
+        self._engine().preflight()
+        warm_up()
+
+    def sweep(self) -> None:
+        """Remove containers of this run: no other process is at work on it."""
+        if n_containers := self._engine().sweep(self.label):
+            log.info("removed %d containers that a killed process had left", n_containers)
+
+    def place(self, instance: Instance) -> AbstractContextManager[Place]:
+        engine = self._engine()
+        if engine.digest(instance.image) is None:
+            engine.pull(instance.image)
+        return container_place(engine, instance, self.label, self.variables())
+
+    def submitted(self, report: Report, place: Place) -> str:
+        """What the agent printed after the magic line, as mini-swe-agent takes it."""
+        return report.submission
+
+    def _engine(self) -> Engine:
+        flags = [f"--network={self.network}"]
+        flags += [f"--memory={self.memory_gb}g"] if self.memory_gb is not None else []
+        flags += [f"--cpus={self.cpus}"] if self.cpus is not None else []
+        flags += [f"--pids-limit={self.pids_limit}"] if self.pids_limit is not None else []
+        return Engine(executable=self.container, run_args=[*flags, *self.run_args])

@@ -1,0 +1,145 @@
+"""Scripted agents against the real program: their answers, their runs, and what may not be left of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contexttune.config import SliceConfig
+from contexttune.inference import Inference
+from contexttune.models.openai_compatible import OpenAICompatible
+from contexttune.paths import PACKAGE, Layout
+from contexttune.runners.mini_swe_agent import MiniSweAgent
+from contexttune.slices import load
+from contexttune.store import fingerprint, read_jsonl
+from contexttune.workspace import Workspace
+from tests.command_line import contexttune, start
+from tests.models.fault_server import Answer, ok
+
+ROTA = "ctdemo__rota-21"
+TABLET = "ctdemo__tablet-12"
+SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT && cat patch.txt"
+EDIT = "echo a new line >> README.md && git diff -- README.md > patch.txt"
+BWRAP, DOCKER = "mini_swe_agent", "mini_swe_agent_swebench"
+
+
+def calls(*commands: str, text: str = "I act.") -> Answer:
+    """An answer with one tool call a command."""
+    made = [
+        {
+            "id": f"c{number}",
+            "type": "function",
+            "function": {"name": "bash", "arguments": json.dumps({"command": command})},
+        }
+        for number, command in enumerate(commands)
+    ]
+    return ok(text, finish_reason="tool_calls", tool_calls=made)
+
+
+def fenced(command: str) -> Answer:
+    """The same in the text protocol."""
+    return ok(f"THOUGHT: I act.\n\n```mswea_bash_command\n{command}\n```")
+
+
+@dataclass
+class Agent:
+    """Runs of one directory."""
+
+    root: Path
+    runner: str = BWRAP
+    dataset: tuple[str, ...] = ("slice=demo",)
+    overrides: tuple[str, ...] = ()
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def arguments(self, *more: str) -> list[str]:
+        common = (*self.dataset, "harness=none", "condition=no_context", "group_id=g", "workers=1")
+        model = ("model.name=m", "model.api_key_env=null")
+        return [f"runner={self.runner}", *common, *model, *self.overrides, *more]
+
+    def run(
+        self, url: str, *more: str, instances: str = ROTA, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        arguments = self.arguments(f"slice.instance_ids=[{instances}]", *more)
+        return contexttune(
+            *arguments, cwd=self.root, **{"OPENAI_BASE_URL": url, "CONTEXTTUNE_TEST_MARK": self.mark} | env
+        )
+
+    def start(self, url: str, *more: str, instances: str = ROTA, **env: str) -> subprocess.Popen[str]:
+        arguments = self.arguments(f"slice.instance_ids=[{instances}]", *more)
+        return start(
+            *arguments, cwd=self.root, **{"OPENAI_BASE_URL": url, "CONTEXTTUNE_TEST_MARK": self.mark} | env
+        )
+
+    def attempt(self, instance: str = ROTA) -> dict[str, Any]:
+        (path,) = self.root.glob(f"artifacts/preds/g/*/{instance}/attempt.json")
+        return json.loads(path.read_bytes())
+
+    def trajectory(self, instance: str = ROTA) -> dict[str, Any]:
+        (path,) = self.root.glob(f"artifacts/preds/g/*/{instance}/{instance}.traj.json")
+        return json.loads(path.read_bytes())
+
+    def observations(self, instance: str = ROTA) -> list[str]:
+        """What each command printed, untruncated."""
+        messages = self.trajectory(instance)["messages"]
+        return [m["extra"]["raw_output"] for m in messages if "raw_output" in m.get("extra", {})]
+
+    def predictions(self) -> dict[str, str]:
+        """instance_id -> model_patch of the only run."""
+        (path,) = self.root.glob("artifacts/preds/g/*/preds.jsonl")
+        return {row["instance_id"]: row["model_patch"] for row in read_jsonl(path)}
+
+    def infer(self, url: str, **settings: Any) -> dict[str, dict[str, Any]]:
+        """Attempt the first two instances in bubblewrap from this very process; attempt records by instance."""
+        demo = PACKAGE / "demo"
+        layout = Layout(
+            cache=self.root / "cache", artifacts=self.root / "artifacts", results=self.root / "results"
+        )
+        workspace = Workspace(layout=layout, remote=f"{demo}/repos/{{owner}}__{{name}}.bundle")
+        chosen = SliceConfig(name="demo", dataset=str(demo), instance_ids=[ROTA, TABLET])
+        with OpenAICompatible(seed=0, name="m", base_url=url, api_key_env=None, **settings) as model:
+            runner = MiniSweAgent(model=model, workspace=workspace, run_label="g/r")
+            inference = Inference(
+                runner=runner, layout=layout, group_id="g", run_id="r", model_name_or_path="m", workers=1
+            )
+            return inference.run(load(chosen), {ROTA: "", TABLET: ""})
+
+    def containers(self) -> list[str]:
+        """Names of containers of runs of this directory, running or not."""
+        command = ["docker", "ps", "--all", "--filter", "label=contexttune.run"]
+        command += ["--format", '{{.Names}} {{.Label "contexttune.run"}}']
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        own = fingerprint(str((self.root / "results").resolve()))
+        return [line.split()[0] for line in listed if line.endswith(own)]
+
+    def processes(self) -> list[str]:
+        """Command lines of living processes that this agent's runs started (those in a sandbox aside)."""
+        return [command for pid, command in living() if self.mark.encode() in _environ(pid)]
+
+
+def living() -> Iterator[tuple[int, str]]:
+    """(pid, command line) of every process that is no zombie; those inside containers and sandboxes included."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue
+        if command:  # a zombie has none, nor has a thread of the kernel
+            yield int(folder.name), command
+
+
+def is_living(words: str) -> bool:
+    """Whether a process of this machine has `words` in its command line."""
+    return any(words in command for pid, command in living() if pid != os.getpid())
+
+
+def _environ(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""

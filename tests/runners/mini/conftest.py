@@ -1,0 +1,43 @@
+"""An agent in a directory of its own, and the rule that nothing of it is left."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runners.mini.agents import BWRAP, DOCKER, Agent
+from tests.runners.mini.engines import own_engine
+
+__all__ = ["agent", "boxed_agent", "own_engine"]
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Agent]:
+    """The agent in bubblewrap; its processes must be gone at the end."""
+    made = Agent(tmp_path, BWRAP)
+    yield made
+    assert settled(made.processes) == []
+
+
+@pytest.fixture
+def boxed_agent(tmp_path: Path, demo_images: None) -> Iterator[Agent]:
+    """The agent in Docker; its processes and containers must be gone at the end."""
+    made = Agent(tmp_path, DOCKER)
+    yield made
+    left = settled(made.containers)
+    if left:  # the next test is not to blame for them
+        subprocess.run(["docker", "rm", "--force", *left], check=True, capture_output=True)
+    assert left == []
+    assert settled(made.processes) == []
+
+
+def settled(listing: Callable[[], list[str]], within_s: float = 3.0) -> list[str]:
+    """What is left when those that are ending have had their time."""
+    ends = time.monotonic() + within_s
+    while (left := listing()) and time.monotonic() < ends:
+        time.sleep(0.1)
+    return left
