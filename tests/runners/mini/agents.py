@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,23 @@ def calls(*commands: str, text: str = "I act.") -> Answer:
 def fenced(command: str) -> Answer:
     """The same in the text protocol."""
     return ok(f"THOUGHT: I act.\n\n```mswea_bash_command\n{command}\n```")
+
+
+def close_server(handler: Any) -> None:
+    """Answer this once, and never again: the port is closed."""
+    calls("true")(handler)
+    handler.server.shutdown()
+    handler.server.socket.close()
+
+
+def after(action: Callable[[], Any], answer: Answer) -> Answer:
+    """An answer that something happens before."""
+
+    def do_both(handler: Any) -> None:
+        action()
+        answer(handler)
+
+    return do_both
 
 
 @dataclass

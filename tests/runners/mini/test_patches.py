@@ -1,0 +1,164 @@
+"""Patches that text handling would break: CRLF, binary files, no newline at the end, bytes that are not UTF-8."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contexttune.git import git, try_git
+from tests.gitrepos import commit, workspace
+from tests.models.fault_server import serving
+from tests.runners.mini.agents import BWRAP, DOCKER, Agent, calls
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
+IMAGE = "contexttune-test-odd-bytes:1"
+ODD = "odd__bytes-1"
+FILES: dict[str, str | bytes] = {
+    "crlf.txt": b"one\r\ntwo\r\nthree\r\n",
+    "image.bin": bytes(range(256)) * 4,
+    "cut.txt": b"first\nlast without a newline",
+    "latin.txt": "caf\u00e9\n".encode("latin-1") * 3,
+    "plain.txt": "plain\n",
+}
+CHANGE = (
+    "sed -i 's/two/TWO/' crlf.txt; printf 'added\\r\\n' >> crlf.txt; printf '\\0\\377new' >> image.bin; "
+    "printf ' but longer' >> cut.txt; printf 'also cut' > new.txt; printf '\\0\\1\\2' > new.bin; git add -N ."
+)
+DIFF = "git diff --binary > patch.txt; tail -c 40 patch.txt | od -c | tail -3"
+SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT && cat patch.txt"
+
+
+@pytest.fixture(scope="session")
+def odd_repo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """(a folder of repositories, the commit of the one with odd bytes)."""
+    folder = tmp_path_factory.mktemp("remotes")
+    return folder, commit(folder / "bytes", FILES)
+
+
+@pytest.fixture(scope="session")
+def odd_image(
+    odd_repo: tuple[Path, str], demo_images: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, sha = odd_repo
+    context = tmp_path_factory.mktemp("image")
+    workspace(tmp_path_factory.mktemp("cache"), folder).agent_checkout("odd/bytes", sha, context / "testbed")
+    (context / "Dockerfile").write_text(
+        "FROM contexttune-demo-base:1\nCOPY testbed /testbed\nWORKDIR /testbed\n"
+    )
+    subprocess.run(
+        ["docker", "build", "--quiet", "--tag", IMAGE, str(context)], check=True, capture_output=True
+    )
+
+
+@pytest.fixture(
+    params=[pytest.param(BWRAP, marks=pytest.mark.bwrap), pytest.param(DOCKER, marks=pytest.mark.docker)]
+)
+def odd_agent(request: pytest.FixtureRequest, tmp_path: Path, odd_repo: tuple[Path, str]) -> Agent:
+    if request.param == DOCKER:
+        request.getfixturevalue("odd_image")
+    made = request.getfixturevalue("agent" if request.param == BWRAP else "boxed_agent")
+    made.dataset = dataset(tmp_path, odd_repo)
+    return made
+
+
+def dataset(root: Path, odd_repo: tuple[Path, str]) -> tuple[str, ...]:
+    """Overrides that choose the repository with odd bytes, as a dataset of one row."""
+    folder, sha = odd_repo
+    columns = "version FAIL_TO_PASS PASS_TO_PASS eval_script log_parser eval_type patch test_patch"
+    row = dict.fromkeys(columns.split(), "") | {"instance_id": ODD, "repo": "odd/bytes", "base_commit": sha}
+    path = root / "rows.jsonl"
+    path.write_text(json.dumps(row | {"problem_statement": "odd", "image": IMAGE}) + "\n")
+    return ("slice=custom", f"slice.dataset={path}", f"workspace.remote='file://{folder}/{{name}}'")
+
+
+def submits(agent: Agent, *commands: str) -> dict[str, Any]:
+    with serving(*(calls(command) for command in (*commands, SUBMIT))) as server:
+        done = agent.run(server.url, instances=ODD)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return agent.attempt(ODD)
+
+
+def applied(agent: Agent, odd_repo: tuple[Path, str], root: Path) -> Path:
+    """A checkout of the base commit with the prediction applied by git, as whoever evaluates it would."""
+    folder, sha = odd_repo
+    git("clone", "--quiet", folder / "bytes", root)
+    git("checkout", "--quiet", sha, cwd=root)
+    patch = agent.predictions()[ODD].encode()
+    done = try_git("apply", "--whitespace=nowarn", "-", cwd=root, stdin=patch)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def test_odd_bytes_survive_in_a_form_that_git_apply_takes(odd_agent, odd_repo, tmp_path):
+    attempt = submits(odd_agent, CHANGE, DIFF)
+    assert attempt["status"] == "submitted", attempt["error"]
+    tree = applied(odd_agent, odd_repo, tmp_path / "applied")
+    assert (tree / "crlf.txt").read_bytes() == b"one\r\nTWO\r\nthree\r\nadded\r\n"
+    assert (tree / "image.bin").read_bytes() == bytes(range(256)) * 4 + b"\0\xffnew"
+    assert (tree / "cut.txt").read_bytes() == b"first\nlast without a newline but longer"
+    assert (tree / "new.txt").read_bytes() == b"also cut"
+    assert (tree / "new.bin").read_bytes() == b"\0\1\2"
+    assert not (tree / "patch.txt").exists()
+
+
+def test_a_recovered_patch_is_as_exact(odd_agent, odd_repo, tmp_path):
+    with serving(calls(CHANGE)) as server:
+        done = odd_agent.run(server.url, "runner.step_limit=1", "runner.submit_recovered=true", instances=ODD)
+    assert done.returncode == 0, done.stdout + done.stderr
+    attempt = odd_agent.attempt(ODD)
+    assert (attempt["status"], attempt["recovered_submitted"]) == ("limit", True)
+    tree = applied(odd_agent, odd_repo, tmp_path / "applied")
+    assert (tree / "crlf.txt").read_bytes() == b"one\r\nTWO\r\nthree\r\nadded\r\n"
+    assert (tree / "image.bin").read_bytes().endswith(b"\0\xffnew")
+
+
+def test_a_patch_that_no_prediction_can_hold_is_an_agent_error_that_says_so(odd_agent):
+    attempt = submits(odd_agent, "printf 'na\\357ve\\n' >> latin.txt", "git diff -- latin.txt > patch.txt")
+    assert attempt["status"] == "agent_error"
+    assert "not UTF-8" in attempt["error"]
+    assert odd_agent.predictions() == {ODD: ""}
+    assert odd_agent.trajectory(ODD)["info"]["exit_status"] == "Submitted"
+
+
+@pytest.mark.docker
+def test_a_binary_file_named_without_its_content_is_said_to_be(boxed_agent, odd_repo, odd_image, tmp_path):
+    boxed_agent.dataset = dataset(tmp_path, odd_repo)
+    attempt = submits(boxed_agent, f"{CHANGE}; git diff > patch.txt")
+    assert attempt["status"] == "agent_error"
+    assert "binary file without its content" in attempt["error"]
+    assert "Binary files" in boxed_agent.predictions()[ODD]  # the harness decides on what the agent printed
+
+
+def test_mini_extra_inspect_opens_the_trajectories(odd_agent, monkeypatch, tmp_path):
+    submits(odd_agent, "printf '\\377\\376 [bold] not utf-8'; echo; ls", f"{CHANGE}; {DIFF}")
+    monkeypatch.setenv("MSWEA_GLOBAL_CONFIG_DIR", str(tmp_path / "mini"))
+    monkeypatch.setenv("MSWEA_SILENT_STARTUP", "1")
+    shown = inspected(sorted(tmp_path.rglob("*.traj.json")))
+    assert "System" in shown[0].title()
+    assert any("ls" in page for page in shown)
+    assert any("COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT" in page for page in shown)
+
+
+def inspected(files: list[Path]) -> list[str]:
+    """The pages that mini-swe-agent's own viewer shows, without a terminal."""
+    import asyncio
+
+    from minisweagent.run.utilities.inspector import TrajectoryInspector
+    from textual.widgets import Static
+
+    async def look() -> list[str]:
+        viewer = TrajectoryInspector(files)
+        pages = []
+        async with viewer.run_test() as pilot:
+            for _ in range(viewer.n_steps):
+                await pilot.pause()
+                pages.append("\n".join(str(part.render()) for part in viewer.query(Static)))
+                await pilot.press("l")
+        return pages
+
+    return asyncio.run(look())
