@@ -26,9 +26,13 @@ def find_bwrap() -> str | None:
     return found if found and bwrap_works(found) else None
 
 
-def system_flags() -> list[str]:
-    """Bubblewrap's flags for a read-only system with the running Python, and nothing else of the machine."""
-    flags = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
+def system_flags(tmp: Path | None = None) -> list[str]:
+    """Bubblewrap's flags for a read-only system with the running Python, and nothing else of the machine.
+
+    `tmp` becomes /tmp, which is empty without; the running Python may itself lie below /tmp, so it comes after.
+    """
+    flags = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
+    flags += ["--bind", str(tmp), "/tmp"] if tmp else ["--tmpfs", "/tmp"]  # noqa: S108
     # The machine's root is root in there too: it could make mounts writable again, and owns the kernel's settings.
     flags += ["--cap-drop", "ALL", "--ro-bind", "/proc/sys", "/proc/sys"]
     for name in _SYSTEM:

@@ -155,11 +155,11 @@ class CheckoutShell:
             "--die-with-parent",
             "--new-session",
             "--clearenv",
-            *system_flags(),
+            *system_flags(self.scratch / "tmp"),
         ]
         for name, value in self._environment().items():
             flags += ["--setenv", name, value]
-        for inside, outside in ((TESTBED, "testbed"), ("/tmp", "tmp"), ("/home/agent", "home")):  # noqa: S108
+        for inside, outside in ((TESTBED, "testbed"), ("/home/agent", "home")):
             flags += ["--bind", str(self.scratch / outside), inside]
         for name, inside in (
             ("command.sh", "/run/command.sh"),
