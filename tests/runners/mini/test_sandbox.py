@@ -147,6 +147,7 @@ def test_a_hostile_repository_runs_nothing_when_the_patch_is_taken(agent, tmp_pa
     assert "Subproject" not in patch
 
 
+@pytest.mark.long  # on a busy machine a directory of the last worker may still be going away
 def test_bytecode_and_the_patch_file_are_no_part_of_the_patch_and_no_directory_is_left(agent, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
