@@ -10,10 +10,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from contexttune import identity, paths, slices
+from contexttune.budget import Budget
 from contexttune.config import Config, check
 from contexttune.contexts.stage import ContextStage
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
 from contexttune.parts import build, wants
+from contexttune.prices import Price, price_of
+from contexttune.progress import Board
 from contexttune.types import GoldInstance
 from contexttune.workspace import Workspace
 
@@ -78,8 +81,28 @@ class Cell:
 
     @cached_property
     def model(self) -> Model:
-        model: Model = build(self.container["model"], "model", {"seed": self.config.seed})
+        services = {"seed": self.config.seed, "rates": self.layout.rates}
+        model: Model = build(self.container["model"], "model", services)
         return model
+
+    @cached_property
+    def price(self) -> Price | None:
+        """What the model's tokens cost, where that is known."""
+        return price_of(self.container["model"], self.container["prices"]) if self.uses_model else None
+
+    @cached_property
+    def budget(self) -> Budget:
+        return Budget(self.config.budget, self.price)
+
+    @cached_property
+    def board(self) -> Board:
+        """Where the runner's attempts say how far they are."""
+        return Board()
+
+    @property
+    def workers(self) -> int:
+        """Instances at once: the runner's own number where it has one."""
+        return int(self.container["runner"].get("workers") or self.config.workers)
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -88,9 +111,14 @@ class Cell:
     @cached_property
     def runner(self) -> Runner:
         label = f"{self.group_id}/{self.run_id}"
-        services = {"workspace": self.workspace, "seed": self.config.seed, "run_label": label}
+        services = {
+            "workspace": self.workspace,
+            "seed": self.config.seed,
+            "run_label": label,
+            "board": self.board,
+        }
         if self.uses_model:
-            services["model"] = self.model
+            services |= {"model": self.model, "model_price": self.price}
         runner: Runner = build(self.container["runner"], "runner", services)
         return runner
 

@@ -65,6 +65,22 @@ class SliceConfig:
 
 
 @dataclass
+class BudgetConfig:
+    """What a run may take in all, over its attempts; null: no limit. Holds no result, so it is not part of run_id."""
+
+    calls: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    cost_usd: float | None = None
+    wall_s: float | None = None  # of attempts, added up: eight at once take eight seconds a second
+
+    def __post_init__(self) -> None:
+        for key, value in vars(self).items():
+            if value is not None and value < 0:
+                raise ConfigError(f"budget.{key} must be at least 0, got {value}")
+
+
+@dataclass
 class Config:
     task: dict[str, Any] = field(default_factory=dict)
     runner: dict[str, Any] = field(default_factory=dict)
@@ -73,6 +89,8 @@ class Config:
     harness: dict[str, Any] = field(default_factory=dict)
     signal: dict[str, Any] = field(default_factory=dict)
     slice: SliceConfig = field(default_factory=SliceConfig)
+    prices: dict[str, Any] = field(default_factory=dict)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     workspace: WorkspaceConfig = field(default_factory=WorkspaceConfig)
     seed: int = 0

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contexttune.types import Usage
 
 
 class ExitCode(IntEnum):
@@ -40,4 +44,12 @@ class ArtifactError(ContextTuneError):
 
 
 class InfraError(Exception):
-    """An outage: it costs one instance an attempt, is missing data, and is never a prediction."""
+    """An outage: it costs one instance an attempt, is missing data, and is never a prediction.
+
+    `n_calls` and `usage` are what had been paid for until then.
+    """
+
+    def __init__(self, words: str, *, n_calls: int = 0, usage: Usage | None = None) -> None:
+        super().__init__(words)
+        self.n_calls = n_calls
+        self.usage = usage

@@ -34,6 +34,7 @@ class Experiment:
     """A run while it runs."""
 
     cell: Cell
+    stopped_by: str | None = None  # the budget that ended inference
 
     def run(self) -> ExitCode:
         cell, stages = self.cell, set(self.cell.config.stages)
@@ -62,7 +63,8 @@ class Experiment:
         """All that can be known to fail, before anything is computed."""
         cell, stages = self.cell, set(self.cell.config.stages)
         live = not cell.config.dry_run
-        _ = cell.generator, cell.signals, cell.harness, cell.runner  # building one checks its configuration
+        # building one checks its configuration
+        _ = cell.generator, cell.signals, cell.harness, cell.runner, cell.budget
         if live and "inference" in stages:
             if cell.uses_model:
                 cell.model.preflight()
@@ -151,9 +153,13 @@ class Experiment:
             group_id=cell.group_id,
             run_id=cell.run_id,
             model_name_or_path=cell.model_name_or_path,
-            workers=cell.config.workers,
+            workers=cell.workers,
+            price=cell.price,
+            budget=cell.budget,
+            board=cell.board,
         )
         stage.run(cell.instances, blocks)
+        self.stopped_by = stage.stopped_by
 
     def _evaluate(self) -> None:
         """Grade the predictions that have no verdict on exactly this patch."""
@@ -186,6 +192,13 @@ class Experiment:
             missing = [row for row in rows if row["attempt_status"] in ("", "infra_error")]
         else:
             return ExitCode.DONE
+        if missing and self.stopped_by:
+            log.warning(
+                "%s: raise it, and the same command continues with the other %d",
+                self.stopped_by,
+                len(missing),
+            )
+            return ExitCode.BUDGET
         if missing:
             log.warning(
                 "%d of %d instances have no result; the same command tries them again",

@@ -11,12 +11,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from contexttune.budget import Budget, spent_before
+from contexttune.config import BudgetConfig
 from contexttune.errors import ArtifactError, ConfigError, InfraError
 from contexttune.interfaces import Runner
 from contexttune.paths import Layout
-from contexttune.progress import Progress
+from contexttune.prices import Price
+from contexttune.progress import Board, Progress
 from contexttune.store import append_jsonl, read_json, sha256, write_json, write_jsonl
-from contexttune.types import Attempt, AttemptStatus, GoldInstance
+from contexttune.types import Attempt, AttemptStatus, GoldInstance, Usage
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,10 @@ class Inference:
     run_id: str
     model_name_or_path: str
     workers: int
+    price: Price | None = None
+    budget: Budget = field(default_factory=lambda: Budget(BudgetConfig(), None))
+    board: Board = field(default_factory=Board)
+    stopped_by: str | None = None  # the budget that ended the stage
     _write: threading.Lock = field(default_factory=threading.Lock)
     _outages: list[str] = field(default_factory=list)
 
@@ -44,11 +51,15 @@ class Inference:
         the run was interrupted.
         """
         records = {i.instance_id: self._record(i, blocks[i.instance_id]) for i in instances}
+        self.budget.begin(records.values())
         final = {name: record for name, record in records.items() if record and is_final(record)}
         pending = [i for i in instances if i.instance_id not in final]
         if final and pending:
             log.info("resuming: %d of %d instances are done", len(final), len(instances))
         self._settle(final)
+        prepare = getattr(self.runner, "prepare", None)
+        if prepare and pending and not self._over_budget():
+            prepare([i.public() for i in pending])
         attempted = self._attempt_all(pending, blocks)
         self._settle(final | {name: record for name, record in attempted.items() if is_final(record)})
         return final | attempted
@@ -67,7 +78,7 @@ class Inference:
     ) -> dict[str, dict[str, Any]]:
         done: dict[str, dict[str, Any]] = {}
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="attempt")
-        with Progress("inference", len(pending)) as progress:
+        with Progress("inference", len(pending), board=self.board) as progress:
             try:
                 futures = [pool.submit(self._attempt, i, blocks[i.instance_id], progress) for i in pending]
                 for future in as_completed(futures):
@@ -81,7 +92,7 @@ class Inference:
         return done
 
     def _attempt(self, instance: GoldInstance, block: str, progress: Progress) -> dict[str, Any] | None:
-        if self._giving_up():
+        if self._giving_up() or self._over_budget():
             return None
         out_dir = self.layout.instance(self.group_id, self.run_id, instance.instance_id)
         out_dir.mkdir(parents=True, exist_ok=True)
@@ -89,7 +100,10 @@ class Inference:
         started = time.monotonic()
         attempt = self._guarded(instance, block, out_dir)
         record = _as_record(instance, block, attempt, time.monotonic() - started)
+        record["cost_usd"] = self._cost_usd(attempt)
+        record["earlier"] = spent_before(read_json(out_dir / "attempt.json"))
         with self._write:
+            self.budget.add(record)
             write_json(out_dir / "attempt.json", record)
             if is_final(record):
                 append_jsonl(self._predictions, self._prediction(record))
@@ -111,8 +125,27 @@ class Inference:
                 log.exception("%s: the attempt broke off", instance.instance_id)
             name, words = type(error).__name__, " ".join(str(error).split())[:500]
             self._outages.append(f"{name}: {words}")
-            return Attempt(status=AttemptStatus.INFRA_ERROR, exit_status=name, error=words)
+            return Attempt(
+                status=AttemptStatus.INFRA_ERROR,
+                exit_status=name,
+                error=words,
+                n_calls=getattr(error, "n_calls", 0),  # paid for all the same
+                usage=getattr(error, "usage", None) or Usage(),
+            )
         return attempt
+
+    def _cost_usd(self, attempt: Attempt) -> float | None:
+        if self.price is None:
+            return None
+        return self.price.cost_usd(attempt.usage) if attempt.n_calls else 0.0
+
+    def _over_budget(self) -> bool:
+        with self._write:
+            why = self.budget.exceeded()
+            if why and self.stopped_by is None:
+                self.stopped_by = why
+                log.warning("%s: no further attempt begins", why)
+        return why is not None
 
     def _giving_up(self) -> bool:
         last = self._outages[-_GIVE_UP_AFTER:]
@@ -152,11 +185,14 @@ def _as_record(instance: GoldInstance, block: str, attempt: Attempt, wall_s: flo
         "patch_sha256": sha256(attempt.model_patch),
         "context_chars": len(block),
         "block_sha256": sha256(block),
+        "prompts_sha256": attempt.prompts_sha256,
         "n_calls": attempt.n_calls,
+        "n_steps": attempt.n_steps,
         "wall_s": round(wall_s, 3),
         "error": attempt.error,
         "recovered_patch": attempt.recovered_patch.encode("utf-8", "backslashreplace").decode(),
         "recovered_submitted": attempt.recovered_submitted,
+        "uptake": attempt.uptake,
         "details": dict(attempt.details),
         **asdict(attempt.usage),
     }

@@ -96,7 +96,12 @@ class Model(Protocol):
 
 @runtime_checkable
 class Runner(Protocol):
-    """Turns an instance and a context block into a patch."""
+    """Turns an instance and a context block into a patch.
+
+    One may also have `prepare(instances) -> None`, called before the first of these attempts to fetch what they
+    need; what cannot be fetched costs its instance an attempt, later. A field `workers` (instances at once) goes
+    before the experiment's own.
+    """
 
     @property
     def name(self) -> str: ...

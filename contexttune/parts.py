@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from contexttune.errors import ConfigError
 
-SERVICES = ("model", "workspace", "seed", "bundled", "run_label")
+SERVICES = ("model", "workspace", "seed", "bundled", "run_label", "rates", "model_price", "board")
 """Field names that the experiment supplies and a YAML may not."""
 
 

@@ -50,6 +50,10 @@ class Layout:
     def blob_cache(self, repo: str) -> Path:
         return self.cache / "blobs" / f"{repo_slug(repo)}.sqlite"
 
+    @property
+    def rates(self) -> Path:
+        return self.cache / "rates"
+
     def signals(self, repo: str, commit: str) -> Path:
         return self.artifacts / "signals" / repo_slug(repo) / commit / "signals.json"
 

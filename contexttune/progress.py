@@ -40,16 +40,41 @@ class ConsoleHandler(logging.Handler):
 
 
 @dataclass
+class Board:
+    """What running items say of themselves, a few words a column. Threads may share it."""
+
+    _notes: dict[str, dict[str, str]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, item: str, **columns: str) -> None:
+        """Replace what is known of `item`."""
+        with self._lock:
+            self._notes[item] = columns
+
+    def drop(self, item: str) -> None:
+        with self._lock:
+            self._notes.pop(item, None)
+
+    def notes(self) -> dict[str, dict[str, str]]:
+        """A copy, by item."""
+        with self._lock:
+            return dict(self._notes)
+
+
+@dataclass
 class Progress:
     """Counts the items of a stage. Threads may share it."""
 
     stage: str
     total: int
     quiet_s: float = 2.0  # without a terminal, a stage shorter than this leaves its summary line alone
+    board: Board = field(default_factory=Board)
+    every_s: float = 60.0  # without a terminal, how often a line says what is running
     _running: dict[str, float] = field(default_factory=dict)
     _done: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: float = field(default_factory=time.monotonic)
+    _over: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
         from rich.live import Live
@@ -60,11 +85,14 @@ class Progress:
                 get_renderable=self._table, console=console(), refresh_per_second=4, transient=True
             )
             self._live.start()
+        elif self.total:
+            threading.Thread(target=self._say_regularly, name="progress", daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over.set()
         if self._live:
             self._live.stop()
         if kind is None and self.total:
@@ -80,12 +108,25 @@ class Progress:
         """Count an item; `detail` False leaves it out of the log unless the stage takes long."""
         with self._lock:
             took_s = time.monotonic() - self._running.pop(item, time.monotonic())
+            self.board.drop(item)
             self._done += 1
             slow = time.monotonic() - self._started > self.quiet_s
             if detail or slow:
                 log.info("%s %d/%d %s: %s (%.1f s)", self.stage, self._done, self.total, item, result, took_s)
 
+    def _say_regularly(self) -> None:
+        while not self._over.wait(self.every_s):
+            notes = self.board.notes()
+            with self._lock:
+                running, done = sorted(self._running), self._done
+            said = [
+                f"{item} ({', '.join(f'{k} {v}' for k, v in notes.get(item, {}).items())})"
+                for item in running
+            ]
+            log.info("%s %d/%d, running: %s", self.stage, done, self.total, ", ".join(said) or "nothing")
+
     def _table(self) -> Table:
+        from rich.markup import escape
         from rich.table import Table
 
         with self._lock:
@@ -94,8 +135,14 @@ class Progress:
         table = Table(title=title, title_justify="left", box=None)
         table.add_column("instance")
         table.add_column("seconds", justify="right")
+        notes = self.board.notes()
+        columns = list(dict.fromkeys(name for item, _ in running for name in notes.get(item, {})))
+        for name in columns:
+            table.add_column(name, justify="right")
         for item, since in running[:_SHOWN]:
-            table.add_row(item, f"{time.monotonic() - since:.0f}")
+            said = notes.get(item, {})
+            cells = (escape(said.get(name, "")) for name in columns)
+            table.add_row(escape(item), f"{time.monotonic() - since:.0f}", *cells)
         if len(running) > _SHOWN:
-            table.add_row(f"and {len(running) - _SHOWN} more", "")
+            table.add_row(f"and {len(running) - _SHOWN} more")
         return table

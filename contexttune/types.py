@@ -112,11 +112,14 @@ class Attempt:
     status: AttemptStatus
     exit_status: str
     model_patch: str = ""
-    n_calls: int = 0
+    n_calls: int = 0  # answers of the model
+    n_steps: int = 0  # turns of an agent whose commands ran
     usage: Usage = field(default_factory=Usage)
     error: str | None = None
     recovered_patch: str = ""  # what the tree held when a limit struck: kept apart from the submission
     recovered_submitted: bool = False  # ... unless runner.submit_recovered made it the prediction
+    prompts_sha256: str = ""  # of all that the runner says itself: the same in every arm
+    uptake: Mapping[str, Any] | None = None  # what became of the block, where there is a trajectory
     details: Mapping[str, Any] = field(
         default_factory=dict
     )  # the runner's own: image digest, sandbox, requests

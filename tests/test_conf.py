@@ -24,6 +24,7 @@ GROUPS = {
     "card": interfaces.Card,
     "slice": None,
     "experiment": None,
+    "prices": None,
 }
 OPTIONS = [(g, p.stem) for g in GROUPS for p in sorted((config_dir() / g).glob("*.yaml"))]
 
@@ -138,7 +139,14 @@ MINE = "slice=demo", "runner=single_shot", "model=scripted", "harness=local"
 
 @pytest.mark.parametrize(
     "inert",
-    ["workers=9", "paths.root=/elsewhere", "harness.max_workers=7", "model.timeout_s=5", "stages=[signals]"],
+    [
+        "workers=9",
+        "paths.root=/elsewhere",
+        "harness.max_workers=7",
+        "model.timeout_s=5",
+        "stages=[signals]",
+        "budget.calls=3",
+    ],
 )
 def test_what_cannot_change_a_result_leaves_the_run_its_name(inert):
     assert cell(*MINE, inert).run_id == cell(*MINE).run_id

@@ -1,9 +1,11 @@
 import os
 import pty
 import sys
+import time
 
 import pytest
 
+from contexttune.progress import Board, Progress, console
 from tests.command_line import environment
 
 DEMO = ["slice=demo", "runner=empty", "harness=none", "condition=no_context"]
@@ -55,3 +57,20 @@ def test_words_of_a_server_cannot_steer_the_terminal(tmp_path):
     assert "owned" in done.stdout
     assert "\x1b" not in done.stdout
     assert "\x07" not in done.stdout
+
+
+def test_running_items_show_what_they_say_of_themselves(caplog, monkeypatch):
+    board = Board()
+    with caplog.at_level("INFO"), Progress("inference", 2, board=board, every_s=0.05) as progress:
+        progress.start("a[red]")
+        board.note("a[red]", step="3", tokens="1,200", cost="$0.02", status="works")
+        with console().capture() as shown:
+            console().print(progress._table(), width=100)
+        ends = time.monotonic() + 10
+        while "running" not in caplog.text and time.monotonic() < ends:
+            time.sleep(0.02)
+        progress.finish("a[red]", "submitted")
+        assert board.notes() == {}
+    words = ("a[red]", "step", "3", "tokens", "1,200", "$0.02", "works")
+    assert all(word in shown.get() for word in words)
+    assert "inference 0/2, running: a[red] (step 3, tokens 1,200, cost $0.02, status works)" in caplog.text

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 from contexttune.errors import ConfigError, InfraError, PreflightError
+from contexttune.models.rate import RateLimit
 from contexttune.models.retry import MalformedAnswer, call_with_retries
 from contexttune.parts import NO_EFFECT
+from contexttune.store import fingerprint
 from contexttune.types import Completion, Message, Usage
 
 if TYPE_CHECKING:
@@ -32,8 +37,19 @@ _CONTEXT_WORDS = (
 )
 
 
+_CHARS_PER_TOKEN = 4  # a guess, until the endpoint has counted
+
+
 class ContextWindowExceeded(Exception):
     """The prompt is longer than the model reads: a limit of the model, not an outage."""
+
+
+class Answered(NamedTuple):
+    """An endpoint's answer, which has a choice, and what it took to get it."""
+
+    completion: ChatCompletion
+    n_requests: int  # over HTTP, retries included
+    waited_s: float  # for the endpoint to be well and for the rate limit: no time of the model's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +69,19 @@ class OpenAICompatible:
     max_tokens: int | None = 4096
     timeout_s: float = field(default=600.0, metadata=NO_EFFECT)
     attempts: int = field(default=5, metadata=NO_EFFECT)
+    requests_per_minute: int | None = field(default=None, metadata=NO_EFFECT)
+    tokens_per_minute: int | None = field(default=None, metadata=NO_EFFECT)
+    price: Mapping[str, float | None] | None = field(default=None, metadata=NO_EFFECT)
+    rates: Path | None = None  # where the rate limits' windows are kept
 
     def __post_init__(self) -> None:
         if self.timeout_s <= 0:
             raise ConfigError(f"model.timeout_s must be above 0, got {self.timeout_s}")
         if self.attempts < 1:
             raise ConfigError(f"model.attempts must be at least 1, got {self.attempts}")
+        for key in ("requests_per_minute", "tokens_per_minute"):
+            if (getattr(self, key) or 1) < 1:
+                raise ConfigError(f"model.{key} must be at least 1, got {getattr(self, key)}")
 
     def preflight(self) -> None:
         """Raise ConfigError without a name, PreflightError without a key or an endpoint that answers."""
@@ -82,7 +105,7 @@ class OpenAICompatible:
 
     def complete(self, messages: Sequence[Message]) -> Completion:
         """One answer. Raises as `chat` does."""
-        answer, n_requests = self.chat(messages)
+        answer, n_requests, _ = self.chat(messages)
         choice = answer.choices[0]
         return Completion(
             text=_printable(choice.message.content or ""),
@@ -93,8 +116,16 @@ class OpenAICompatible:
             served_model=answer.model or "",
         )
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], **parameters: Any) -> tuple[ChatCompletion, int]:
-        """(the endpoint's answer, which has a choice; HTTP requests it took), with more wire parameters.
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        on_wait: Callable[[], None] = lambda: None,
+        **parameters: Any,
+    ) -> Answered:
+        """The endpoint's answer to messages and further parameters of the wire.
+
+        `on_wait` is called whenever a wait begins that is not the model's own time.
 
         Raises:
             ContextWindowExceeded: the endpoint says that the prompt is too long.
@@ -103,7 +134,11 @@ class OpenAICompatible:
         import openai
 
         try:
-            return call_with_retries(lambda: self._request(messages, parameters), self.attempts)
+            began = time.monotonic()
+            (answer, sent), n_requests = call_with_retries(
+                lambda: self._limited(messages, parameters, on_wait), self.attempts, on_wait
+            )
+            return Answered(answer, n_requests, sent - began)
         except openai.BadRequestError as error:
             if any(words in str(error).lower() for words in _CONTEXT_WORDS):
                 raise ContextWindowExceeded(str(error)) from None
@@ -140,6 +175,36 @@ class OpenAICompatible:
         client = DefaultHttpxClient(trust_env=urlsplit(self._where).hostname not in _LOOPBACK)
         return OpenAI(
             base_url=self._where, api_key=key, timeout=self.timeout_s, max_retries=0, http_client=client
+        )
+
+    def _limited(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        parameters: Mapping[str, Any],
+        on_wait: Callable[[], None],
+    ) -> tuple[ChatCompletion, float]:
+        """(the answer, when its request went out), within the rate limits."""
+        if self._limit is None:
+            sent = time.monotonic()
+            return self._request(messages, parameters), sent
+        ticket = self._limit.acquire(len(json.dumps(messages, default=str)) // _CHARS_PER_TOKEN, on_wait)
+        sent, tokens = time.monotonic(), 0
+        try:
+            answer = self._request(messages, parameters)
+            tokens = answer.usage.total_tokens if answer.usage else 0
+            return answer, sent
+        finally:
+            self._limit.settle(ticket, tokens)
+
+    @cached_property
+    def _limit(self) -> RateLimit | None:
+        """Shared by all that ask this endpoint for this model, so that providers' limits are held."""
+        if self.rates is None or (self.requests_per_minute is None and self.tokens_per_minute is None):
+            return None
+        return RateLimit(
+            path=self.rates / f"{fingerprint([self._where, self.name, self.api_key_env])}.json",
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
         )
 
     def _request(

@@ -32,13 +32,20 @@ class MalformedAnswer(Exception):
     """The endpoint answered 200 with something that is no chat completion."""
 
 
-def call_with_retries(call: Callable[[], T], attempts: int) -> tuple[T, int]:
-    """(the answer, HTTP requests made). Raises the last error when no attempt succeeds."""
+def call_with_retries(
+    call: Callable[[], T], attempts: int, on_wait: Callable[[], None] = lambda: None
+) -> tuple[T, int]:
+    """(the answer, calls made); `on_wait` is called before each wait. Raises the last error when no attempt succeeds."""
+
+    def before_sleep(state: RetryCallState) -> None:
+        _say(state)
+        on_wait()
+
     retrying = Retrying(
         stop=stop_after_attempt(attempts),
         wait=_wait_s,
         retry=retry_if_exception(is_transient),
-        before_sleep=_say,
+        before_sleep=before_sleep,
         reraise=True,
     )
     answer = retrying(call)

@@ -54,6 +54,7 @@ class Scripted:
     temperature: float | None = 0.0
     max_tokens: int | None = 4096
     timeout_s: float = field(default=60.0, metadata=NO_EFFECT)
+    price: Mapping[str, float | None] | None = field(default=None, metadata=NO_EFFECT)
     _serving: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

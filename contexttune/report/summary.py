@@ -16,7 +16,10 @@ SCHEMA_VERSION = 1
 CONTROL, TREATMENT = "no_context", "baseline_context"
 _FROM_RUN = ("run_id", "condition", "seed", "harness", "official")
 _TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
-_FROM_ATTEMPT = ("exit_status", "n_calls", *_TOKENS, "wall_s", "context_chars", "patch_chars")
+_FROM_ATTEMPT = (
+    *("exit_status", "n_calls", "n_steps", *_TOKENS, "cost_usd", "wall_s"),
+    *("context_chars", "patch_chars"),
+)
 _COLUMNS = (
     *_FROM_RUN[:3],
     "instance_id",
@@ -110,6 +113,7 @@ def _condition(name: str, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]
         "runs": sum(run["condition"] == name for run in runs),
         "prompt_tokens": _total(own, "prompt_tokens"),
         "completion_tokens": _total(own, "completion_tokens"),
+        "cost_usd": _cost_usd(own),
         "wall_s": round(sum(row["wall_s"] or 0 for row in own), 3),
     }
 
@@ -117,6 +121,12 @@ def _condition(name: str, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]
 def _total(rows: Sequence[Row], key: str) -> int | None:
     counted = [row[key] for row in rows if row[key] is not None]
     return sum(counted) if counted else None
+
+
+def _cost_usd(rows: Sequence[Row]) -> float | None:
+    """None as soon as one attempt's cost is unknown: a sum of the others would be no lower bound of anything."""
+    costs = [row["cost_usd"] for row in rows if row["attempt_status"]]
+    return None if not costs or None in costs else round(sum(costs), 6)
 
 
 def _delta(rows: Sequence[Row]) -> dict[str, Any]:

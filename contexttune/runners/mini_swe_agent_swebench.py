@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
+from contexttune.errors import InfraError
+from contexttune.progress import Progress
 from contexttune.runners.mini.agent_runner import AgentRunner
 from contexttune.runners.mini.containers import Engine
 from contexttune.runners.mini.places import Place, container_place
@@ -15,6 +19,8 @@ from contexttune.runners.mini.worker import Report
 from contexttune.types import Instance
 
 log = logging.getLogger(__name__)
+
+_PULLS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +34,7 @@ class MiniSweAgentSwebench(AgentRunner):
     cpus: float | None = None
     pids_limit: int | None = 2048
     run_args: list[str] = field(default_factory=list)
+    _unavailable: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def preflight(self) -> None:
         """Raise PreflightError when the engine does not answer."""
@@ -39,10 +46,27 @@ class MiniSweAgentSwebench(AgentRunner):
         if n_containers := self._engine().sweep(self.label):
             log.info("removed %d containers that a killed process had left", n_containers)
 
+    def prepare(self, instances: Sequence[Instance]) -> None:
+        """Fetch the images that are not here, a few at once; one that cannot be had is its instances' outage."""
+        engine = self._engine()
+        missing = [
+            image for image in dict.fromkeys(i.image for i in instances) if engine.digest(image) is None
+        ]
+        with Progress("images", len(missing)) as progress, ThreadPoolExecutor(_PULLS_AT_ONCE) as pool:
+            list(pool.map(lambda image: self._pull(engine, image, progress), missing))
+
+    def _pull(self, engine: Engine, image: str, progress: Progress) -> None:
+        progress.start(image)
+        try:
+            engine.pull(image)
+        except InfraError as error:
+            self._unavailable[image] = str(error)
+        progress.finish(image, self._unavailable.get(image, "is here"))
+
     def place(self, instance: Instance) -> AbstractContextManager[Place]:
         engine = self._engine()
-        if engine.digest(instance.image) is None:
-            engine.pull(instance.image)
+        if instance.image in self._unavailable:
+            raise InfraError(self._unavailable[instance.image])
         return container_place(engine, instance, self.label, self.variables())
 
     def submitted(self, report: Report, place: Place) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contexttune.errors import InfraError
 from contexttune.models.openai_compatible import OpenAICompatible, usage_of
+from contexttune.prices import Price
 from contexttune.types import Usage
 
 _TOOLS = "toolcall"
@@ -19,6 +21,15 @@ class TokenLimits:
 
     completion_tokens: int | None = None
     total_tokens: int | None = None
+    cost_usd: float | None = None  # held by the agent loop; here for the check of what the endpoint counts
+
+    def require_counts(self, answered: Usage) -> None:
+        """Raise InfraError when a limit cannot be held, because the endpoint counts no tokens."""
+        limited = any(
+            limit is not None for limit in (self.completion_tokens, self.total_tokens, self.cost_usd)
+        )
+        if limited and (answered.prompt_tokens is None or answered.completion_tokens is None):
+            raise InfraError("the endpoint counts no tokens, so limits by tokens or cost cannot be held")
 
     def reached(self, used: Usage) -> bool:
         completion, total = (
@@ -38,10 +49,15 @@ class AgentModel:
     protocol: str  # toolcall or backticks
     templates: Mapping[str, str]  # observation_template, format_error_template, action_regex
     limits: TokenLimits
+    price: Price | None
     on_answer: Callable[[AgentModel], None]
+    on_wait: Callable[[float], None]  # gets the monotonic time at which the request that waits was begun
     usage: Usage = field(default_factory=lambda: Usage(prompt_tokens=0, completion_tokens=0))
     n_requests: int = 0
     n_calls: int = 0
+    n_steps: int = 0  # calls that were answered with actions
+    waited_s: float = 0.0
+    cost_usd: float | None = 0.0
     served_model: str = ""
     config: Any = None  # the protocol has one; nothing of ours is in it
 
@@ -49,18 +65,36 @@ class AgentModel:
         """The assistant's message, with its actions. Raises mini-swe-agent's FormatError and LimitsExceeded."""
         self._check_limits()
         sent = [{k: v for k, v in message.items() if k != "extra"} for message in messages]
-        answer, n_requests = self.endpoint.chat(sent, **self._parameters())
-        self.n_calls += 1
+        began = time.monotonic()
+        answer, n_requests, waited_s = self.endpoint.chat(
+            sent, on_wait=lambda: self.on_wait(began), **self._parameters()
+        )
         self.n_requests += n_requests
-        self.served_model = answer.model or ""
-        self.usage = _sum(self.usage, usage_of(answer))
+        self.waited_s += waited_s
+        cost_usd = self._count(answer)
         self.on_answer(self)
+        self.limits.require_counts(usage_of(answer))
         choice = answer.choices[0]
-        # `cost` is mini-swe-agent's own key; prices are applied to the tokens afterwards
-        extra = {"response": answer.model_dump(mode="json"), "cost": 0.0, "timestamp": time.time()}
+        # `cost` is mini-swe-agent's own key, which its cost limit adds up
+        extra = {
+            "response": answer.model_dump(mode="json"),
+            "cost": cost_usd or 0.0,
+            "timestamp": time.time(),
+        }
         message = choice.message.model_dump(exclude_none=True) | {"content": choice.message.content}
         actions = self._actions(choice, extra)
+        self.n_steps += 1
         return message | {"extra": extra | {"actions": actions}}
+
+    def _count(self, answer: Any) -> float | None:
+        """Add up what the answer took; what it cost, where that is known."""
+        used = usage_of(answer)
+        cost_usd = self.price.cost_usd(used) if self.price else None
+        self.n_calls += 1
+        self.served_model = answer.model or ""
+        self.usage = _sum(self.usage, used)
+        self.cost_usd = None if self.cost_usd is None or cost_usd is None else self.cost_usd + cost_usd
+        return cost_usd
 
     def format_message(self, **kwargs: Any) -> dict[str, Any]:
         return kwargs

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,9 +16,13 @@ from typing import Any, ClassVar, Literal
 from contexttune.contexts.injection import inject
 from contexttune.errors import ConfigError, InfraError
 from contexttune.interfaces import Model
+from contexttune.parts import NO_EFFECT
+from contexttune.prices import Price
+from contexttune.progress import Board
 from contexttune.runners.mini.agent_model import TokenLimits
 from contexttune.runners.mini.places import Place
 from contexttune.runners.mini.supervisor import attend
+from contexttune.runners.mini.uptake import uptake_of
 from contexttune.runners.mini.worker import Job, Report
 from contexttune.store import fingerprint
 from contexttune.types import Attempt, AttemptStatus, Instance
@@ -42,12 +46,16 @@ class AgentRunner:
     model: Model
     workspace: Workspace
     run_label: str
+    model_price: Price | None = None
+    board: Board = field(default_factory=Board)
+    workers: int | None = field(default=None, metadata=NO_EFFECT)
     protocol: Literal["toolcall", "backticks"] = "toolcall"
     step_limit: int = 250
     wall_limit_s: int = 3600
     command_timeout_s: int = 60
     completion_tokens_limit: int | None = None
     total_tokens_limit: int | None = None
+    cost_limit_usd: float | None = None
     submit_recovered: bool = False
     _stop: threading.Event = field(default_factory=threading.Event, init=False, repr=False, compare=False)
     _running: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
@@ -60,6 +68,11 @@ class AgentRunner:
         for key in ("step_limit", "wall_limit_s", "command_timeout_s"):
             if getattr(self, key) < 1:
                 raise ConfigError(f"runner.{key} must be at least 1, got {getattr(self, key)}")
+
+        if self.cost_limit_usd is not None and self.model_price is None:
+            raise ConfigError(
+                "runner.cost_limit_usd needs the model's price: set model.price={prompt: USD, completion: USD} per million tokens"
+            )
 
     def place(self, instance: Instance) -> AbstractContextManager[Place]:
         """Where the attempt happens."""
@@ -93,11 +106,27 @@ class AgentRunner:
                 log.warning("not ended in time: %s", ", ".join(sorted(self._running)))
 
     def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
+        reports = [Report()]
+
+        def on_report(report: Report) -> None:
+            reports[0] = report
+            self.board.note(instance.instance_id, **_shown(report))
+
         with self._under_way(instance.instance_id), self.place(instance) as place:
-            report = attend(
-                self._job(instance, block, out_dir, place), self.wall_limit_s, self._stop, lambda _: None
+            job = self._job(instance, block, out_dir, place)
+            try:
+                report = attend(job, self.wall_limit_s, self._stop, on_report)
+                attempt = self._attempt(report, place)
+            except InfraError as error:  # paid for all the same
+                paid = reports[0]
+                raise InfraError(str(error), n_calls=paid.n_calls, usage=paid.usage) from None
+            return replace(
+                attempt,
+                prompts_sha256=fingerprint([self.protocol, job.prompts], 64),
+                uptake=uptake_of(
+                    report.mentions, block, attempt.model_patch or attempt.recovered_patch, place.files()
+                ),
             )
-            return self._attempt(report, place)
 
     @contextmanager
     def _under_way(self, instance_id: str) -> Iterator[None]:
@@ -123,8 +152,8 @@ class AgentRunner:
         agent = {key: configured["agent"][key] for key in ("system_template", "instance_template")}
         limits = {
             "step_limit": self.step_limit,
-            "cost_limit": 0.0,
-            "wall_time_limit_seconds": self.wall_limit_s,
+            "cost_limit": self.cost_limit_usd or 0.0,
+            "wall_time_limit_seconds": 0,  # held from outside, where waiting for the endpoint is left out
         }
         return Job(
             instance_id=instance.instance_id,
@@ -137,8 +166,11 @@ class AgentRunner:
             prompts={"agent": agent | limits, "model": templates},
             command_timeout_s=self.command_timeout_s,
             limits=TokenLimits(
-                completion_tokens=self.completion_tokens_limit, total_tokens=self.total_tokens_limit
+                completion_tokens=self.completion_tokens_limit,
+                total_tokens=self.total_tokens_limit,
+                cost_usd=self.cost_limit_usd,
             ),
+            price=self.model_price,
         )
 
     def submitted(self, report: Report, place: Place) -> str:
@@ -170,10 +202,29 @@ class AgentRunner:
             recovered_patch=recovered,
             recovered_submitted=use_recovered,
             n_calls=report.n_calls,
+            n_steps=report.n_steps,
             usage=report.usage,
             error=error,
-            details={**place.described, "n_requests": report.n_requests, "served_model": report.served_model},
+            details={
+                **place.described,
+                "n_requests": report.n_requests,
+                "waited_s": round(report.waited_s, 3),
+                "served_model": report.served_model,
+            },
         )
+
+
+def _shown(report: Report) -> dict[str, str]:
+    """The live table's columns of a running attempt."""
+    tokens = (report.usage.prompt_tokens or 0) + (report.usage.completion_tokens or 0)
+    return {
+        "step": str(report.n_calls),
+        "tokens": f"{tokens:,}",
+        "cost": "-" if report.cost_usd is None else f"${report.cost_usd:.2f}",
+        "status": "waits for the endpoint"
+        if report.waiting_since_s is not None
+        else report.exit_status or "works",
+    }
 
 
 def _classify(report: Report, patch: str) -> tuple[AttemptStatus, str | None]:

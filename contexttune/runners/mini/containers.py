@@ -22,8 +22,13 @@ _PULL_ATTEMPTS = 3
 _PULL_WAIT_S = 5.0
 _FINAL = ("not found", "manifest unknown", "access denied", "invalid reference")  # no retry changes these
 _START_TIMEOUT_S = 120.0
-# Says what an attempt's changes are changes to: images carry commits of their own on top of base_commit.
-_FIRST_PROCESS = f"git -C {TESTBED} rev-parse HEAD 2>/dev/null; exec sleep infinity"
+# Says what an attempt's changes are changes to (images carry commits of their own on top of base_commit), and which
+# files there are: in its own time, while the model thinks about its first answer.
+_FIRST_PROCESS = f"""
+git -C {TESTBED} rev-parse HEAD 2>/dev/null || echo
+git -C {TESTBED} -c core.quotePath=false ls-tree -r --name-only HEAD 2>/dev/null
+exec sleep infinity
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +99,14 @@ class Engine:
 
     def first_commit(self, name: str) -> str:
         """The commit that /testbed was at when the container started; "" where git did not say."""
-        logged = self._run("logs", name).stdout.split()
-        return logged[0].decode(errors="replace") if logged else ""
+        return self._logged(name)[0]
+
+    def first_files(self, name: str) -> frozenset[str]:
+        """The files that git knew in /testbed when the container started."""
+        return frozenset(self._logged(name)[1:])
+
+    def _logged(self, name: str) -> list[str]:
+        return self._run("logs", name).stdout.decode(errors="replace").splitlines() or [""]
 
     def _start(self, name: str, image: str, label: str) -> None:
         # --init=false: our kill of strays must find the container's first process out of reach

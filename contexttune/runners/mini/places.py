@@ -56,6 +56,10 @@ class Place(Protocol):
         """`git diff --binary` of the tree against the base commit, new files included."""
         ...
 
+    def files(self) -> frozenset[str]:
+        """Paths that the commit holds."""
+        ...
+
     def require_space(self) -> None:
         """Raise InfraError when nothing more can be written here."""
         ...
@@ -81,6 +85,10 @@ class ContainerPlace:
             self.shell.require_running(words)
             log.warning("what the tree of %s holds cannot be read: %s", self.shell.container, words)
         return done.stdout
+
+    def files(self) -> frozenset[str]:
+        """As the container's first process listed them, before any command of the agent's."""
+        return self.engine.first_files(self.shell.container)
 
     def require_space(self) -> None:
         """Without space no patch can be written, and its absence measures nothing."""
@@ -109,6 +117,9 @@ class CheckoutPlace:
             if b"No space left" in added.stderr:
                 raise InfraError("the disk is full")
             return index.diff().encode("utf-8", "surrogateescape")
+
+    def files(self) -> frozenset[str]:
+        return frozenset(self.tree.by_path)
 
     def require_space(self) -> None:
         try:

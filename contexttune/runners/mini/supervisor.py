@@ -40,13 +40,13 @@ def attend(
     worker = context.Process(target=work, args=(job, sink), daemon=True)
     worker.start()
     sink.close()  # ours: the worker has its own, and its end shows as the pipe's
-    deadline = time.monotonic() + wall_limit_s
+    started = time.monotonic()
     report = Report()
     try:
         while report.kind == "":
             if stop.is_set():
                 raise InfraError("the run was interrupted")
-            if time.monotonic() > deadline:
+            if _is_over(report, started, wall_limit_s):
                 return _cut_short(worker, source, report)
             try:
                 if source.poll(_POLL_S):
@@ -62,6 +62,20 @@ def attend(
     if report.kind == INFRA:
         raise InfraError(f"{report.exit_status}: {report.error}")
     return report
+
+
+def _is_over(report: Report, started: float, wall_limit_s: float) -> bool:
+    """Whether the attempt has had its time; what it waited for the endpoint is not its own.
+
+    Raises InfraError when a single wait takes as long as an attempt may.
+    """
+    now = time.monotonic()
+    since = report.waiting_since_s
+    if since is not None:
+        if now - since > wall_limit_s:
+            raise InfraError(f"the endpoint has not answered for {now - since:.0f} s")
+        return False
+    return now > started + wall_limit_s + report.waited_s
 
 
 def _cut_short(worker: Any, source: Any, report: Report) -> Report:

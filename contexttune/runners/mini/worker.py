@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from contexttune.models.openai_compatible import ContextWindowExceeded, OpenAICompatible
+from contexttune.prices import Price
 from contexttune.runners.mini.agent_model import AgentModel, TokenLimits
 from contexttune.runners.mini.environment import ShellEnvironment
 from contexttune.runners.mini.shells import Shell
+from contexttune.runners.mini.uptake import mentions_of
 from contexttune.store import write_atomic
 from contexttune.types import Usage
 
@@ -43,6 +45,7 @@ class Job:
     prompts: Mapping[str, Any]  # mini-swe-agent's configuration: its `agent` and `model` parts
     command_timeout_s: int
     limits: TokenLimits
+    price: Price | None = None
 
 
 @dataclass(kw_only=True)
@@ -54,7 +57,12 @@ class Report:
     submission: str = ""
     error: str | None = None
     n_calls: int = 0
+    n_steps: int = 0
     n_requests: int = 0
+    cost_usd: float | None = None
+    waited_s: float = 0.0  # on the endpoint's account, not the agent's
+    waiting_since_s: float | None = None  # monotonic; None: not waiting now
+    mentions: list[list[str]] | None = None  # for each step, what its commands name that looks like a path
     served_model: str = ""
     usage: Usage = field(default_factory=Usage)
 
@@ -81,11 +89,16 @@ def work(job: Job, sink: Connection) -> None:
 
 def _work(job: Job, report: Report, sink: Connection) -> None:
     def on_answer(model: AgentModel) -> None:
-        report.n_calls, report.n_requests, report.usage = model.n_calls, model.n_requests, model.usage
-        report.served_model = model.served_model
+        for name in ("n_calls", "n_steps", "n_requests", "usage", "cost_usd", "waited_s", "served_model"):
+            setattr(report, name, getattr(model, name))
+        report.waiting_since_s = None
         sink.send(report)
 
-    _attempt(job, report, on_answer)
+    def on_wait(since_s: float) -> None:
+        report.waiting_since_s = since_s
+        sink.send(report)
+
+    _attempt(job, report, on_answer, on_wait)
     sink.send(report)
     sink.close()
 
@@ -104,7 +117,7 @@ def _stop(*_: object) -> NoReturn:
     raise Stopped
 
 
-def _attempt(job: Job, report: Report, on_answer: Any) -> None:
+def _attempt(job: Job, report: Report, on_answer: Any, on_wait: Any) -> None:
     from minisweagent.agents.default import DefaultAgent
 
     model = AgentModel(
@@ -112,7 +125,9 @@ def _attempt(job: Job, report: Report, on_answer: Any) -> None:
         protocol=job.protocol,
         templates=job.prompts["model"],
         limits=job.limits,
+        price=job.price,
         on_answer=on_answer,
+        on_wait=on_wait,
     )
     environment: Any = ShellEnvironment(
         shell=job.shell, timeout_s=job.command_timeout_s, described=dict(job.described)
@@ -130,6 +145,8 @@ def _attempt(job: Job, report: Report, on_answer: Any) -> None:
         words = " ".join(str(error).split())[:500]
         report.kind, report.exit_status, report.error = INFRA, type(error).__name__, words
     finally:
+        report.n_steps = model.n_steps
+        report.mentions = mentions_of(agent.messages)
         _save(job, agent, report)
 
 

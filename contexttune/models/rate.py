@@ -1,0 +1,93 @@
+"""A limit on requests and tokens a minute that every process of this machine shares for one endpoint."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from contexttune.store import locked, read_json, write_atomic
+
+_WINDOW_S = 60.0
+_POLL_S = 1.0  # another process may give tokens back while this one waits
+_MIN_WAIT_S = 0.01
+
+
+class _Sent(NamedTuple):
+    """A request of the last minute."""
+
+    at_s: float  # of the wall clock, which processes share
+    ticket: str
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateLimit:
+    """A sliding window of a minute, kept in a file. None: no limit of that kind."""
+
+    path: Path
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+    def acquire(self, tokens: int, on_wait: Callable[[], None]) -> str:
+        """Wait until a request of about `tokens` fits into the minute; the ticket to settle it with.
+
+        `on_wait` is called once when there is something to wait for. A request larger than the limit goes alone.
+        """
+        ticket, waiting = uuid.uuid4().hex, False
+        while (wait_s := self._try(ticket, tokens)) > 0:
+            if not waiting:
+                on_wait()
+                waiting = True
+            time.sleep(min(wait_s, _POLL_S))
+        return ticket
+
+    def settle(self, ticket: str, tokens: int) -> None:
+        """Say what the request took in truth; 0 for one that failed."""
+        with self._held():
+            kept = [
+                sent._replace(tokens=tokens) if sent.ticket == ticket else sent for sent in self._recent()
+            ]
+            self._write(kept)
+
+    def _try(self, ticket: str, tokens: int) -> float:
+        """0 when the request was let through, else the seconds until it could be."""
+        with self._held():
+            recent, now = self._recent(), time.time()
+            wait_s = self._wait_s(recent, tokens, now)
+            if wait_s <= 0:
+                self._write([*recent, _Sent(now, ticket, tokens)])
+            return wait_s
+
+    def _wait_s(self, recent: list[_Sent], tokens: int, now: float) -> float:
+        """Seconds until enough of the recent requests have left the window."""
+        for skipped in range(len(recent) + 1):
+            left = recent[skipped:]
+            fits = self.requests_per_minute is None or len(left) < self.requests_per_minute
+            used = sum(sent.tokens for sent in left)
+            fits &= self.tokens_per_minute is None or not used or used + tokens <= self.tokens_per_minute
+            if fits:
+                return max(recent[skipped - 1].at_s + _WINDOW_S - now, _MIN_WAIT_S) if skipped else 0.0
+        raise AssertionError("an empty window lets any request through")
+
+    def _recent(self) -> list[_Sent]:
+        now = time.time()
+        try:
+            found = [
+                _Sent(float(at_s), str(ticket), int(n)) for at_s, ticket, n in read_json(self.path) or []
+            ]
+        except (ValueError, TypeError):  # damaged: at worst a minute of it is forgotten
+            return []
+        return sorted(sent for sent in found if 0 <= now - sent.at_s < _WINDOW_S)
+
+    def _write(self, sent: list[_Sent]) -> None:
+        import orjson
+
+        write_atomic(self.path, orjson.dumps([list(one) for one in sent]), durable=False)
+
+    def _held(self) -> AbstractContextManager[None]:
+        return locked(self.path.with_suffix(".lock"))

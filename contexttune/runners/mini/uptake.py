@@ -1,0 +1,71 @@
+"""What became of the block: which files an agent's commands named, when, and whether the block had named them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from contexttune.runners.mini.shells import TESTBED
+
+_TOKEN = re.compile(r"[\w@+./-]+")
+_CD = re.compile(r"(?:^|[;&|({]|\bthen\b|\bdo\b)\s*cd\s+([\w@+./-]+)", re.MULTILINE)
+_PATCHED = re.compile(r"^(?:---|\+\+\+) [ab]/(.+?)\t?$", re.MULTILINE)
+_MAX_CHARS = 200_000  # of one command: what is longer is data
+
+
+def mentions_of(messages: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+    """For each of the assistant's turns, sorted paths that its commands could mean, relative to the repository."""
+    turns = [message for message in messages if message.get("role") == "assistant"]
+    return [sorted(_mentioned(turn.get("extra", {}).get("actions") or ())) for turn in turns]
+
+
+def uptake_of(
+    mentions: Sequence[Iterable[str]] | None, block: str, patch: str, files: Collection[str]
+) -> dict[str, Any] | None:
+    """How the block and the patch relate to what was touched; None when the turns are not known.
+
+    A file is touched when a command names it, by a path from the repository's root, from /testbed, or from a
+    directory that the command changes to; turns count from 1.
+
+    Args:
+        mentions: what `mentions_of` returned.
+        block: the context block, "" where none was sent.
+        patch: a unified diff, or "".
+        files: the paths that the commit holds.
+    """
+    if mentions is None:
+        return None
+    first: dict[str, int] = {}
+    for number, names in enumerate(mentions, 1):
+        for name in names:
+            if name in files:
+                first.setdefault(name, number)
+    named = {token for token in map(_plain, _TOKEN.findall(block)) if token in files}
+    patched = [first[path] for path in set(_PATCHED.findall(patch)) if path in first]
+    return {
+        "n_files_named": len(named),
+        "n_files_touched": len(first),
+        "touched_named_share": len(named & first.keys()) / len(first) if first else None,
+        "first_touch": {path: first.get(path) for path in sorted(named)},
+        "first_touch_of_patch": min(patched, default=None),
+    }
+
+
+def _mentioned(actions: Iterable[Mapping[str, Any]]) -> set[str]:
+    found: set[str] = set()
+    for action in actions:
+        command = str(action.get("command", ""))[:_MAX_CHARS]
+        directories = {_plain(name) for name in _CD.findall(command)} - {""}
+        for token in map(_plain, _TOKEN.findall(command)):
+            found.add(token)
+            found.update(f"{directory}/{token}" for directory in directories)
+    return found
+
+
+def _plain(token: str) -> str:
+    """A path relative to the repository's root, without what a sentence or a shell puts around it."""
+    token = token.removeprefix(TESTBED).lstrip("/") if token.startswith(TESTBED) else token
+    while token.startswith("./"):
+        token = token[2:]
+    return token.rstrip("./")

@@ -1,0 +1,113 @@
+"""The rate limit, with a clock that does not wait, and with the real one between processes."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from contexttune.models import rate
+from contexttune.models.openai_compatible import OpenAICompatible
+from contexttune.models.rate import RateLimit
+from contexttune.types import Message
+from tests.models.fault_server import error, ok, serving
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.waits = 0
+
+    def time(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def waiting(self):
+        self.waits += 1
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(rate, "time", made)
+    return made
+
+
+def test_requests_of_any_minute_stay_within_the_limit(tmp_path, clock):
+    limit = RateLimit(path=tmp_path / "r.json", requests_per_minute=3)
+    sent = []
+    for _ in range(10):
+        limit.acquire(1, clock.waiting)
+        sent.append(clock.now)
+    assert all(sum(t <= other < t + 60 for other in sent) <= 3 for t in sent)
+    assert sent[-1] < 1000 + 3 * 60 + 10, "nor is it slower than it must be"
+    assert clock.waits == 3
+
+
+def test_tokens_are_guessed_before_and_settled_after(tmp_path, clock):
+    limit = RateLimit(path=tmp_path / "r.json", tokens_per_minute=100)
+    ticket = limit.acquire(10, clock.waiting)
+    limit.settle(ticket, 95)
+    limit.acquire(10, clock.waiting)
+    assert clock.now >= 1060
+    before = clock.now
+    failed = limit.acquire(90, clock.waiting)
+    limit.settle(failed, 0)
+    limit.acquire(80, clock.waiting)
+    assert clock.now == before, "a failed request gives its tokens back"
+
+
+def test_a_request_larger_than_the_limit_goes_alone(tmp_path, clock):
+    limit = RateLimit(path=tmp_path / "r.json", tokens_per_minute=100)
+    limit.acquire(500, clock.waiting)
+    assert clock.now == 1000
+    limit.acquire(1, clock.waiting)
+    assert clock.now >= 1060
+
+
+def test_a_damaged_window_is_an_empty_one(tmp_path, clock):
+    (tmp_path / "r.json").write_text('[["x"')
+    RateLimit(path=tmp_path / "r.json", requests_per_minute=1).acquire(1, clock.waiting)
+    assert clock.waits == 0
+
+
+_ASK = """
+import sys
+from pathlib import Path
+from contexttune.models.rate import RateLimit
+limit = RateLimit(path=Path(sys.argv[1]), requests_per_minute=40)
+for _ in range(20):
+    limit.acquire(1, lambda: None)
+    print("sent", flush=True)
+"""
+
+
+def test_processes_share_the_minute(tmp_path):
+    command = [sys.executable, "-c", _ASK, str(tmp_path / "r.json")]
+    asking = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    ends = time.monotonic() + 30
+    limit = RateLimit(path=tmp_path / "r.json", requests_per_minute=40)
+    while limit._wait_s(limit._recent(), 1, time.time()) <= 0 and time.monotonic() < ends:
+        time.sleep(0.05)
+    time.sleep(1.5)  # for those that wait to do what they must not
+    for process in asking:
+        process.kill()
+    sent = sum(process.communicate()[0].count("sent") for process in asking)
+    assert sent == 40
+
+
+def test_every_request_counts_also_those_that_fail(tmp_path):
+    keys = {"name": "m", "api_key_env": None, "timeout_s": 5.0, "requests_per_minute": 100, "rates": tmp_path}
+    with (
+        serving(error(429, Retry_After="0"), ok()) as server,
+        OpenAICompatible(seed=0, base_url=server.url, **keys) as model,
+    ):
+        answer = model.complete([Message(role="user", content="x")])
+    assert answer.n_requests == 2
+    (window,) = tmp_path.glob("*.json")
+    recent = RateLimit(path=window)._recent()
+    assert [sent.tokens for sent in recent] == [0, 18]
