@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from contexttune.git import Running, Tree
 from contexttune.signals.blobcache import Kept
-from contexttune.signals.lastcommit import LastCommit
+from contexttune.signals.lastcommit import LastCommit, is_stale
 from contexttune.signals.path_lists import packed, unpacked
 
 _VERSION = 3
@@ -44,7 +44,7 @@ class _Window:
             if self._diffs is not None:
                 self._known |= _read(self._diffs.output(), self._fresh)
             window = {name: self._known[name] for name in self._commits or ()}
-            if self._fresh:
+            if is_stale(len(window) - len(self._fresh), len(window)):
                 self._last.put(Kept(None, packed(window)))
             self._changes = list(window.values())
         return self._changes
