@@ -1,6 +1,6 @@
 """What signals and context cost beside a plain parser, and a second commit beside the first.
 
-python -m benchmarks.signals [--repo GIT_DIR --commit SHA [--second SHA]]
+python -m benchmarks.signals [--repo GIT_DIR --commit SHA [--second SHA]] [--no-parser]
 
 Each measurement is the best of some fresh processes. The time is that of the work, from a git directory
 to signals.json and the text of the baseline context; starting Python and importing are left out on both
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Any, NamedTuple
 
 from contexttune.git import Tree, git
@@ -30,6 +31,7 @@ class Times(NamedTuple):
 
     signals: float
     context: float
+    processor: float  # of this process and of git
 
     @property
     def total(self) -> float:
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--commit", default="HEAD~1", help="the first commit")
     parser.add_argument("--second", help="a commit that shares most of its blobs with the first")
     parser.add_argument("--rounds", type=int, default=3, help="fresh processes a measurement is the best of")
+    parser.add_argument("--no-parser", action="store_true", help="leave the slow yardstick out")
     parser.add_argument("--measure", choices=_MEASURED, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -53,7 +56,8 @@ def main() -> None:
         repo, second = args.repo.resolve() if args.repo else None, args.second
         if repo is None:
             repo, second = synthetic(Path(scratch)), "HEAD"
-        _report(*_commits(repo, args.commit, second), scratch=Path(scratch), rounds=args.rounds)
+        yardsticks = [] if args.no_parser else ["parser", "lean_parser"]
+        _report(*_commits(repo, args.commit, second), yardsticks, scratch=Path(scratch), rounds=args.rounds)
 
 
 def _commits(repo: Path, first: str, second: str | None) -> tuple[Path, str, str | None]:
@@ -63,23 +67,30 @@ def _commits(repo: Path, first: str, second: str | None) -> tuple[Path, str, str
     return repo, full(first), full(second) if second else None
 
 
-def _report(repo: Path, first: str, second: str | None, *, scratch: Path, rounds: int) -> None:
+def _report(
+    repo: Path, first: str, second: str | None, yardsticks: list[str], *, scratch: Path, rounds: int
+) -> None:
     times: dict[str, list[Times]] = {}
     for number in range(rounds):  # interleaved, so that a busy minute falls on all of them
         work = scratch / str(number)
-        plan = {"parser": first, "lean_parser": first, "first": first, "again": first, "second": second}
+        plan: dict[str, str | None] = dict.fromkeys([*yardsticks, "first", "again"], first)
+        plan["second"] = second
         for what, commit in plan.items():
             if commit:
                 measure = what if what in _MEASURED else "signals"
                 times.setdefault(what, []).append(_fresh(measure, repo, commit, work))
     best = {what: min(found, key=lambda one: one.total) for what, found in times.items()}
-    ast_parts = f"{_ratio(best, 'first', 'parser')} of ast (<= 1/4), {_ratio(best, 'first', 'lean_parser')} of lean ast"
-    _row("ast: parse, symbols, imports", best["parser"])
-    _row("lean ast: garbage collector off", best["lean_parser"])
-    _row("signals + context, empty cache", best["first"], ast_parts)
+    busy = {what: min(one.processor for one in found) for what, found in times.items()}
+    parts = ""
+    if yardsticks:
+        parts = f"{_ratio(best, 'first', 'parser')} of ast (<= 1/4), {_ratio(best, 'first', 'lean_parser')} of lean ast"
+        _row("ast: parse, symbols, imports", best["parser"])
+        _row("lean ast: garbage collector off", best["lean_parser"])
+    _row("signals + context, empty cache", best["first"], parts)
     _row("the same commit again", best["again"], f"{_ratio(best, 'again', 'first')} of the first")
     if second:
         limit = f"{_ratio(best, 'second', 'first')} of the first (<= 1/5)"
+        limit += f", 1/{busy['first'] / busy['second']:.1f} in processor time"
         _row(f"second commit, {_shared(repo, first, second)} shared", best["second"], limit)
 
 
@@ -118,16 +129,21 @@ def _measure(what: str, repo: Path, commit: str, work: Path) -> Times:
     baseline = _baseline()
     if what == "lean_parser":
         gc.disable()
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), _processor()
     if what != "signals":
         _parse(Tree(repo, "bench/mark", commit))
-        return Times(time.perf_counter() - started, 0)
+        return Times(time.perf_counter() - started, 0, _processor() - busy)
     tree = Tree(repo, "bench/mark", commit, work / "blobs.sqlite")
     facts = write_signals(tree, signals, work / commit / "signals.json")
     extracted = time.perf_counter()
     at_commit = RepoAtCommit(repo="bench/mark", base_commit=commit, signals=facts, tree=tree)
     baseline.build(at_commit, None)
-    return Times(extracted - started, time.perf_counter() - extracted)
+    return Times(extracted - started, time.perf_counter() - extracted, _processor() - busy)
+
+
+def _processor() -> float:
+    used = (getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _baseline() -> ContextGenerator:

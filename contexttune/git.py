@@ -104,17 +104,26 @@ class Tree:
     commit: str
     blob_cache: Path | None = None  # where analyses of single blobs may be kept, by blob sha
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether `entries` are known."""
+        return "entries" in self.__dict__
+
     def start_listing(self) -> None:
         """Begin what `entries` waits for."""
-        if "entries" not in self.__dict__:
+        if not self.is_listed:
             _ = self._listing
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Take `entries` for those of this commit, in git's order, without asking git."""
+        self.__dict__["entries"] = tuple(entries)
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """Every path of the commit, in git's order (bytewise)."""
         out = self._listing.output()
         del self.__dict__["_listing"]  # a process cannot be copied, and a tree can
-        return tuple(_entry(line) for line in out.decode("utf-8", "surrogateescape").split("\0") if line)
+        return entries_of(out)
 
     @cached_property
     def _listing(self) -> Running:
@@ -155,6 +164,11 @@ class Tree:
             return None
         ((_, content),) = self.read([entry.blob])
         return content.decode(errors="replace")
+
+
+def entries_of(listing: bytes) -> tuple[Entry, ...]:
+    """What `git ls-tree -z` printed."""
+    return tuple([_entry(line) for line in listing.decode("utf-8", "surrogateescape").split("\0") if line])
 
 
 def _entry(line: str) -> Entry:

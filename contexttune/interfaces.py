@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 class Signal(Protocol):
     """A fact extracted from a repository at a commit.
 
-    One may also have `start(tree) -> None`, called before any signal is extracted, to begin what can run beside
-    the others; `extract` works without it too.
+    One may also have `launch(tree) -> None` and `start(tree) -> None`, called in this order before any signal is
+    extracted. The first only starts child processes, the second begins what can run beside the others and may
+    wait for what the first started; `extract` works without them too.
     """
 
     @property

@@ -24,7 +24,7 @@ class Kept(NamedTuple):
     """What is kept of an object: a JSON value that every reader needs, and bytes that few do."""
 
     head: Any
-    body: bytes = b""
+    body: bytes | memoryview = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class BlobCache:
     kind: str  # what was analysed and by which version: records of another kind are not seen
 
     def get(self, names: Iterable[str]) -> dict[str, Kept]:
-        """Records of those `names` (object sha1s, or "" for the one that has no object) that are known."""
+        """Records of those `names` (object sha1s) that are known."""
         wanted = list(names)
         if self.path is None or not self.path.exists() or not wanted:
             return {}
@@ -63,7 +63,7 @@ class BlobCache:
                 db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", rows)
                 db.commit()
 
-    def _row(self, name: str, record: Kept) -> tuple[str, bytes, int, bytes, bytes]:
+    def _row(self, name: str, record: Kept) -> tuple[str, bytes, int, bytes, bytes | memoryview]:
         key, head = bytes.fromhex(name), orjson.dumps(record.head)
         return self.kind, key, _checksum(key, head, record.body), head, record.body
 
@@ -109,5 +109,5 @@ def _is_sound(name: Any, checksum: Any, head: Any, body: Any) -> bool:
     )
 
 
-def _checksum(name: bytes, head: bytes, body: bytes) -> int:
+def _checksum(name: bytes, head: bytes, body: bytes | memoryview) -> int:
     return crc32(body, crc32(head, crc32(name)))

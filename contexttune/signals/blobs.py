@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.git import Tree
-from contexttune.signals.blobcache import BlobCache, Kept
+from contexttune.signals import listing
+from contexttune.signals.blobcache import BlobCache
+from contexttune.signals.json_list import JsonList
+from contexttune.signals.lastcommit import LastCommit, is_stale
 from contexttune.signals.modules import Modules
+from contexttune.signals.records import LAYOUT, Record, packed, unpacked
 from contexttune.signals.scan import VERSION, scan
-from contexttune.signals.symbols import Symbols
 
-_LAST = ""  # under this name the cache keeps which blobs the last commit had
 MAX_BYTES = 2_000_000  # a larger file is data, and an agent cannot read it either
-
-Record = dict[str, Any]
+_KIND = f"records-{LAYOUT}-{VERSION}"
 
 
 class _Pending(NamedTuple):
     """A commit's records that the cache knew, and the content of the other blobs, still being read."""
 
     kept: dict[str, Record]
+    n_last: int  # how many of them the last commit had
     contents: Callable[[], Iterator[tuple[str, bytes]]]
 
 
@@ -34,7 +36,7 @@ _MODULES: WeakKeyDictionary[Tree, Modules] = WeakKeyDictionary()
 def python_files(tree: Tree) -> Mapping[str, str]:
     """Path -> blob of each regular `.py` file of a commit."""
     if tree not in _FILES:
-        _FILES[tree] = {e.path: e.blob for e in tree.entries if e.path.endswith(".py") and e.is_file}
+        _FILES[tree] = {e.path: e.blob for e in listing.entries(tree) if e.path.endswith(".py") and e.is_file}
     return _FILES[tree]
 
 
@@ -67,34 +69,41 @@ def analyses(tree: Tree, max_bytes: int = MAX_BYTES) -> Mapping[str, Record]:
 def _pending(tree: Tree, max_bytes: int) -> _Pending:
     waiting = _PENDING.setdefault(tree, {})
     if max_bytes not in waiting:
-        kept = _cached(tree, max_bytes)
+        kept, n_last = _cached(tree, max_bytes)
         missing = sorted(set(python_files(tree).values()) - kept.keys())
-        waiting[max_bytes] = _Pending(kept, tree.start_reading(missing))
+        waiting[max_bytes] = _Pending(kept, n_last, tree.start_reading(missing))
     return waiting[max_bytes]
 
 
-def _cached(tree: Tree, max_bytes: int) -> dict[str, Record]:
-    cache = _cache(tree)
-    tree.start_listing()
-    likely = cache.get([_LAST])  # read what the last commit needed while git lists this one
-    found = cache.get(likely[_LAST].head) if likely else {}
+def _cached(tree: Tree, max_bytes: int) -> tuple[dict[str, Record], int]:
+    listing.launch(tree)
+    kept = _last(tree).get()  # while git lists
+    last = dict(unpacked(kept)) if kept else {}
     wanted = set(python_files(tree).values())
-    found |= cache.get(sorted(wanted - found.keys()))
-    return dict(_kept({blob: found[blob] for blob in wanted & found.keys()}, max_bytes))
+    found = {blob: last[blob] for blob in wanted & last.keys()}
+    n_last = len(found)
+    for kept in _cache(tree).get(sorted(wanted - found.keys())).values():
+        found.update(unpacked(kept))
+    return dict(_answering(found, max_bytes)), n_last
 
 
 def _load(tree: Tree, max_bytes: int) -> dict[str, Record]:
     pending = _pending(tree, max_bytes)
     fresh = {blob: _record(content, max_bytes) for blob, content in pending.contents()}
     del _PENDING[tree][max_bytes]
-    if fresh:
-        last = {_LAST: Kept(sorted(set(python_files(tree).values())))}
-        _cache(tree).put({blob: _to_keep(record) for blob, record in fresh.items()} | last)
-    return pending.kept | fresh
+    records = pending.kept | fresh
+    _cache(tree).put({blob: packed({blob: record}) for blob, record in fresh.items()})
+    if is_stale(pending.n_last, len(records)):
+        _last(tree).put(packed(records))
+    return records
 
 
 def _cache(tree: Tree) -> BlobCache:
-    return BlobCache(path=tree.blob_cache, kind=f"scan-{VERSION}")
+    return BlobCache(path=tree.blob_cache, kind=_KIND)
+
+
+def _last(tree: Tree) -> LastCommit:
+    return LastCommit(cache=tree.blob_cache, kind=_KIND)
 
 
 def _record(content: bytes, max_bytes: int) -> Record:
@@ -102,21 +111,13 @@ def _record(content: bytes, max_bytes: int) -> Record:
     if len(content) > max_bytes:
         return size
     found = scan(content)
-    return found | size | {"symbols": Symbols.of(found["symbols"])}
+    return found | size | {key: JsonList.of(found[key]) for key in ("imports", "symbols")}
 
 
-def _to_keep(record: Record) -> Kept:
-    if "symbols" not in record:
-        return Kept(record)
-    head = {key: value for key, value in record.items() if key != "symbols"}
-    return Kept(head | {"n_symbols": len(record["symbols"])}, record["symbols"].raw)
-
-
-def _kept(found: Mapping[str, Kept], max_bytes: int) -> Iterator[tuple[str, Record]]:
+def _answering(found: Mapping[str, Record], max_bytes: int) -> Iterator[tuple[str, Record]]:
     """Records that answer for `max_bytes`: one that was not scanned under a lower limit does not."""
-    for blob, (head, body) in found.items():
-        if head["n_bytes"] > max_bytes:
-            yield blob, {"n_bytes": head["n_bytes"]}
-        elif "n_symbols" in head:
-            head["symbols"] = Symbols(body, head.pop("n_symbols"))
-            yield blob, head
+    for blob, record in found.items():
+        if record["n_bytes"] > max_bytes:
+            yield blob, {"n_bytes": record["n_bytes"]}
+        elif "symbols" in record:
+            yield blob, record

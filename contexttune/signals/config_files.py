@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.git import Tree
-from contexttune.signals.background import submit
 from contexttune.signals.blobcache import BlobCache, Kept
 from contexttune.signals.test_commands import READERS
 
@@ -16,42 +14,36 @@ RUNNERS = ("tests/runtests.py", "runtests.py", "test/runtests.py", "bin/test")  
 _MAX_BYTES = 1_000_000
 
 
-class _Contents(NamedTuple):
-    """What was read: everything by path, and by blob what the cache did not know."""
+class _Reading(NamedTuple):
+    """Path -> blob, what the cache knew by blob, and the content of the other blobs, still being read."""
 
-    by_path: dict[str, bytes]
-    fresh: dict[str, Kept]
-
-
-_READING: WeakKeyDictionary[Tree, Future[_Contents]] = WeakKeyDictionary()
+    blobs: dict[str, str]
+    known: Mapping[str, Kept]
+    contents: Callable[[], Iterator[tuple[str, bytes]]]
 
 
-def start(tree: Tree) -> Future[_Contents]:
-    """Begin reading in the background."""
+_READING: WeakKeyDictionary[Tree, _Reading] = WeakKeyDictionary()
+
+
+def start(tree: Tree) -> None:
+    """Begin reading what the cache does not know."""
     if tree not in _READING:
         found = ((name, tree.by_path.get(name)) for name in (*RUNNERS, *READERS))
         blobs = {name: entry.blob for name, entry in found if entry is not None and entry.is_file}
-        _READING[tree] = submit(lambda: _read(tree, blobs))
-    return _READING[tree]
+        known = _cache(tree).get(set(blobs.values()))
+        missing = sorted(set(blobs.values()) - known.keys())
+        _READING[tree] = _Reading(blobs, known, tree.start_reading(missing))
 
 
 def texts(tree: Tree) -> dict[str, str]:
     """Path -> text, in the order they are believed. Raises ArtifactError when the repository lacks a blob."""
-    contents = start(tree).result()
-    _cache(tree).put(contents.fresh)
-    return {
-        name: raw.decode(errors="replace").replace("\r\n", "\n") for name, raw in contents.by_path.items()
-    }
+    start(tree)
+    blobs, known, contents = _READING.pop(tree)
+    fresh = {blob: Kept(None, content[:_MAX_BYTES]) for blob, content in contents()}
+    _cache(tree).put(fresh)
+    raw = {name: (fresh.get(blob) or known[blob]).body for name, blob in blobs.items()}
+    return {name: str(body, "utf-8", "replace").replace("\r\n", "\n") for name, body in raw.items()}
 
 
 def _cache(tree: Tree) -> BlobCache:
     return BlobCache(path=tree.blob_cache, kind=f"text-{_MAX_BYTES}")
-
-
-def _read(tree: Tree, blobs: Mapping[str, str]) -> _Contents:
-    wanted = set(blobs.values())
-    known = _cache(tree).get(wanted)
-    fresh = {
-        blob: Kept(None, content[:_MAX_BYTES]) for blob, content in tree.read(sorted(wanted - known.keys()))
-    }
-    return _Contents({name: (known | fresh)[blob].body for name, blob in blobs.items()}, fresh)

@@ -2,36 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from contexttune.git import Tree, git
-from contexttune.signals.background import submit
-from contexttune.signals.blobcache import BlobCache, Kept
+from contexttune.git import Running, Tree
+from contexttune.signals.blobcache import Kept
+from contexttune.signals.lastcommit import LastCommit, is_stale
+from contexttune.signals.path_lists import packed, unpacked
 
-_VERSION = 2
-
-
-class _Window(NamedTuple):
-    """Sorted paths that each commit changed, newest commit first."""
-
-    paths: dict[str, list[str]]
-    is_new: bool  # whether git had to be asked
+_VERSION = 3
 
 
-_RUNNING: WeakKeyDictionary[Tree, dict[int, Future[_Window]]] = WeakKeyDictionary()
+class _Window:
+    """The last commits of one history, asked of git in two steps that both run beside this process."""
+
+    def __init__(self, tree: Tree, window_commits: int) -> None:
+        self._git_dir, self._last = tree.git_dir, _last(tree)
+        flags = ("--no-merges", f"--max-count={window_commits}")
+        self._listing = Running("--git-dir", self._git_dir, "rev-list", *flags, tree.commit, "--")
+        kept = self._last.get()
+        self._known = unpacked(kept.body) if kept else {}
+        self._commits: list[str] | None = None
+        self._fresh: list[str] = []
+        self._diffs: Running | None = None
+        self._changes: list[list[str]] | None = None
+
+    def compare(self) -> None:
+        """Begin to compare with their parents the commits that the cache does not know."""
+        if self._commits is not None:
+            return
+        self._commits = self._listing.output().decode().split()
+        self._fresh = [name for name in self._commits if name not in self._known]
+        if self._fresh:
+            self._diffs = _diffs(self._git_dir, self._fresh)
+
+    def changes(self) -> list[list[str]]:
+        """Sorted paths that each commit changed, newest commit first."""
+        if self._changes is None:
+            self.compare()
+            if self._diffs is not None:
+                self._known |= _read(self._diffs.output(), self._fresh)
+            window = {name: self._known[name] for name in self._commits or ()}
+            if is_stale(len(window) - len(self._fresh), len(window)):
+                self._last.put(Kept(None, packed(window)))
+            self._changes = list(window.values())
+        return self._changes
 
 
-def start(tree: Tree, window_commits: int) -> Future[_Window]:
-    """Begin reading changes in the background: git works on another core while this process scans."""
-    running = _RUNNING.setdefault(tree, {})
-    if window_commits not in running:
-        git_dir, commit, cache = tree.git_dir, tree.commit, _cache(tree)
-        running[window_commits] = submit(lambda: _window(git_dir, commit, window_commits, cache))
-    return running[window_commits]
+_WINDOWS: WeakKeyDictionary[Tree, dict[int, _Window]] = WeakKeyDictionary()
+
+
+def launch(tree: Tree, window_commits: int) -> None:
+    """Begin listing the commits."""
+    _window(tree, window_commits)
+
+
+def start(tree: Tree, window_commits: int) -> None:
+    """Begin reading what they changed: git works on another core while this process scans."""
+    _window(tree, window_commits).compare()
 
 
 def changes(tree: Tree, window_commits: int) -> list[list[str]]:
@@ -39,34 +68,29 @@ def changes(tree: Tree, window_commits: int) -> list[list[str]]:
 
     Raises ArtifactError when git cannot read the history.
     """
-    window = start(tree, window_commits).result()
-    if window.is_new:  # written here and not in the thread: the scan would wait for the cache
-        _cache(tree).put({"": _to_keep(window.paths)})
-    return list(window.paths.values())
+    return _window(tree, window_commits).changes()
 
 
-def _cache(tree: Tree) -> BlobCache:
-    """One record a repository, the last window read: windows of neighbouring commits overlap."""
-    return BlobCache(path=tree.blob_cache, kind=f"changes-{_VERSION}")
+def _window(tree: Tree, window_commits: int) -> _Window:
+    windows = _WINDOWS.setdefault(tree, {})
+    if window_commits not in windows:
+        windows[window_commits] = _Window(tree, window_commits)
+    return windows[window_commits]
 
 
-def _window(git_dir: Path, commit: str, window_commits: int, cache: BlobCache) -> _Window:
-    at = ("--git-dir", git_dir)
-    listed = git(*at, "rev-list", "--no-merges", f"--max-count={window_commits}", commit, "--")
-    commits = listed.decode().split()
-    kept = cache.get([""])
-    known = _from_kept(kept[""]) if kept else {}
-    fresh = [name for name in commits if name not in known]
-    if fresh:
-        known |= _diffs(git_dir, fresh)
-    return _Window({name: known[name] for name in commits}, bool(fresh))
+def _last(tree: Tree) -> LastCommit:
+    """The last window read: windows of neighbouring commits overlap."""
+    return LastCommit(cache=tree.blob_cache, kind=f"changes-{_VERSION}")
 
 
-def _diffs(git_dir: Path, commits: Iterable[str]) -> dict[str, list[str]]:
+def _diffs(git_dir: Path, commits: Iterable[str]) -> Running:
     """Plumbing, because `git log` obeys settings of the repository."""
     flags = ("--stdin", "-r", "--root", "--no-renames", "--name-only", "-z")
     asked = "".join(f"{name}\n" for name in commits).encode()
-    out = git("--git-dir", git_dir, "diff-tree", *flags, stdin=asked)
+    return Running("--git-dir", git_dir, "diff-tree", *flags, stdin=asked)
+
+
+def _read(out: bytes, commits: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {name: [] for name in commits}
     current: list[str] = []
     for path in out.decode("utf-8", "surrogateescape").split("\0"):
@@ -75,14 +99,3 @@ def _diffs(git_dir: Path, commits: Iterable[str]) -> dict[str, list[str]]:
         elif path:
             current.append(path)
     return {name: sorted(paths) for name, paths in found.items()}
-
-
-def _to_keep(paths: Mapping[str, Iterable[str]]) -> Kept:
-    """Bytes, because a path need not be UTF-8; no path is empty, so two NULs part the commits."""
-    text = "\0\0".join("\0".join((name, *changed)) for name, changed in paths.items())
-    return Kept(None, text.encode("utf-8", "surrogateescape"))
-
-
-def _from_kept(kept: Kept) -> dict[str, list[str]]:
-    blocks = kept.body.decode("utf-8", "surrogateescape").split("\0\0")
-    return {words[0]: words[1:] for words in (block.split("\0") for block in blocks)}

@@ -43,13 +43,16 @@ class HotPaths:
             if getattr(self, key) <= 0:
                 raise ConfigError(f"signal.hot_paths.{key} must be above 0, got {getattr(self, key)}")
 
+    def launch(self, tree: Tree) -> None:
+        """Let git list the commits."""
+        history.launch(tree, self.window_commits)
+
     def start(self, tree: Tree) -> None:
         """Begin the part that needs no scan."""
         history.start(tree, self.window_commits)
 
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Only paths that exist at the commit."""
-        history.start(tree, self.window_commits)
         degrees = in_degree(edges(tree, self.max_bytes))
         by_import = _best(degrees, self.top)
         changes = history.changes(tree, self.window_commits)

@@ -5,18 +5,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.git import Tree
 from contexttune.signals import blobs
+from contexttune.signals.blobcache import Kept
 from contexttune.signals.blobs import MAX_BYTES, analyses, modules, python_files
 from contexttune.signals.imports import Import
+from contexttune.signals.kept_edges import still_true
+from contexttune.signals.lastcommit import LastCommit, is_stale
 from contexttune.signals.modules import Modules
+from contexttune.signals.path_lists import packed, unpacked
+from contexttune.signals.records import Record
+from contexttune.signals.scan import VERSION
 from contexttune.signals.source import printable
 
+
+class _Resolved(NamedTuple):
+    """Path -> sorted paths it imports, and how many of them another commit knew."""
+
+    targets: dict[str, list[str]]
+    n_kept: int
+
+
 _GRAPHS: WeakKeyDictionary[Tree, dict[int, dict[str, list[str]]]] = WeakKeyDictionary()
-_RESOLVED: WeakKeyDictionary[Tree, dict[int, dict[str, list[str]]]] = WeakKeyDictionary()
+_RESOLVED: WeakKeyDictionary[Tree, dict[int, _Resolved]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +59,9 @@ def edges(tree: Tree, max_bytes: int = MAX_BYTES) -> dict[str, list[str]]:
     """Path -> sorted paths it imports, for each file that imports any; computed once per tree."""
     graphs = _GRAPHS.setdefault(tree, {})
     if max_bytes not in graphs:
-        found = _resolve(tree, max_bytes, analyses(tree, max_bytes))
+        resolved = _resolve(tree, max_bytes, analyses(tree, max_bytes))
+        _keep(tree, max_bytes, resolved)
+        found = resolved.targets
         graphs[max_bytes] = {path: found[path] for path in sorted(found) if found[path]}
     return graphs[max_bytes]
 
@@ -55,14 +71,41 @@ def in_degree(graph: Mapping[str, Iterable[str]]) -> Counter[str]:
     return Counter(target for targets in graph.values() for target in targets)
 
 
-def _resolve(tree: Tree, max_bytes: int, records: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Path -> sorted paths it imports, for the files whose record is there; each is looked at once."""
-    found = _RESOLVED.setdefault(tree, {}).setdefault(max_bytes, {})
-    names = modules(tree)
+def _resolve(tree: Tree, max_bytes: int, records: Mapping[str, Record]) -> _Resolved:
+    """What the files import whose record is there; each is looked at once."""
+    states = _RESOLVED.setdefault(tree, {})
+    if max_bytes not in states:
+        kept = _kept(tree, max_bytes, records)
+        states[max_bytes] = _Resolved(kept, len(kept))
+    found, names = states[max_bytes].targets, modules(tree)
     for path, blob in python_files(tree).items():
         if path not in found and blob in records:
             found[path] = sorted(_targets(names, path, records[blob].get("imports", ())))
-    return found
+    return states[max_bytes]
+
+
+def _kept(tree: Tree, max_bytes: int, records: Mapping[str, Record]) -> dict[str, list[str]]:
+    """What is known from another commit."""
+    kept = _last(tree, max_bytes).get()
+    if kept is None:
+        return {}
+    imports = {
+        blob: record["imports"].raw if "imports" in record else b"" for blob, record in records.items()
+    }
+    return still_true(unpacked(kept.body), python_files(tree), imports)
+
+
+def _keep(tree: Tree, max_bytes: int, resolved: _Resolved) -> None:
+    """For the commits near to this one, unless they find most of it already."""
+    files, found = python_files(tree), resolved.targets
+    if is_stale(resolved.n_kept, len(files)):
+        lists = {path: [files[path], *targets] for path, targets in found.items()}
+        _last(tree, max_bytes).put(Kept(None, packed(lists)))
+
+
+def _last(tree: Tree, max_bytes: int) -> LastCommit:
+    """What `version` says of this signal goes for what it keeps too."""
+    return LastCommit(cache=tree.blob_cache, kind=f"edges-{ImportGraph.version}-{VERSION}-{max_bytes}")
 
 
 def _targets(known: Modules, path: str, imports: Iterable[Import]) -> set[str]:

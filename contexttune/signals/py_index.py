@@ -7,7 +7,7 @@ from typing import Any
 
 from contexttune.errors import ConfigError
 from contexttune.git import Tree
-from contexttune.signals import blobs
+from contexttune.signals import blobs, listing
 from contexttune.signals.blobs import MAX_BYTES, analyses, modules, python_files
 from contexttune.signals.source import printable
 
@@ -18,7 +18,7 @@ class PyIndex:
 
     A symbol is {"name", "kind", "line", "signature"}: `name` is qualified by the definitions around it,
     `kind` is class, function or method, `line` counts from 1 and is that of `def` or `class`. The symbols of
-    a module are a list, or Symbols, which are equal to it.
+    a module are a list, or a JsonList, which is equal to it.
     """
 
     name: str = "py_index"
@@ -28,6 +28,10 @@ class PyIndex:
     def __post_init__(self) -> None:
         if self.max_bytes <= 0:
             raise ConfigError(f"signal.py_index.max_bytes must be above 0, got {self.max_bytes}")
+
+    def launch(self, tree: Tree) -> None:
+        """Let git list the files."""
+        listing.launch(tree)
 
     def start(self, tree: Tree) -> None:
         """Begin reading the files that are new to the cache."""

@@ -15,7 +15,7 @@ import orjson
 from contexttune.git import Tree
 from contexttune.interfaces import Signal
 from contexttune.signals import scan
-from contexttune.signals.symbols import dump_lines
+from contexttune.signals.json_list import dump_lines
 from contexttune.store import fingerprint, write_atomic
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,10 @@ def write_signals(tree: Tree, signals: Sequence[Signal], path: Path) -> dict[str
 
 
 def _extract(tree: Tree, signals: Sequence[Signal]) -> dict[str, Any]:
-    for signal in signals:  # what can run beside the others
-        if begin := getattr(signal, "start", None):
-            begin(tree)
+    for step in ("launch", "start"):  # git first, then what may have to wait for it
+        for signal in signals:
+            if begin := getattr(signal, step, None):
+                begin(tree)
     return {signal.name: signal.extract(tree) for signal in signals}
 
 

@@ -23,7 +23,7 @@ def is_source(path: str) -> bool:
     if name.startswith("test_") or name.endswith("_test.py") or name in _NOT_SOURCE_FILES:
         return False
     # a package may be *called* testing (sphinx/testing): only one at the top holds tests
-    return directories[:1] != ["testing"] and not any(part in _NOT_SOURCE for part in directories)
+    return directories[:1] != ["testing"] and _NOT_SOURCE.isdisjoint(directories)
 
 
 def packages(modules: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}")
+_PYTHON = re.compile(r"\$[({]PYTHON\d?[)}]")
+_VARIABLE = re.compile(r"\$[({]\w+[)}]")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TestsHowto:
@@ -30,7 +34,6 @@ class TestsHowto:
 
 def _plain(command: str) -> str:
     """As one types it: tox's placeholders by their defaults, make's variables gone but for the interpreter."""
-    defaulted = re.sub(r"\{posargs(?::([^{}]*))?\}", lambda match: match[1] or "", command)
-    defaulted = re.sub(r"\$[({]PYTHON\d?[)}]", "python", defaulted)
-    defaulted = re.sub(r"\$[({]\w+[)}]", "", defaulted)
+    defaulted = _POSARGS.sub(lambda match: match[1] or "", command)
+    defaulted = _VARIABLE.sub("", _PYTHON.sub("python", defaulted))
     return " ".join(defaulted.replace("{toxinidir}/", "").split())

@@ -9,7 +9,6 @@ import pytest
 
 from contexttune.errors import ArtifactError
 from contexttune.git import Running, git
-from contexttune.signals.background import submit
 
 
 def test_a_listing_begun_early_is_the_listing(repository):
@@ -37,12 +36,3 @@ def test_a_command_beside_this_process_fails_with_the_words_of_git(tmp_path):
         Running("--git-dir", tmp_path / "none", "cat-file", "-p", "HEAD").output()
     assert str(begun.value) == str(waited.value)
     assert "none" in str(begun.value)
-
-
-def test_what_background_work_raises_is_raised_where_its_result_is_asked_for():
-    def work() -> int:
-        raise ArtifactError("gone")
-
-    with pytest.raises(ArtifactError, match="gone"):
-        submit(work).result()
-    assert submit(lambda: 3).result() == 3

@@ -1,0 +1,88 @@
+"""What a source defines or imports, kept as the JSON it is stored and written as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, cast, overload
+
+import orjson
+
+_GAP = b"\0"  # in JSON a NUL is always spelled \\u0000
+
+
+class JsonList(Sequence[Any]):
+    """A read-only list that is decoded when its first item is asked for; most never are.
+
+    Equal to a list of the same items. `raw` is compact JSON with sorted keys, `n` its number of items.
+    """
+
+    __slots__ = ("_items", "_n", "raw")
+
+    def __init__(self, raw: bytes | memoryview, n: int, items: Sequence[Any] | None = None) -> None:
+        self.raw = raw
+        self._n = n
+        self._items = items
+
+    @classmethod
+    def of(cls, items: Sequence[Any]) -> JsonList:
+        """From what the scanner finds."""
+        return cls(orjson.dumps(items, option=orjson.OPT_SORT_KEYS), len(items), items)
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        return self._decoded()[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._decoded())
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, JsonList):
+            return self.raw == other.raw
+        return self._decoded() == other if isinstance(other, list) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # like a list
+
+    def __repr__(self) -> str:
+        return f"JsonList({self._decoded()!r})"
+
+    def _decoded(self) -> Sequence[Any]:
+        if self._items is None:
+            self._items = cast("list[Any]", orjson.loads(self.raw))
+        return self._items
+
+
+def as_json(value: object) -> Any:
+    """For orjson's `default`: a JsonList as it is stored."""
+    if isinstance(value, JsonList):
+        return orjson.Fragment(bytes(value.raw))
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+def dump_lines(value: Any) -> bytes:
+    """Sorted JSON for people and diffs: a dict has its keys on lines of their own, a list is one line.
+
+    The same bytes for a JsonList and for the list it stands for.
+    """
+    lists: list[bytes | memoryview] = []
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    first, *others = orjson.dumps(_folded(value, lists), option=options).split(_GAP)
+    return b"".join([first, *chain.from_iterable(zip(lists, others, strict=True))])
+
+
+def _folded(value: Any, lists: list[bytes | memoryview]) -> Any:
+    """`value` with gaps for its `lists`, which are copied once that way."""
+    if isinstance(value, dict):
+        return {key: _folded(value[key], lists) for key in sorted(value)}
+    if type(value) is JsonList:
+        lists.append(value.raw)
+        return orjson.Fragment(_GAP)
+    if isinstance(value, list):
+        return orjson.Fragment(orjson.dumps(value, default=as_json, option=orjson.OPT_SORT_KEYS))
+    return value

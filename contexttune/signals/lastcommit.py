@@ -1,0 +1,75 @@
+"""What is kept of one commit in a piece, for the commits near to it. Losing it costs time, nothing else."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+import orjson
+
+from contexttune.signals.blobcache import Kept
+from contexttune.store import write_atomic
+
+log = logging.getLogger(__name__)
+
+_FRAME = struct.Struct("<II")  # checksum of all that follows it, bytes of the head
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastCommit:
+    """A file beside the cache of blobs, or nothing at all when `cache` is None.
+
+    It is read whole and at once, where sqlite would copy it page by page, and replaced by renaming. A checksum
+    covers it, so damage to it is a miss.
+    """
+
+    cache: Path | None
+    kind: str  # what is kept and by which version: a name for a file
+
+    @property
+    def _path(self) -> Path | None:
+        return self.cache and self.cache.with_suffix(f".{self.kind}")
+
+    def get(self) -> Kept | None:
+        """What was kept, if anything; its body is a view."""
+        if self._path is None:
+            return None
+        try:
+            raw = memoryview(self._path.read_bytes())
+            checksum, n_head = _FRAME.unpack_from(raw)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, struct.error) as error:
+            log.warning("%s could not be read: %s", self._path, error)
+            return None
+        content = raw[4:]
+        if crc32(content) != checksum:
+            log.warning("%s is damaged", self._path)
+            return None
+        end = _FRAME.size + n_head
+        return Kept(orjson.loads(raw[_FRAME.size : end]), raw[end:])
+
+    def put(self, record: Kept) -> None:
+        """Keep `record` in place of what there was."""
+        if self._path is None:
+            return
+        front = orjson.dumps(record.head)
+        parts = (struct.pack("<I", len(front)), front, record.body)
+        checksum = 0
+        for part in parts:
+            checksum = crc32(part, checksum)
+        try:
+            write_atomic(self._path, b"".join((struct.pack("<I", checksum), *parts)), durable=False)
+        except OSError as error:
+            log.warning("%s could not be written: %s", self._path, error)
+
+
+def is_stale(n_found: int, n_needed: int) -> bool:
+    """Whether a commit that found so many of its files in the last one should be the last from now on.
+
+    Not each commit: writing what all its files hold costs more than looking up some of them one by one.
+    """
+    return (n_needed - n_found) * 10 > n_needed
