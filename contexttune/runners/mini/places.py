@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _ADD = ("add", "--all", "--ignore-errors", "--")
 # Ignore rules and attributes of the user who runs us must not decide what a patch holds.
 _NO_HABITS = ("-c", "core.excludesFile=/dev/null", "-c", "core.attributesFile=/dev/null")
 _DIFF_TIMEOUT_S = 120.0
+_REMOVALS = 20
+_REMOVAL_WAIT_S = 0.1
 # With an index of its own: a command that was cut off may have left the tree's locked.
 _DIFF = """
 cd {testbed} || exit 1
@@ -177,13 +180,23 @@ def checkout_place(
             tree=workspace.tree(instance.repo, instance.base_commit),
         )
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        _remove(scratch)
 
 
 def sweep_checkouts(label: str) -> None:
     """Remove the scratch directories that a killed process left under this label."""
     for scratch in Path(tempfile.gettempdir()).glob(f"{_prefix(label)}*"):
+        _remove(scratch)
+
+
+def _remove(scratch: Path) -> None:
+    """Again while something is left: processes of the last command may still be dying, and make files as they do."""
+    for _ in range(_REMOVALS):
         shutil.rmtree(scratch, ignore_errors=True)
+        if not scratch.exists():
+            return
+        time.sleep(_REMOVAL_WAIT_S)
+    log.warning("%s cannot be removed", scratch)
 
 
 def _prefix(label: str) -> str:

@@ -1,9 +1,12 @@
 """Imported once by the process that workers are forked from, with an environment that keeps mini-swe-agent quiet."""
 
+import atexit
 import os
-import tempfile
-from contextlib import suppress
+import shutil
 from importlib import import_module
+from pathlib import Path
+
+from contexttune.runners.mini.worker import SOCKETS
 
 # What a worker would import otherwise, each for itself and in its own time.
 _HEAVY = (
@@ -17,15 +20,19 @@ _HEAVY = (
 
 
 def _load() -> None:
-    """mini-swe-agent makes a configuration directory and loads a .env from it as it is imported: give it an empty one."""
-    empty = tempfile.mkdtemp(prefix="contexttune-mini-")
-    os.environ |= {"MSWEA_SILENT_STARTUP": "1", "MSWEA_GLOBAL_CONFIG_DIR": empty}
-    try:
-        for name in _HEAVY:
-            import_module(name)
-    finally:
-        with suppress(OSError):
-            os.rmdir(empty)  # noqa: PTH106 - nothing was written to it
+    """mini-swe-agent makes a configuration directory and loads a .env from it as it is imported.
+
+    It gets this package's own, which is there and holds none: a directory made for it would outlive a kill.
+    """
+    os.environ |= {"MSWEA_SILENT_STARTUP": "1", "MSWEA_GLOBAL_CONFIG_DIR": str(Path(__file__).parent)}
+    for name in _HEAVY:
+        import_module(name)
+
+
+def _remove_sockets() -> None:
+    shutil.rmtree(os.environ.get(SOCKETS, ""), ignore_errors=True)
 
 
 _load()
+# Run by the server when the program is gone: workers are forked from it, and end without such calls.
+atexit.register(_remove_sockets)

@@ -5,27 +5,30 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
 from contexttune.errors import InfraError
-from contexttune.runners.mini.worker import DONE, INFRA, SUBMITTED, Job, Report, work
+from contexttune.runners.mini.worker import DONE, INFRA, SOCKETS, SUBMITTED, Job, Report, work
 
 _POLL_S = 0.2
 _GRACE_S = 3.0  # what a worker may take to write its trajectory; twice this, and the run ends in time
 # What a worker imports is imported once, by the server that they are forked from.
+_STARTING = threading.Lock()
+_FOLDERS: list[str] = []  # one at the most
+_ROOM_BYTES = 40  # of the 107 that a socket's path may have, what our names leave
 _PRELOAD = ["contexttune.main", "contexttune.runners.mini.preload"]
 
 
 def warm_up() -> None:
     """Start the process that workers are forked from, which takes seconds to import what they need; no waiting."""
     _context()
-    forkserver.ensure_running()
 
 
 def attend(
@@ -111,6 +114,28 @@ def _end(worker: Any, *, is_done: bool) -> None:
 
 
 def _context() -> ForkServerContext:
+    """The server is up, or will be in a moment."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
+    with _STARTING:
+        if not _FOLDERS:  # not by the variable: the program that started this one may have set it
+            _FOLDERS.append(_socket_folder())
+            os.environ[SOCKETS] = _FOLDERS[0]
+        forkserver.ensure_running()
     return context
+
+
+def _socket_folder() -> str:
+    """Where the server listens: below the temporary directory, unless a socket's path would be too long for the kernel.
+
+    The server removes it when we are gone, however we went.
+    """
+    here = tempfile.gettempdir()
+    short = here if len(os.fsencode(here)) <= _ROOM_BYTES else "/tmp"  # noqa: S108 - a folder of our own in it
+    folder = tempfile.mkdtemp(prefix="contexttune-sockets-", dir=short)
+    before, tempfile.tempdir = tempfile.tempdir, folder
+    try:
+        util.get_temp_dir()  # multiprocessing asks for it once and remembers it
+    finally:
+        tempfile.tempdir = before
+    return folder

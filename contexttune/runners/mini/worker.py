@@ -29,6 +29,9 @@ INFRA = "infra"  # the kind of a report that is no measurement
 DONE = "done"
 _LAST_WORDS_S = 2.0
 SUBMITTED = "Submitted"  # mini-swe-agent's word
+SOCKETS = (
+    "CONTEXTTUNE_SOCKETS"  # the variable with the folder that the server of workers removes when it ends
+)
 
 
 @dataclass(frozen=True, kw_only=True)

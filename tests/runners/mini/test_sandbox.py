@@ -147,13 +147,12 @@ def test_a_hostile_repository_runs_nothing_when_the_patch_is_taken(agent, tmp_pa
     assert "Subproject" not in patch
 
 
-@pytest.mark.long  # on a busy machine a directory of the last worker may still be going away
 def test_bytecode_and_the_patch_file_are_no_part_of_the_patch_and_no_directory_is_left(agent, tmp_path):
-    scratch = tmp_path / "scratch"
+    scratch = tmp_path / ("a path that is too long for a socket in it, as that of a cluster may be" * 2)
     scratch.mkdir()
     command = "mkdir -p pkg/__pycache__ d/e; chmod 0 d; echo x > pkg/__pycache__/m.pyc; echo y > pkg/m.py"
     tried(agent, command, TMPDIR=str(scratch))
-    assert [p.name for p in scratch.iterdir() if p.name.startswith("contexttune-")] == []
+    assert list(scratch.iterdir()) == []
     patch = agent.predictions()[ROTA]
     assert "pkg/m.py" in patch
     assert "__pycache__" not in patch
