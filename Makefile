@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help env demo test soak check bench lock clean
+.PHONY: help env demo test check bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,16 +21,13 @@ demo: env ## both arms of the demo: no key, no network, no Docker
 	$(BIN)/python -m contexttune -m experiment=demo
 
 test: env ## all tests; those whose engine is missing are skipped, unless CONTEXTTUNE_REQUIRE names it
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
-
-soak: env ## the tests that take minutes: faults, kills and odd patches under the agent runners
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: env ## what must be green before a commit: ruff, mypy, the fast tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not docker and not slurm and not slow and not long"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not docker and not slurm and not slow"
 
 bench: env ## speed and memory, as ratios measured in one run (BENCH="--repo GIT_DIR --commit SHA --second SHA")
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -28,7 +28,7 @@ from tests.runners.mini.agents import (
 )
 from tests.runners.mini.engines import start_engine, stop_engine
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
+pytestmark = pytest.mark.slow
 
 FINE = (calls(EDIT), calls(SUBMIT))
 BOTH = f"{ROTA},{TABLET}"

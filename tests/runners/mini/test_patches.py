@@ -14,7 +14,7 @@ from tests.gitrepos import commit, workspace
 from tests.models.fault_server import serving
 from tests.runners.mini.agents import BWRAP, DOCKER, Agent, calls
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
+pytestmark = pytest.mark.slow
 
 IMAGE = "contexttune-test-odd-bytes:1"
 ODD = "odd__bytes-1"

@@ -16,7 +16,7 @@ from tests.models.fault_server import Answer, serving, stall
 from tests.runners.mini.agents import BWRAP, DOCKER, EDIT, ROTA, SUBMIT, Agent, calls, is_living
 from tests.runners.mini.conftest import settled
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
+pytestmark = pytest.mark.slow
 
 FINE = (calls(EDIT), calls(SUBMIT))
 NAP = "sleep 3050.5"
