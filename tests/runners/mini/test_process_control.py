@@ -116,7 +116,7 @@ def checkouts(scratch: Path) -> list[Path]:
 
 @pytest.mark.docker
 def test_a_second_start_leaves_the_first_ones_container_alone(boxed_agent):
-    with serving(calls("true"), calls("sleep 6"), *FINE) as server:
+    with serving(calls("true"), calls("sleep 12"), *FINE) as server:
         program = started(boxed_agent, server.url, "waiting", lambda: len(server.requests))
         second = boxed_agent.run(server.url)
         said, _ = program.communicate(timeout=60)
@@ -130,11 +130,11 @@ def test_a_second_start_leaves_the_first_ones_container_alone(boxed_agent):
 @pytest.mark.parametrize("busy", BUSY)
 def test_the_wall_limit_ends_an_attempt_and_keeps_what_the_tree_held(any_agent, busy):
     with serving(calls(EDIT), BUSY[busy]) as server:
-        done = any_agent.run(server.url, "runner.wall_limit_s=3")
+        done = any_agent.run(server.url, "runner.wall_limit_s=6")
     assert done.returncode == 0, done.stdout + done.stderr
     attempt = any_agent.attempt()
     assert (attempt["status"], attempt["exit_status"]) == ("limit", "TimeExceeded")
-    assert attempt["wall_s"] < 15
+    assert attempt["wall_s"] < 18
     assert attempt["model_patch"] == ""
     assert "+a new line" in attempt["recovered_patch"]
     assert "patch.txt" not in attempt["recovered_patch"]
@@ -147,7 +147,7 @@ def test_the_wall_limit_ends_an_attempt_and_keeps_what_the_tree_held(any_agent, 
 @pytest.mark.parametrize(("runner", "sandbox"), [RUNNERS[0], RUNNERS[2]])
 def test_what_the_tree_held_is_the_prediction_only_where_that_is_asked_for(any_agent):
     with serving(calls(EDIT), BUSY["a command"]) as server:
-        done = any_agent.run(server.url, "runner.wall_limit_s=3", "runner.submit_recovered=true")
+        done = any_agent.run(server.url, "runner.wall_limit_s=6", "runner.submit_recovered=true")
     assert done.returncode == 0, done.stdout + done.stderr
     attempt = any_agent.attempt()
     assert (attempt["status"], attempt["recovered_submitted"]) == ("limit", True)
