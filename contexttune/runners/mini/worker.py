@@ -17,6 +17,7 @@ from contexttune.models.openai_compatible import ContextWindowExceeded, OpenAICo
 from contexttune.prices import Price
 from contexttune.runners.mini.agent_model import AgentModel, TokenLimits
 from contexttune.runners.mini.environment import ShellEnvironment
+from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.shells import Shell
 from contexttune.runners.mini.uptake import mentions_of
 from contexttune.store import write_atomic
@@ -122,7 +123,7 @@ def _attempt(job: Job, report: Report, on_answer: Any, on_wait: Any) -> None:
 
     model = AgentModel(
         endpoint=job.endpoint,
-        protocol=job.protocol,
+        protocol=PROTOCOLS[job.protocol],
         templates=job.prompts["model"],
         limits=job.limits,
         price=job.price,
