@@ -20,7 +20,7 @@ from contexttune.progress import Board
 from contexttune.runners.mini.agent_model import TokenLimits
 from contexttune.runners.mini.places import Place
 from contexttune.runners.mini.protocols import PROTOCOLS
-from contexttune.runners.mini.supervisor import attend
+from contexttune.runners.mini.supervisor import attend, warm_up
 from contexttune.runners.mini.uptake import uptake_of
 from contexttune.runners.mini.worker import Job, Report
 from contexttune.store import fingerprint
@@ -46,6 +46,7 @@ class AgentRunner:
     board: Board = field(default_factory=Board)
     workers: int | None = field(default=None, metadata=NO_EFFECT)
     protocol: str = "toolcall"  # a name in PROTOCOLS
+    v1_prompts: str | None = None
     step_limit: int = 250
     wall_limit_s: int = 3600
     command_timeout_s: int = 60
@@ -72,6 +73,11 @@ class AgentRunner:
                 "runner.cost_limit_usd needs the model's price: set model.price={prompt: USD, completion: USD} per million tokens"
             )
 
+    def preflight(self) -> None:
+        """Raise PreflightError when the protocol's prompts cannot be had."""
+        self._configuration()
+        warm_up()
+
     def place(self, instance: Instance) -> AbstractContextManager[Place]:
         """Where the attempt happens."""
         raise NotImplementedError
@@ -90,7 +96,7 @@ class AgentRunner:
 
     def _configuration(self) -> Mapping[str, Any]:
         """Prompts, templates and variables, as the protocol has them."""
-        return PROTOCOLS[self.protocol].configuration()
+        return PROTOCOLS[self.protocol].configuration(self.workspace.layout, self.v1_prompts)
 
     @property
     def label(self) -> str:
@@ -209,6 +215,7 @@ class AgentRunner:
             error=error,
             details={
                 **place.described,
+                **self._configuration().get("described", {}),
                 "n_requests": report.n_requests,
                 "waited_s": round(report.waited_s, 3),
                 "served_model": report.served_model,

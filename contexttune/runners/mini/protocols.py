@@ -9,6 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
+from contexttune.paths import Layout
+from contexttune.runners.mini.environment import MAGIC, TIMED_OUT
+from contexttune.runners.mini.v1_prompts import v1_prompts
+
 Turn = dict[str, Any]  # a chat message; mini-swe-agent keeps what is not sent under `extra`
 
 
@@ -17,10 +21,15 @@ class AgentProtocol(ABC):
 
     name: ClassVar[str]
     agent_settings: ClassVar[Mapping[str, Any]] = {}  # of mini-swe-agent's loop, beyond prompts and limits
+    magic_lines: ClassVar[tuple[str, ...]] = (MAGIC,)  # an output that begins with one is a submission
+    login_shell: ClassVar[bool] = False  # whether a container's commands read a login's files, not BASH_ENV
 
     @abstractmethod
-    def configuration(self) -> Mapping[str, Any]:
-        """Prompts (`agent`), templates (`model`) and variables of commands (`environment.env`)."""
+    def configuration(self, layout: Layout, given: str | None) -> Mapping[str, Any]:
+        """Prompts (`agent`), templates (`model`) and variables of commands (`environment.env`).
+
+        May have what an attempt's record says of them (`described`). `given` is `runner.v1_prompts`.
+        """
 
     def parameters(self) -> dict[str, Any]:
         """What a request carries besides messages and sampling."""
@@ -53,7 +62,7 @@ class ToolCalls(AgentProtocol):
 
     name = "toolcall"
 
-    def configuration(self) -> Mapping[str, Any]:
+    def configuration(self, layout: Layout, given: str | None) -> Mapping[str, Any]:
         return _packaged("swebench.yaml")
 
     def parameters(self) -> dict[str, Any]:
@@ -96,7 +105,7 @@ class Backticks(AgentProtocol):
 
     name = "backticks"
 
-    def configuration(self) -> Mapping[str, Any]:
+    def configuration(self, layout: Layout, given: str | None) -> Mapping[str, Any]:
         packaged = _packaged("swebench_backticks.yaml")
         # mini-swe-agent's own default of its text protocol, which its YAML leaves out
         regex = r"```mswea_bash_command\s*\n(.*?)\n```"
@@ -132,7 +141,61 @@ class Backticks(AgentProtocol):
         )
 
 
-PROTOCOLS: Mapping[str, AgentProtocol] = {made.name: made for made in (ToolCalls(), Backticks())}
+class V1(Backticks):
+    """The text protocol of mini-swe-agent 1.17.5, message for message."""
+
+    name = "v1"
+    agent_settings: ClassVar[Mapping[str, Any]] = {"max_consecutive_format_errors": 0}  # no limit
+    magic_lines = (MAGIC, "MINI_SWE_AGENT_FINAL_OUTPUT")
+    login_shell = True
+
+    def configuration(self, layout: Layout, given: str | None) -> Mapping[str, Any]:
+        prompts = v1_prompts(layout.prompts("mini-swe-agent-1.17.5"), given)
+        agent = prompts.agent
+        names = ("action_regex", "format_error_template", "timeout_template")
+        return {
+            "agent": agent,
+            "model": {
+                "observation_template": agent["action_observation_template"],
+                **{name: agent[name] for name in names},
+            },
+            "environment": {"env": prompts.variables},
+            "described": {"v1_prompts_sha256": prompts.sha256},
+        }
+
+    def turn(self, message: Any) -> Turn:
+        """Nothing but text goes back, not even a model's reasoning."""
+        return {"role": "assistant", "content": message.content or ""}
+
+    def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
+        from minisweagent.exceptions import FormatError
+
+        try:
+            return super().actions(message, finish_reason, templates)
+        except FormatError as error:  # 2.x would drop the turn that it complains of
+            error.messages = (self.turn(message) | {"extra": {}}, *error.messages)
+            raise
+
+    def observations(
+        self,
+        turn: Turn,
+        outputs: Sequence[dict[str, Any]],
+        templates: Mapping[str, str],
+        variables: Mapping[str, Any],
+    ) -> list[Turn]:
+        """Of a command that timed out, what another template makes."""
+        from jinja2 import StrictUndefined, Template
+
+        shown = super().observations(turn, outputs, templates, variables)
+        for message, output, action in zip(shown, outputs, turn["extra"]["actions"], strict=True):
+            if output.get("extra", {}).get("exception_type") == TIMED_OUT:
+                template = Template(templates["timeout_template"], undefined=StrictUndefined)
+                named = {"action": action["command"], "content": turn["content"]}
+                message["content"] = template.render(action=named, output=output["output"], **variables)
+        return shown
+
+
+PROTOCOLS: Mapping[str, AgentProtocol] = {made.name: made for made in (ToolCalls(), Backticks(), V1())}
 
 
 @cache

@@ -131,7 +131,10 @@ def _attempt(job: Job, report: Report, on_answer: Any, on_wait: Any) -> None:
         on_wait=on_wait,
     )
     environment: Any = ShellEnvironment(
-        shell=job.shell, timeout_s=job.command_timeout_s, described=dict(job.described)
+        shell=job.shell,
+        timeout_s=job.command_timeout_s,
+        described=dict(job.described),
+        magic_lines=model.protocol.magic_lines,
     )
     agent = DefaultAgent(model, environment, **job.prompts["agent"])
     try:
