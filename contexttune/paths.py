@@ -54,6 +54,9 @@ class Layout:
     def rates(self) -> Path:
         return self.cache / "rates"
 
+    def prompts(self, release: str) -> Path:
+        return self.cache / "prompts" / release
+
     def signals(self, repo: str, commit: str) -> Path:
         return self.artifacts / "signals" / repo_slug(repo) / commit / "signals.json"
 

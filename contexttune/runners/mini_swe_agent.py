@@ -10,7 +10,6 @@ from contexttune.bubblewrap import find_bwrap
 from contexttune.errors import PreflightError
 from contexttune.runners.mini.agent_runner import AgentRunner
 from contexttune.runners.mini.places import Place, checkout_place, sweep_checkouts
-from contexttune.runners.mini.supervisor import warm_up
 from contexttune.runners.mini.worker import Report
 from contexttune.types import Instance
 
@@ -29,7 +28,7 @@ class MiniSweAgent(AgentRunner):
                 "runner=mini_swe_agent needs bubblewrap, which is missing or refused by the kernel: install bubblewrap, choose "
                 "runner=mini_swe_agent_swebench, or, where the machine itself may be lost, runner.sandbox=none"
             )
-        warm_up()
+        super().preflight()
 
     def sweep(self) -> None:
         """Remove checkouts of this run: no other process is at work on it."""

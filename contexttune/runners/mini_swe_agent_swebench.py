@@ -14,7 +14,7 @@ from contexttune.progress import Progress
 from contexttune.runners.mini.agent_runner import AgentRunner
 from contexttune.runners.mini.containers import Engine
 from contexttune.runners.mini.places import Place, container_place
-from contexttune.runners.mini.supervisor import warm_up
+from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.worker import Report
 from contexttune.types import Instance
 
@@ -39,7 +39,7 @@ class MiniSweAgentSwebench(AgentRunner):
     def preflight(self) -> None:
         """Raise PreflightError when the engine does not answer."""
         self._engine().preflight()
-        warm_up()
+        super().preflight()
 
     def sweep(self) -> None:
         """Remove containers of this run: no other process is at work on it."""
@@ -67,7 +67,8 @@ class MiniSweAgentSwebench(AgentRunner):
         engine = self._engine()
         if instance.image in self._unavailable:
             raise InfraError(self._unavailable[instance.image])
-        return container_place(engine, instance, self.label, self.variables())
+        login = PROTOCOLS[self.protocol].login_shell
+        return container_place(engine, instance, self.label, self.variables(), login=login)
 
     def submitted(self, report: Report, place: Place) -> str:
         """What the agent printed after the magic line, as mini-swe-agent takes it."""

@@ -10,9 +10,8 @@ from typing import Any
 from contexttune.errors import InfraError
 from contexttune.models.openai_compatible import OpenAICompatible, usage_of
 from contexttune.prices import Price
+from contexttune.runners.mini.protocols import AgentProtocol
 from contexttune.types import Usage
-
-_TOOLS = "toolcall"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +45,8 @@ class AgentModel:
     """One attempt's conversation with the endpoint."""
 
     endpoint: OpenAICompatible
-    protocol: str  # toolcall or backticks
-    templates: Mapping[str, str]  # observation_template, format_error_template, action_regex
+    protocol: AgentProtocol
+    templates: Mapping[str, str]  # the protocol's own: observation_template and others
     limits: TokenLimits
     price: Price | None
     on_answer: Callable[[AgentModel], None]
@@ -67,7 +66,7 @@ class AgentModel:
         sent = [{k: v for k, v in message.items() if k != "extra"} for message in messages]
         began = time.monotonic()
         answer, n_requests, waited_s = self.endpoint.chat(
-            sent, on_wait=lambda: self.on_wait(began), **self._parameters()
+            sent, on_wait=lambda: self.on_wait(began), **self.protocol.parameters()
         )
         self.n_requests += n_requests
         self.waited_s += waited_s
@@ -81,10 +80,9 @@ class AgentModel:
             "cost": cost_usd or 0.0,
             "timestamp": time.time(),
         }
-        message = choice.message.model_dump(exclude_none=True) | {"content": choice.message.content}
         actions = self._actions(choice, extra)
         self.n_steps += 1
-        return message | {"extra": extra | {"actions": actions}}
+        return self.protocol.turn(choice.message) | {"extra": extra | {"actions": actions}}
 
     def _count(self, answer: Any) -> float | None:
         """Add up what the answer took; what it cost, where that is known."""
@@ -106,21 +104,7 @@ class AgentModel:
         template_vars: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
         """Observations as the protocol wants them, by mini-swe-agent's own templates."""
-        from minisweagent.models.utils import actions_text, actions_toolcall
-
-        template = self.templates["observation_template"]
-        if self.protocol != _TOOLS:
-            found: list[dict[str, Any]] = actions_text.format_observation_messages(
-                outputs, observation_template=template, template_vars=template_vars
-            )
-            return found
-        called: list[dict[str, Any]] = actions_toolcall.format_toolcall_observation_messages(
-            actions=message.get("extra", {}).get("actions", []),
-            outputs=outputs,
-            observation_template=template,
-            template_vars=template_vars,
-        )
-        return called
+        return self.protocol.observations(message, outputs, self.templates, template_vars or {})
 
     def get_template_vars(self, **kwargs: Any) -> dict[str, Any]:
         return kwargs
@@ -134,32 +118,15 @@ class AgentModel:
         shown |= {
             "max_tokens": self.endpoint.max_tokens,
             "top_p": self.endpoint.top_p,
-            "protocol": self.protocol,
+            "protocol": self.protocol.name,
         }
         return {"info": {"config": {"model": shown, "model_type": type(self).__name__}}}
 
-    def _parameters(self) -> dict[str, Any]:
-        if self.protocol != _TOOLS:
-            return {}
-        from minisweagent.models.utils.actions_toolcall import BASH_TOOL
-
-        return {"tools": [BASH_TOOL], "parallel_tool_calls": True}
-
     def _actions(self, choice: Any, extra: dict[str, Any]) -> list[dict[str, Any]]:
         from minisweagent.exceptions import FormatError
-        from minisweagent.models.utils import actions_text, actions_toolcall
 
-        shown = {"format_error_template": self.templates["format_error_template"]}
-        why = {"finish_reason": choice.finish_reason}
         try:
-            if self.protocol == _TOOLS:
-                calls = choice.message.tool_calls or []
-                return list(actions_toolcall.parse_toolcall_actions(calls, template_kwargs=why, **shown))
-            regex = self.templates["action_regex"]
-            text = choice.message.content or ""
-            return list(
-                actions_text.parse_regex_actions(text, action_regex=regex, template_kwargs=why, **shown)
-            )
+            return self.protocol.actions(choice.message, choice.finish_reason, self.templates)
         except FormatError as error:
             error.messages[0]["extra"].update(extra)
             raise

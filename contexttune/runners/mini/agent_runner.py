@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from contexttune.contexts.injection import inject
 from contexttune.errors import ConfigError, InfraError
@@ -21,7 +19,8 @@ from contexttune.prices import Price
 from contexttune.progress import Board
 from contexttune.runners.mini.agent_model import TokenLimits
 from contexttune.runners.mini.places import Place
-from contexttune.runners.mini.supervisor import attend
+from contexttune.runners.mini.protocols import PROTOCOLS
+from contexttune.runners.mini.supervisor import attend, warm_up
 from contexttune.runners.mini.uptake import uptake_of
 from contexttune.runners.mini.worker import Job, Report
 from contexttune.store import fingerprint
@@ -30,12 +29,9 @@ from contexttune.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-_PROMPTS = {"toolcall": "swebench.yaml", "backticks": "swebench_backticks.yaml"}
 _AGENT_ERRORS = ("RepeatedFormatError",)
 _STOP_S = 10.0
 _BARE_BINARY = re.compile(r"^Binary files .+ and .+ differ$", re.MULTILINE)
-# mini-swe-agent's own default of its text protocol, which its YAML leaves out
-_ACTION_REGEX = r"```mswea_bash_command\s*\n(.*?)\n```"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +45,8 @@ class AgentRunner:
     model_price: Price | None = None
     board: Board = field(default_factory=Board)
     workers: int | None = field(default=None, metadata=NO_EFFECT)
-    protocol: Literal["toolcall", "backticks"] = "toolcall"
+    protocol: str = "toolcall"  # a name in PROTOCOLS
+    v1_prompts: str | None = None
     step_limit: int = 250
     wall_limit_s: int = 3600
     command_timeout_s: int = 60
@@ -65,6 +62,8 @@ class AgentRunner:
     )
 
     def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise ConfigError(f"runner.protocol must be one of {', '.join(PROTOCOLS)}, got {self.protocol}")
         for key in ("step_limit", "wall_limit_s", "command_timeout_s"):
             if getattr(self, key) < 1:
                 raise ConfigError(f"runner.{key} must be at least 1, got {getattr(self, key)}")
@@ -74,21 +73,30 @@ class AgentRunner:
                 "runner.cost_limit_usd needs the model's price: set model.price={prompt: USD, completion: USD} per million tokens"
             )
 
+    def preflight(self) -> None:
+        """Raise PreflightError when the protocol's prompts cannot be had."""
+        self._configuration()
+        warm_up()
+
     def place(self, instance: Instance) -> AbstractContextManager[Place]:
         """Where the attempt happens."""
         raise NotImplementedError
 
     def variables(self) -> dict[str, str]:
         """Environment variables of the agent's commands, as mini-swe-agent sets them."""
-        return {str(k): str(v) for k, v in _configuration(self.protocol)["environment"]["env"].items()}
+        return {str(k): str(v) for k, v in self._configuration()["environment"]["env"].items()}
 
     def rehearse(self, instance: Instance, block: str) -> str:
         from jinja2 import StrictUndefined, Template
 
-        agent = _configuration(self.protocol)["agent"]
+        agent = self._configuration()["agent"]
         task = inject(block, instance.problem_statement)
         rendered = Template(agent["instance_template"], undefined=StrictUndefined).render(task=task)
         return f"{agent['system_template']}\n{rendered}"
+
+    def _configuration(self) -> Mapping[str, Any]:
+        """Prompts, templates and variables, as the protocol has them."""
+        return PROTOCOLS[self.protocol].configuration(self.workspace.layout, self.v1_prompts)
 
     @property
     def label(self) -> str:
@@ -147,9 +155,9 @@ class AgentRunner:
                 self._changed.notify_all()
 
     def _job(self, instance: Instance, block: str, out_dir: Path, place: Place) -> Job:
-        configured = _configuration(self.protocol)
-        templates = {"action_regex": _ACTION_REGEX} | configured["model"]
+        configured = self._configuration()
         agent = {key: configured["agent"][key] for key in ("system_template", "instance_template")}
+        agent |= PROTOCOLS[self.protocol].agent_settings
         limits = {
             "step_limit": self.step_limit,
             "cost_limit": self.cost_limit_usd or 0.0,
@@ -163,7 +171,7 @@ class AgentRunner:
             shell=place.shell,
             described=place.described,
             protocol=self.protocol,
-            prompts={"agent": agent | limits, "model": templates},
+            prompts={"agent": agent | limits, "model": configured["model"]},
             command_timeout_s=self.command_timeout_s,
             limits=TokenLimits(
                 completion_tokens=self.completion_tokens_limit,
@@ -207,6 +215,7 @@ class AgentRunner:
             error=error,
             details={
                 **place.described,
+                **self._configuration().get("described", {}),
                 "n_requests": report.n_requests,
                 "waited_s": round(report.waited_s, 3),
                 "served_model": report.served_model,
@@ -237,24 +246,6 @@ def _classify(report: Report, patch: str) -> tuple[AttemptStatus, str | None]:
     ):
         return AttemptStatus.LIMIT, report.error
     raise InfraError(f"the agent ended in a way that is not known: {report.exit_status or 'none'}")
-
-
-@cache
-def _configuration(protocol: str) -> dict[str, Any]:
-    """mini-swe-agent's own configuration of that protocol, from its package and nowhere else.
-
-    Found without importing the package, which would print and make a directory.
-    """
-    import yaml
-
-    spec = find_spec("minisweagent")
-    assert spec is not None
-    assert spec.origin is not None
-    path = Path(spec.origin).parent / "config" / "benchmarks" / _PROMPTS[protocol]
-    configured: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    # its text protocol forgets the testbed's own Python, which its tool-call protocol activates this way
-    configured["environment"]["env"].setdefault("BASH_ENV", "/root/.bashrc")
-    return configured
 
 
 def _is_utf8(text: str) -> bool:

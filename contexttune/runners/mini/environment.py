@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from contexttune import child
 from contexttune.runners.mini.shells import Shell
 
 MAGIC = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"  # the first line of a submission, by mini-swe-agent's rule
+TIMED_OUT = "TimeoutExpired"  # mini-swe-agent's word for why there is no exit status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +20,13 @@ class ShellEnvironment:
     shell: Shell
     timeout_s: int
     described: dict[str, Any]  # what the trajectory says of it
+    magic_lines: tuple[str, ...] = (MAGIC,)
     config: Any = None  # the protocol has one; nothing of ours is in it
 
     def execute(self, action: dict[str, Any], cwd: str = "", *, timeout: int | None = None) -> dict[str, Any]:
         """Run `action["command"]` and shape its end as an observation."""
         ended = self.shell.run(str(action.get("command", "")), timeout or self.timeout_s)
-        submitted = submission_of(ended)
+        submitted = submission_of(ended, self.magic_lines)
         if submitted is not None:
             from minisweagent.exceptions import Submitted
 
@@ -41,20 +44,27 @@ class ShellEnvironment:
 
 def observation(ended: child.Ended, timeout_s: int) -> dict[str, Any]:
     """The dict that mini-swe-agent's templates render."""
-    text = ended.output.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    text = ended.output.decode("utf-8", "replace")
     trouble = ""
+    extra = {}
+    if (
+        not ended.timed_out
+    ):  # mini-swe-agent takes a text's line ends, and what came before a time-out as bytes
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if ended.timed_out:
+        extra = {"exception_type": TIMED_OUT}
         trouble = f"An error occurred while executing the command: it timed out after {timeout_s} seconds"
     elif ended.too_long:
         trouble = "An error occurred while executing the command: it printed too much and was stopped"
-    return {"output": text, "returncode": -1 if trouble else ended.status, "exception_info": trouble}
+    status = -1 if trouble else ended.status
+    return {"output": text, "returncode": status, "exception_info": trouble, "extra": extra}
 
 
-def submission_of(ended: child.Ended) -> str | None:
-    """The text after the magic line of a command that succeeded, byte for byte (surrogate-escaped)."""
+def submission_of(ended: child.Ended, magic_lines: Collection[str]) -> str | None:
+    """The text after a magic line of a command that succeeded, byte for byte (surrogate-escaped)."""
     if ended.status != 0 or ended.timed_out or ended.too_long:
         return None
     first, _, rest = ended.output.lstrip().partition(b"\n")
-    if first.strip() != MAGIC.encode():
+    if first.strip().decode("utf-8", "replace") not in magic_lines:
         return None
     return rest.decode("utf-8", "surrogateescape")

@@ -145,12 +145,14 @@ def _forget_repositories(worktree: Path) -> None:
 
 @contextmanager
 def container_place(
-    engine: Engine, instance: Instance, label: str, variables: Mapping[str, str]
+    engine: Engine, instance: Instance, label: str, variables: Mapping[str, str], *, login: bool = False
 ) -> Iterator[ContainerPlace]:
     """A container of the instance's own image. Raises InfraError when there is none."""
     with engine.container(instance.image, label, instance.instance_id) as name:
         yield ContainerPlace(
-            shell=ContainerShell(executable=engine.executable, container=name, variables=variables),
+            shell=ContainerShell(
+                executable=engine.executable, container=name, variables=variables, login=login
+            ),
             described={
                 "image": instance.image,
                 "image_digest": engine.digest(instance.image),

@@ -27,11 +27,11 @@ _NEVER = threading.Event()
 # place it is the pipe after all. sh, because bash would read BASH_ENV once more than the command itself does.
 _FILE = "{ mktemp -p /dev/shm || mktemp; } 2>/dev/null"
 _TAKEN = '>"$o" 2>&1 </dev/null; r=$?; head -c "$2" "$o"; rm -f "$o" "$c"; exit $r'
-_RUN = f'c=; o=$({_FILE}) || exec timeout -k 2 "$1" bash -c "$3" 2>&1 </dev/null; timeout -k 2 "$1" bash -c "$3" {_TAKEN}'
+_RUN = f'c=; o=$({_FILE}) || exec timeout -k 2 "$1" bash "$4" "$3" 2>&1 </dev/null; timeout -k 2 "$1" bash "$4" "$3" {_TAKEN}'
 _RUN_FROM_STDIN = (
     f'c=$({_FILE}) && o=$({_FILE}) && cat >"$c" || '
     '{ echo "no space left for the command"; exit 125; }; '
-    f'timeout -k 2 "$1" bash "$c" {_TAKEN}'
+    f'timeout -k 2 "$1" bash $3 "$c" {_TAKEN}'
 )
 
 
@@ -51,12 +51,16 @@ class ContainerShell:
     container: str
     variables: Mapping[str, str]
     cwd: str = TESTBED
+    login: bool = False  # each command in a login shell, which reads /etc/profile and ~/.profile
 
     def run(self, command: str, timeout_s: int) -> child.Ended:
         raw = command.encode("utf-8", "replace")
         large = len(raw) > _ARGUMENT_BYTES or b"\0" in raw  # no argument holds a NUL; bash leaves it out
         limits = (str(timeout_s), str(_OUTPUT_BYTES + 1))
-        script = [_RUN_FROM_STDIN, "ct", *limits] if large else [_RUN, "ct", *limits, raw.decode()]
+        if large:
+            script = [_RUN_FROM_STDIN, "ct", *limits, "-l" if self.login else ""]
+        else:
+            script = [_RUN, "ct", *limits, raw.decode(), "-lc" if self.login else "-c"]
         flags = ["-i"] if large else []
         for name, value in self.variables.items():
             flags += ["-e", f"{name}={value}"]

@@ -17,6 +17,7 @@ from contexttune.models.openai_compatible import ContextWindowExceeded, OpenAICo
 from contexttune.prices import Price
 from contexttune.runners.mini.agent_model import AgentModel, TokenLimits
 from contexttune.runners.mini.environment import ShellEnvironment
+from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.shells import Shell
 from contexttune.runners.mini.uptake import mentions_of
 from contexttune.store import write_atomic
@@ -125,7 +126,7 @@ def _attempt(job: Job, report: Report, on_answer: Any, on_wait: Any) -> None:
 
     model = AgentModel(
         endpoint=job.endpoint,
-        protocol=job.protocol,
+        protocol=PROTOCOLS[job.protocol],
         templates=job.prompts["model"],
         limits=job.limits,
         price=job.price,
@@ -133,7 +134,10 @@ def _attempt(job: Job, report: Report, on_answer: Any, on_wait: Any) -> None:
         on_wait=on_wait,
     )
     environment: Any = ShellEnvironment(
-        shell=job.shell, timeout_s=job.command_timeout_s, described=dict(job.described)
+        shell=job.shell,
+        timeout_s=job.command_timeout_s,
+        described=dict(job.described),
+        magic_lines=model.protocol.magic_lines,
     )
     agent = DefaultAgent(model, environment, **job.prompts["agent"])
     try:

@@ -42,9 +42,9 @@ def calls(*commands: str, text: str = "I act.") -> Answer:
     return ok(text, finish_reason="tool_calls", tool_calls=made)
 
 
-def fenced(command: str) -> Answer:
-    """The same in the text protocol."""
-    return ok(f"THOUGHT: I act.\n\n```mswea_bash_command\n{command}\n```")
+def fenced(command: str, fence: str = "mswea_bash_command") -> Answer:
+    """The same in a text protocol."""
+    return ok(f"THOUGHT: I act.\n\n```{fence}\n{command}\n```")
 
 
 def close_server(handler: Any) -> None:

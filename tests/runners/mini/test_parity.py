@@ -37,13 +37,33 @@ def row(instance: str) -> dict[str, Any]:
     return next(dict(task) for task in tasks if task["instance_id"] == instance)
 
 
-def mini_extra(root: Path, protocol: str) -> list[dict[str, Any]]:
-    """Requests of mini-swe-agent's own batch runner on the same instance, settings and answers."""
+def write_task(root: Path) -> None:
+    """The instance as a data set that `mini-extra` takes: root/tasks."""
     task = {key: row(ROTA)[key] for key in ("instance_id", "problem_statement")}
     (root / "tasks").mkdir(parents=True)
     (root / "tasks" / "test.jsonl").write_text(
         json.dumps({**task, "image_name": f"swebench/sweb.eval.x86_64.{ROTA.replace('__', '_1776_')}:latest"})
     )
+
+
+def surroundings(root: Path) -> dict[str, str]:
+    """The environment of `mini-extra`: nothing of this machine's own settings, no hub."""
+    return {
+        **os.environ,
+        "OPENAI_API_KEY": "none",
+        "HOME": str(root),
+        "HF_HOME": str(root / "hf"),
+        "HF_HUB_OFFLINE": "1",
+        "MSWEA_GLOBAL_CONFIG_DIR": str(root / "mini"),
+        "MSWEA_SILENT_STARTUP": "1",
+        "MSWEA_CONFIGURED": "true",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    }
+
+
+def mini_extra(root: Path, protocol: str) -> list[dict[str, Any]]:
+    """Requests of mini-swe-agent's own batch runner on the same instance, settings and answers."""
+    write_task(root)
     settings = {
         "model.model_name": "openai/m",
         "model.cost_tracking": "ignore_errors",
@@ -59,18 +79,9 @@ def mini_extra(root: Path, protocol: str) -> list[dict[str, Any]]:
             str(root / "tasks"),
         ]
         command += ["--split", "test", "-w", "1", "-o", str(root / "out"), *CONFIG[protocol], *flags]
-        env = {
-            **os.environ,
-            "OPENAI_API_KEY": "none",
-            "HOME": str(root),
-            "HF_HOME": str(root / "hf"),
-            "HF_HUB_OFFLINE": "1",
-            "MSWEA_GLOBAL_CONFIG_DIR": str(root / "mini"),
-            "MSWEA_SILENT_STARTUP": "1",
-            "MSWEA_CONFIGURED": "true",
-            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        }
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(
+            command, env=surroundings(root), capture_output=True, text=True, check=False, timeout=300
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     return server.requests
 

@@ -1,0 +1,216 @@
+"""How commands and their outputs travel in a conversation: one class for each `runner.protocol`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+from contexttune.paths import Layout
+from contexttune.runners.mini.environment import MAGIC, TIMED_OUT
+from contexttune.runners.mini.v1_prompts import v1_prompts
+
+Turn = dict[str, Any]  # a chat message; mini-swe-agent keeps what is not sent under `extra`
+
+
+class AgentProtocol(ABC):
+    """Holds no state: a job carries its name, and the worker looks it up in `PROTOCOLS`."""
+
+    name: ClassVar[str]
+    agent_settings: ClassVar[Mapping[str, Any]] = {}  # of mini-swe-agent's loop, beyond prompts and limits
+    magic_lines: ClassVar[tuple[str, ...]] = (MAGIC,)  # an output that begins with one is a submission
+    login_shell: ClassVar[bool] = False  # whether a container's commands read a login's files, not BASH_ENV
+
+    @abstractmethod
+    def configuration(self, layout: Layout, given: str | None) -> Mapping[str, Any]:
+        """Prompts (`agent`), templates (`model`) and variables of commands (`environment.env`).
+
+        May have what an attempt's record says of them (`described`). `given` is `runner.v1_prompts`.
+        """
+
+    def parameters(self) -> dict[str, Any]:
+        """What a request carries besides messages and sampling."""
+        return {}
+
+    def turn(self, message: Any) -> Turn:
+        """The endpoint's message as it is sent back with the next request."""
+        return dict(message.model_dump(exclude_none=True)) | {"content": message.content}
+
+    @abstractmethod
+    def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The commands of the endpoint's message.
+
+        Raises mini-swe-agent's FormatError with the messages to go on with; the first takes the call's costs.
+        """
+
+    @abstractmethod
+    def observations(
+        self,
+        turn: Turn,
+        outputs: Sequence[dict[str, Any]],
+        templates: Mapping[str, str],
+        variables: Mapping[str, Any],
+    ) -> list[Turn]:
+        """The messages that show what the turn's commands did."""
+
+
+class ToolCalls(AgentProtocol):
+    """Any number of calls of the tool `bash` a turn."""
+
+    name = "toolcall"
+
+    def configuration(self, layout: Layout, given: str | None) -> Mapping[str, Any]:
+        return _packaged("swebench.yaml")
+
+    def parameters(self) -> dict[str, Any]:
+        from minisweagent.models.utils.actions_toolcall import BASH_TOOL
+
+        return {"tools": [BASH_TOOL], "parallel_tool_calls": True}
+
+    def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
+        from minisweagent.models.utils.actions_toolcall import parse_toolcall_actions
+
+        return list(
+            parse_toolcall_actions(
+                message.tool_calls or [],
+                format_error_template=templates["format_error_template"],
+                template_kwargs={"finish_reason": finish_reason},
+            )
+        )
+
+    def observations(
+        self,
+        turn: Turn,
+        outputs: Sequence[dict[str, Any]],
+        templates: Mapping[str, str],
+        variables: Mapping[str, Any],
+    ) -> list[Turn]:
+        from minisweagent.models.utils.actions_toolcall import format_toolcall_observation_messages
+
+        return list(
+            format_toolcall_observation_messages(
+                actions=turn.get("extra", {}).get("actions", []),
+                outputs=list(outputs),
+                observation_template=templates["observation_template"],
+                template_vars=dict(variables),
+            )
+        )
+
+
+class Backticks(AgentProtocol):
+    """One fenced block of text a turn, for models without tool calls."""
+
+    name = "backticks"
+
+    def configuration(self, layout: Layout, given: str | None) -> Mapping[str, Any]:
+        packaged = _packaged("swebench_backticks.yaml")
+        # mini-swe-agent's own default of its text protocol, which its YAML leaves out
+        regex = r"```mswea_bash_command\s*\n(.*?)\n```"
+        return {**packaged, "model": {"action_regex": regex, **packaged["model"]}}
+
+    def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
+        from minisweagent.models.utils.actions_text import parse_regex_actions
+
+        return list(
+            parse_regex_actions(
+                message.content or "",
+                action_regex=templates["action_regex"],
+                format_error_template=templates["format_error_template"],
+                template_kwargs={"finish_reason": finish_reason},
+            )
+        )
+
+    def observations(
+        self,
+        turn: Turn,
+        outputs: Sequence[dict[str, Any]],
+        templates: Mapping[str, str],
+        variables: Mapping[str, Any],
+    ) -> list[Turn]:
+        from minisweagent.models.utils.actions_text import format_observation_messages
+
+        return list(
+            format_observation_messages(
+                list(outputs),
+                observation_template=templates["observation_template"],
+                template_vars=dict(variables),
+            )
+        )
+
+
+class V1(Backticks):
+    """The text protocol of mini-swe-agent 1.17.5, message for message."""
+
+    name = "v1"
+    agent_settings: ClassVar[Mapping[str, Any]] = {"max_consecutive_format_errors": 0}  # no limit
+    magic_lines = (MAGIC, "MINI_SWE_AGENT_FINAL_OUTPUT")
+    login_shell = True
+
+    def configuration(self, layout: Layout, given: str | None) -> Mapping[str, Any]:
+        prompts = v1_prompts(layout.prompts("mini-swe-agent-1.17.5"), given)
+        agent = prompts.agent
+        names = ("action_regex", "format_error_template", "timeout_template")
+        return {
+            "agent": agent,
+            "model": {
+                "observation_template": agent["action_observation_template"],
+                **{name: agent[name] for name in names},
+            },
+            "environment": {"env": prompts.variables},
+            "described": {"v1_prompts_sha256": prompts.sha256},
+        }
+
+    def turn(self, message: Any) -> Turn:
+        """Nothing but text goes back, not even a model's reasoning."""
+        return {"role": "assistant", "content": message.content or ""}
+
+    def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
+        from minisweagent.exceptions import FormatError
+
+        try:
+            return super().actions(message, finish_reason, templates)
+        except FormatError as error:  # 2.x would drop the turn that it complains of
+            error.messages = (self.turn(message) | {"extra": {}}, *error.messages)
+            raise
+
+    def observations(
+        self,
+        turn: Turn,
+        outputs: Sequence[dict[str, Any]],
+        templates: Mapping[str, str],
+        variables: Mapping[str, Any],
+    ) -> list[Turn]:
+        """Of a command that timed out, what another template makes."""
+        from jinja2 import StrictUndefined, Template
+
+        shown = super().observations(turn, outputs, templates, variables)
+        for message, output, action in zip(shown, outputs, turn["extra"]["actions"], strict=True):
+            if output.get("extra", {}).get("exception_type") == TIMED_OUT:
+                template = Template(templates["timeout_template"], undefined=StrictUndefined)
+                named = {"action": action["command"], "content": turn["content"]}
+                message["content"] = template.render(action=named, output=output["output"], **variables)
+        return shown
+
+
+PROTOCOLS: Mapping[str, AgentProtocol] = {made.name: made for made in (ToolCalls(), Backticks(), V1())}
+
+
+@cache
+def _packaged(name: str) -> dict[str, Any]:
+    """mini-swe-agent's own configuration, from its package and nowhere else.
+
+    Found without importing the package, which would print and make a directory.
+    """
+    import yaml
+
+    spec = find_spec("minisweagent")
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "config" / "benchmarks" / name
+    configured: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # its text protocol forgets the testbed's own Python, which its tool-call protocol activates this way
+    configured["environment"]["env"].setdefault("BASH_ENV", "/root/.bashrc")
+    return configured
