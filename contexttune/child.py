@@ -8,9 +8,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from contexttune.errors import InfraError
@@ -80,19 +81,51 @@ def stop(child: subprocess.Popen[bytes], grace_s: float) -> None:
             child.wait()
 
 
-def collect(
-    process: subprocess.Popen[bytes], deadline: float, limit_bytes: int, stop: threading.Event
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout_s: float,
+    limit_bytes: int,
+    stop_now: threading.Event | None = None,
+) -> Ended:
+    """Run a command in a session of its own, which ends with it; stdout and stderr as they came.
+
+    Raises InfraError when `stop_now` is set meanwhile.
+    """
+    process = subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=dies_with_parent(),
+    )
+    try:
+        return _collect(process, time.monotonic() + timeout_s, limit_bytes, stop_now or threading.Event())
+    finally:
+        stop(process, grace_s=0)
+        signal_group(process, signal.SIGKILL)  # what it has left behind
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def _collect(
+    process: subprocess.Popen[bytes], deadline: float, limit_bytes: int, stop_now: threading.Event
 ) -> Ended:
     """The child's output and exit status, at its end, the deadline (monotonic), or the output's limit.
 
-    Raises InfraError when `stop` was set before. The caller ends the child.
+    Raises InfraError when `stop_now` was set before. The caller ends the child.
     """
     assert process.stdout is not None
     output = bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
-            if stop.is_set():
+            if stop_now.is_set():
                 raise InfraError("stopped")
             if time.monotonic() > deadline:
                 return Ended(output=bytes(output), status=-1, timed_out=True)

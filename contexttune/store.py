@@ -67,6 +67,15 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written as it is: one with lone surrogates (bytes that were not UTF-8) cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def append_jsonl(path: Path, row: dict[str, Any]) -> None:
     """Append one line and wait until the disk has it."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,20 @@ WITH = dict.fromkeys(WITHOUT, "resolved") | {"tablet-12": "unresolved"}
 KILLS = 10
 
 
+def rows_as_written(results: Path) -> list[dict[str, str]]:
+    """Rows of instances.csv, once their outcomes are those that the script is written for."""
+    with (results / "instances.csv").open(newline="") as source:
+        rows = list(csv.DictReader(source))
+    for condition, expected in (("no_context", WITHOUT), ("baseline_context", WITH)):
+        outcomes = {
+            r["instance_id"].removeprefix("ctdemo__"): r["outcome"]
+            for r in rows
+            if r["condition"] == condition
+        }
+        assert outcomes == expected
+    return rows
+
+
 def files(root: Path) -> dict[str, tuple[int, bytes]]:
     """Everything but Hydra's logs: path -> (mtime, content)."""
     kept = [
@@ -41,15 +55,7 @@ def undisturbed(tmp_path_factory):
 
 def test_the_demo_ends_in_the_outcomes_that_its_script_is_written_for(undisturbed):
     root, _ = undisturbed
-    with (root / "results/demo-local/instances.csv").open(newline="") as source:
-        rows = list(csv.DictReader(source))
-    for condition, expected in (("no_context", WITHOUT), ("baseline_context", WITH)):
-        outcomes = {
-            r["instance_id"].removeprefix("ctdemo__"): r["outcome"]
-            for r in rows
-            if r["condition"] == condition
-        }
-        assert outcomes == expected
+    rows = rows_as_written(root / "results/demo-local")
     assert all(int(r["prompt_tokens"]) > 0 and float(r["wall_s"]) >= 0 and r["n_calls"] == "1" for r in rows)
     assert {r["context_chars"] for r in rows if r["condition"] == "no_context"} == {"0"}
 

@@ -1,13 +1,12 @@
 """Whole runs through the unchanged SWE-bench harness in a real Docker engine, with images built offline."""
 
-import csv
 import json
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import contexttune
-from tests.test_demo_run import WITH, WITHOUT
+from tests.test_demo_run import rows_as_written
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("demo_images")]
 
@@ -31,15 +30,7 @@ def test_the_demo_in_docker_ends_as_it_does_locally_and_resumes(tmp_path):
     command = ("-m", "experiment=demo", "harness=swebench_docker")
     done = contexttune(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    with (tmp_path / "results/demo-swebench_docker/instances.csv").open(newline="") as source:
-        rows = list(csv.DictReader(source))
-    for condition, expected in (("no_context", WITHOUT), ("baseline_context", WITH)):
-        outcomes = {
-            r["instance_id"].removeprefix("ctdemo__"): r["outcome"]
-            for r in rows
-            if r["condition"] == condition
-        }
-        assert outcomes == expected
+    rows_as_written(tmp_path / "results/demo-swebench_docker")
     harness_runs = sorted(tmp_path.glob("results/*/runs/*/harness/ct-*"))
     assert len(harness_runs) == 2
     again = contexttune(*command, cwd=tmp_path)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,22 +47,14 @@ class Sandbox:
         argv = (
             self._bare(name) if self.bwrap is None else [self.bwrap, *self._flags(), *_script(SCRATCH, name)]
         )
-        process = subprocess.Popen(
+        return child.run(
             argv,
             cwd=self.checkout,
             env=self._environment() if self.bwrap is None else {},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=child.dies_with_parent(),
+            timeout_s=timeout_s,
+            limit_bytes=limit_bytes,
+            stop_now=stop,
         )
-        try:
-            return child.collect(process, time.monotonic() + timeout_s, limit_bytes, stop)
-        finally:
-            child.stop(process, grace_s=0)
-            assert process.stdout is not None
-            process.stdout.close()
 
     def _bare(self, name: str) -> list[str]:
         return _script(str(self.scratch / "files"), name)

@@ -141,10 +141,16 @@ class OpenAICompatible:
             return Answered(answer, n_requests, sent - began)
         except openai.BadRequestError as error:
             if any(words in str(error).lower() for words in _CONTEXT_WORDS):
-                raise ContextWindowExceeded(str(error)) from None
-            raise InfraError(f"{self._where}: {error}") from None
+                raise ContextWindowExceeded(self._harmless(str(error))) from None
+            raise InfraError(self._harmless(f"{self._where}: {error}")) from None
         except (openai.OpenAIError, MalformedAnswer, ValueError) as error:
-            raise InfraError(f"{self._where}: {_cause(error)}") from None
+            raise InfraError(self._harmless(f"{self._where}: {_cause(error)}")) from None
+
+    def _harmless(self, words: str) -> str:
+        """Words for a record and a log. Servers quote the key that they refuse, and a URL may hold a password."""
+        for secret in (self._client.api_key if self.api_key_env else "", urlsplit(self._where).password):
+            words = words.replace(secret, "***") if secret else words
+        return words
 
     def endpoint(self) -> OpenAICompatible:
         """The same endpoint without its open connections, as another process may use it."""

@@ -14,7 +14,7 @@ from contexttune.models.openai_compatible import ContextWindowExceeded
 from contexttune.runners.commit_patch import commit_index
 from contexttune.runners.reply_diff import find_diff, repair
 from contexttune.runners.search_replace import EditDoesNotApply, apply_blocks
-from contexttune.store import write_json
+from contexttune.store import is_utf8, write_json
 from contexttune.types import Attempt, AttemptStatus, Completion, Instance, Message
 from contexttune.workspace import Workspace
 
@@ -80,7 +80,7 @@ class SingleShot:
     def _attempt(self, instance: Instance, completion: Completion) -> Attempt:
         tree = self.workspace.tree(instance.repo, instance.base_commit)
         patch, error = self._patch(tree, completion.text)
-        if not _is_utf8(patch):  # predictions are JSON, and the harness reads them as UTF-8
+        if not is_utf8(patch):  # predictions are JSON, and the harness reads them as UTF-8
             patch, error = "", "the change touches a file that is not UTF-8"
         status, exit_status = _classify(completion, patch, error)
         return Attempt(
@@ -127,14 +127,6 @@ class SingleShot:
                 break
             lines.append(printable)
         return "\n".join(lines)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _classify(completion: Completion, patch: str, error: str | None) -> tuple[AttemptStatus, str]:

@@ -153,3 +153,10 @@ def test_the_environment_names_the_endpoint_when_the_configuration_does_not(monk
     with serving(ok()) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         assert model(None).complete(MESSAGES).text == "hello"
+
+
+def test_a_key_that_the_endpoint_quotes_is_not_repeated():
+    refusal = error(401, "Incorrect API key provided: secret-1")
+    with serving(refusal) as server, model(server.url) as endpoint, pytest.raises(InfraError) as raised:
+        endpoint.complete(MESSAGES)
+    assert "Incorrect API key provided: ***" in str(raised.value)

@@ -23,7 +23,7 @@ from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.supervisor import attend, warm_up
 from contexttune.runners.mini.uptake import uptake_of
 from contexttune.runners.mini.worker import Job, Report
-from contexttune.store import fingerprint
+from contexttune.store import fingerprint, is_utf8
 from contexttune.types import Attempt, AttemptStatus, Instance
 from contexttune.workspace import Workspace
 
@@ -192,10 +192,10 @@ class AgentRunner:
         status, error = _classify(report, patch)
         if not patch.strip():
             place.require_space()
-        use_recovered = self.submit_recovered and _is_utf8(recovered) and bool(recovered.strip())
+        use_recovered = self.submit_recovered and is_utf8(recovered) and bool(recovered.strip())
         if use_recovered:
             patch = recovered
-        if not _is_utf8(patch):
+        if not is_utf8(patch):
             status, patch, error = (
                 AttemptStatus.AGENT_ERROR,
                 "",
@@ -246,11 +246,3 @@ def _classify(report: Report, patch: str) -> tuple[AttemptStatus, str | None]:
     ):
         return AttemptStatus.LIMIT, report.error
     raise InfraError(f"the agent ended in a way that is not known: {report.exit_status or 'none'}")
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from contexttune.bubblewrap import write_interpreter
-from contexttune.errors import InfraError
+from contexttune.errors import ArtifactError, InfraError
 from contexttune.git import Tree, try_git
 from contexttune.runners.commit_patch import commit_index
 from contexttune.runners.mini.containers import Engine
@@ -109,6 +110,13 @@ class CheckoutPlace:
 
     def diff(self) -> bytes:
         """Taken with the mirror's repository over the agent's files: the agent's own .git is never obeyed."""
+        try:
+            return self._diff()
+        except ArtifactError:
+            self.require_space()  # git has several ways of saying that the disk is full
+            raise
+
+    def _diff(self) -> bytes:
         worktree = self.shell.scratch / "testbed"
         with commit_index(self.tree) as index:
             base = ("--git-dir", self.tree.git_dir.resolve(), "--work-tree", worktree)
@@ -197,8 +205,23 @@ def _remove(scratch: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
         if not scratch.exists():
             return
+        _open_up(scratch)
         time.sleep(_REMOVAL_WAIT_S)
     log.warning("%s cannot be removed", scratch)
+
+
+def _open_up(folder: Path) -> None:
+    """Take back the directories that an agent has closed: only root could empty them.
+
+    Never through a path: a process that is still dying may put a link to another place there.
+    """
+    with suppress(FileNotFoundError):
+        for _, names, _, parent in os.fwalk(folder):
+            for name in names:
+                with suppress(OSError):  # a link to a directory, which is none of ours
+                    held = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
+                    Path(f"/proc/self/fd/{held}").chmod(stat.S_IRWXU)
+                    os.close(held)
 
 
 def _prefix(label: str) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,7 +21,6 @@ _OUTPUT_BYTES = 10_000_000
 _GRACE_S = 15.0  # what a client of the engine may take beyond the command's own limit
 _ARGUMENT_BYTES = 100_000  # the kernel takes arguments of up to 128 KiB each
 _PIPED_BYTES = 30_000  # quoted, it still fits into a pipe: writing it never waits
-_NEVER = threading.Event()
 
 # Runs in the container. Output goes to a file, so that a process left behind cannot hold us by the pipe. The file is
 # in memory (64 MB by default), so that neither a full disk loses it nor endless output fills the disk; without such a
@@ -148,26 +145,13 @@ class CheckoutShell:
         script = self.scratch / "command.sh"
         script.write_bytes(raw)  # a file, because an argument has a limit of 128 KiB
         argv = self._sandboxed() if self.bwrap else ["bash", str(script)]
-        process = subprocess.Popen(
+        return child.run(
             argv,
             cwd=self.scratch / "testbed",
             env={} if self.bwrap else self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=child.dies_with_parent(),
+            timeout_s=timeout_s,
+            limit_bytes=_OUTPUT_BYTES,
         )
-        try:
-            return child.collect(process, time.monotonic() + timeout_s, _OUTPUT_BYTES, _NEVER)
-        finally:
-            child.stop(process, grace_s=0)
-            if self.bwrap is None:
-                child.signal_group(
-                    process, signal.SIGKILL
-                )  # in the sandbox, what it left behind ends with it
-            assert process.stdout is not None
-            process.stdout.close()
 
     def _environment(self) -> dict[str, str]:
         home = "/home/agent" if self.bwrap else str(self.scratch / "home")

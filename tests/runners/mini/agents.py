@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from contexttune.config import SliceConfig
@@ -16,6 +18,7 @@ from contexttune.inference import Inference
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.paths import PACKAGE, Layout
 from contexttune.runners.mini_swe_agent import MiniSweAgent
+from contexttune.runners.mini_swe_agent_swebench import MiniSweAgentSwebench
 from contexttune.slices import load
 from contexttune.store import fingerprint, read_jsonl
 from contexttune.workspace import Workspace
@@ -27,6 +30,9 @@ TABLET = "ctdemo__tablet-12"
 SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT && cat patch.txt"
 EDIT = "echo a new line >> README.md && git diff -- README.md > patch.txt"
 BWRAP, DOCKER = "mini_swe_agent", "mini_swe_agent_swebench"
+RUNNERS: Mapping[str, Any] = {BWRAP: MiniSweAgent, DOCKER: MiniSweAgentSwebench}
+DEMO = PACKAGE / "demo"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def calls(*commands: str, text: str = "I act.") -> Answer:
@@ -70,12 +76,15 @@ class Agent:
 
     root: Path
     runner: str = BWRAP
-    dataset: tuple[str, ...] = ("slice=demo",)
-    overrides: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()  # of a run
+    # of `infer`: the runner's settings, and where instances and repositories come from
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    dataset: Path = DEMO
+    remote: str = f"{DEMO}/repos/{{owner}}__{{name}}.bundle"
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def arguments(self, *more: str) -> list[str]:
-        common = (*self.dataset, "harness=none", "condition=no_context", "group_id=g", "workers=1")
+        common = ("slice=demo", "harness=none", "condition=no_context", "group_id=g", "workers=1")
         model = ("model.name=m", "model.api_key_env=null")
         return [f"runner={self.runner}", *common, *model, *self.overrides, *more]
 
@@ -111,20 +120,28 @@ class Agent:
         (path,) = self.root.glob("artifacts/preds/g/*/preds.jsonl")
         return {row["instance_id"]: row["model_patch"] for row in read_jsonl(path)}
 
-    def infer(self, url: str, **settings: Any) -> dict[str, dict[str, Any]]:
-        """Attempt the first two instances in bubblewrap from this very process; attempt records by instance."""
-        demo = PACKAGE / "demo"
+    def infer(
+        self, url: str, instances: str = ROTA, model: Mapping[str, Any] = NOTHING, **settings: Any
+    ) -> dict[str, dict[str, Any]]:
+        """Attempt instances from this very process, which saves the seconds of a start; records by instance."""
         layout = Layout(
             cache=self.root / "cache", artifacts=self.root / "artifacts", results=self.root / "results"
         )
-        workspace = Workspace(layout=layout, remote=f"{demo}/repos/{{owner}}__{{name}}.bundle")
-        chosen = SliceConfig(name="demo", dataset=str(demo), instance_ids=[ROTA, TABLET])
-        with OpenAICompatible(seed=0, name="m", base_url=url, api_key_env=None, **settings) as model:
-            runner = MiniSweAgent(model=model, workspace=workspace, run_label="g/r")
+        chosen = load(SliceConfig(name="some", dataset=str(self.dataset), instance_ids=instances.split(",")))
+        parts = {"workspace": Workspace(layout=layout, remote=self.remote), "run_label": "g/r"}
+        keys: dict[str, Any] = {"seed": 0, "name": "m", "base_url": url, "api_key_env": None} | dict(model)
+        with OpenAICompatible(**keys) as endpoint:
             inference = Inference(
-                runner=runner, layout=layout, group_id="g", run_id="r", model_name_or_path="m", workers=1
+                runner=RUNNERS[self.runner](model=endpoint, **parts, **dict(self.settings) | settings),
+                layout=layout,
+                group_id="g",
+                run_id="r",
+                model_name_or_path="m",
+                workers=1,
             )
-            return inference.run(load(chosen), {ROTA: "", TABLET: ""})
+            records = inference.run(chosen, {i.instance_id: "" for i in chosen})
+        assert multiprocessing.active_children() == []
+        return records
 
     def containers(self) -> list[str]:
         """Names of containers of runs of this directory, running or not."""

@@ -9,10 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from contexttune.runners.mini.supervisor import warm_up
 from tests.runners.mini.agents import BWRAP, DOCKER, Agent
 from tests.runners.mini.engines import own_engine
 
-__all__ = ["agent", "boxed_agent", "own_engine"]
+__all__ = ["agent", "any_agent", "boxed_agent", "own_engine", "warm"]
+
+
+@pytest.fixture(scope="session")
+def warm() -> None:
+    """The server of workers has its sockets where temporary files are, and not where a test puts these."""
+    warm_up()
 
 
 @pytest.fixture
@@ -33,6 +40,21 @@ def boxed_agent(tmp_path: Path, demo_images: None) -> Iterator[Agent]:
         subprocess.run(["docker", "rm", "--force", *left], check=True, capture_output=True)
     assert left == []
     assert settled(made.processes) == []
+
+
+@pytest.fixture
+def any_agent(runner: str, request: pytest.FixtureRequest) -> Agent:
+    """The one of the two that the test is run for: see `both_runners`."""
+    made: Agent = request.getfixturevalue("agent" if runner == BWRAP else "boxed_agent")
+    return made
+
+
+def both_runners() -> pytest.MarkDecorator:
+    """Run a test that asks for `any_agent` with the agent in bubblewrap, and with the one in Docker."""
+    return pytest.mark.parametrize(
+        "runner",
+        [pytest.param(BWRAP, marks=pytest.mark.bwrap), pytest.param(DOCKER, marks=pytest.mark.docker)],
+    )
 
 
 def settled(listing: Callable[[], list[str]], within_s: float = 3.0) -> list[str]:

@@ -12,7 +12,8 @@ import pytest
 from contexttune.git import git, try_git
 from tests.gitrepos import commit, workspace
 from tests.models.fault_server import serving
-from tests.runners.mini.agents import BWRAP, DOCKER, Agent, calls
+from tests.runners.mini.agents import DOCKER, SUBMIT, Agent, calls
+from tests.runners.mini.conftest import both_runners
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,6 @@ CHANGE = (
     "printf ' but longer' >> cut.txt; printf 'also cut' > new.txt; printf '\\0\\1\\2' > new.bin; git add -N ."
 )
 DIFF = "git diff --binary > patch.txt; tail -c 40 patch.txt | od -c | tail -3"
-SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT && cat patch.txt"
 
 
 @pytest.fixture(scope="session")
@@ -55,32 +55,27 @@ def odd_image(
     )
 
 
-@pytest.fixture(
-    params=[pytest.param(BWRAP, marks=pytest.mark.bwrap), pytest.param(DOCKER, marks=pytest.mark.docker)]
-)
-def odd_agent(request: pytest.FixtureRequest, tmp_path: Path, odd_repo: tuple[Path, str]) -> Agent:
-    if request.param == DOCKER:
+@pytest.fixture
+def odd_agent(
+    runner: str, request: pytest.FixtureRequest, tmp_path: Path, odd_repo: tuple[Path, str]
+) -> Agent:
+    """The agent on a dataset of one row, the repository with odd bytes."""
+    if runner == DOCKER:
         request.getfixturevalue("odd_image")
-    made = request.getfixturevalue("agent" if request.param == BWRAP else "boxed_agent")
-    made.dataset = dataset(tmp_path, odd_repo)
-    return made
-
-
-def dataset(root: Path, odd_repo: tuple[Path, str]) -> tuple[str, ...]:
-    """Overrides that choose the repository with odd bytes, as a dataset of one row."""
+    made: Agent = request.getfixturevalue("any_agent")
     folder, sha = odd_repo
     columns = "version FAIL_TO_PASS PASS_TO_PASS eval_script log_parser eval_type patch test_patch"
     row = dict.fromkeys(columns.split(), "") | {"instance_id": ODD, "repo": "odd/bytes", "base_commit": sha}
-    path = root / "rows.jsonl"
-    path.write_text(json.dumps(row | {"problem_statement": "odd", "image": IMAGE}) + "\n")
-    return ("slice=custom", f"slice.dataset={path}", f"workspace.remote='file://{folder}/{{name}}'")
+    made.dataset, made.remote = tmp_path / "rows.jsonl", f"file://{folder}/{{name}}"
+    made.dataset.write_text(json.dumps(row | {"problem_statement": "odd", "image": IMAGE}) + "\n")
+    return made
 
 
 def submits(agent: Agent, *commands: str) -> dict[str, Any]:
     with serving(*(calls(command) for command in (*commands, SUBMIT))) as server:
-        done = agent.run(server.url, instances=ODD)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return agent.attempt(ODD)
+        records = agent.infer(server.url, ODD)
+    assert len(server.requests) == len(commands) + 1
+    return records[ODD]
 
 
 def applied(agent: Agent, odd_repo: tuple[Path, str], root: Path) -> Path:
@@ -94,6 +89,7 @@ def applied(agent: Agent, odd_repo: tuple[Path, str], root: Path) -> Path:
     return root
 
 
+@both_runners()
 def test_odd_bytes_survive_in_a_form_that_git_apply_takes(odd_agent, odd_repo, tmp_path):
     attempt = submits(odd_agent, CHANGE, DIFF)
     assert attempt["status"] == "submitted", attempt["error"]
@@ -106,17 +102,17 @@ def test_odd_bytes_survive_in_a_form_that_git_apply_takes(odd_agent, odd_repo, t
     assert not (tree / "patch.txt").exists()
 
 
+@both_runners()
 def test_a_recovered_patch_is_as_exact(odd_agent, odd_repo, tmp_path):
     with serving(calls(CHANGE)) as server:
-        done = odd_agent.run(server.url, "runner.step_limit=1", "runner.submit_recovered=true", instances=ODD)
-    assert done.returncode == 0, done.stdout + done.stderr
-    attempt = odd_agent.attempt(ODD)
+        attempt = odd_agent.infer(server.url, ODD, step_limit=1, submit_recovered=True)[ODD]
     assert (attempt["status"], attempt["recovered_submitted"]) == ("limit", True)
     tree = applied(odd_agent, odd_repo, tmp_path / "applied")
     assert (tree / "crlf.txt").read_bytes() == b"one\r\nTWO\r\nthree\r\nadded\r\n"
     assert (tree / "image.bin").read_bytes().endswith(b"\0\xffnew")
 
 
+@both_runners()
 def test_a_patch_that_no_prediction_can_hold_is_an_agent_error_that_says_so(odd_agent):
     attempt = submits(odd_agent, "printf 'na\\357ve\\n' >> latin.txt", "git diff -- latin.txt > patch.txt")
     assert attempt["status"] == "agent_error"
@@ -126,14 +122,15 @@ def test_a_patch_that_no_prediction_can_hold_is_an_agent_error_that_says_so(odd_
 
 
 @pytest.mark.docker
-def test_a_binary_file_named_without_its_content_is_said_to_be(boxed_agent, odd_repo, odd_image, tmp_path):
-    boxed_agent.dataset = dataset(tmp_path, odd_repo)
-    attempt = submits(boxed_agent, f"{CHANGE}; git diff > patch.txt")
+@pytest.mark.parametrize("runner", [DOCKER])  # the other one takes the tree's difference, whatever is printed
+def test_a_binary_file_named_without_its_content_is_said_to_be(odd_agent):
+    attempt = submits(odd_agent, f"{CHANGE}; git diff > patch.txt")
     assert attempt["status"] == "agent_error"
     assert "binary file without its content" in attempt["error"]
-    assert "Binary files" in boxed_agent.predictions()[ODD]  # the harness decides on what the agent printed
+    assert "Binary files" in odd_agent.predictions()[ODD]  # the harness decides on what the agent printed
 
 
+@both_runners()
 def test_mini_extra_inspect_opens_the_trajectories(odd_agent, monkeypatch, tmp_path):
     submits(odd_agent, "printf '\\377\\376 [bold] not utf-8'; echo; ls", f"{CHANGE}; {DIFF}")
     monkeypatch.setenv("MSWEA_GLOBAL_CONFIG_DIR", str(tmp_path / "mini"))

@@ -18,35 +18,13 @@ KEY = "sk-a-key-that-nothing-may-see"
 def tried(agent: Agent, *commands: str, **env: str) -> list[str]:
     """What each command printed, the last of a submitting agent left out."""
     with serving(*(calls(command) for command in (*commands, EDIT, SUBMIT))) as server:
-        done = agent.run(server.url, **env)
-    assert done.returncode == 0, done.stdout + done.stderr
+        if not env:  # only for a variable of its own has the program to be started
+            agent.infer(server.url)
+        else:
+            done = agent.run(server.url, **env)
+            assert done.returncode == 0, done.stdout + done.stderr
     assert agent.attempt()["status"] == "submitted"
     return agent.observations()[: len(commands)]
-
-
-def test_the_key_is_nowhere_neither_for_a_command_nor_in_a_record(agent, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "key.txt").write_text(KEY)
-    agent.overrides = ("model.api_key_env=OPENAI_API_KEY",)
-    divided = f'{KEY[:9]}""{KEY[9:]}'  # so that the search does not find itself
-    seen = tried(
-        agent,
-        "env; cat /proc/*/environ | tr '\\0' '\\n'",
-        f"cat {home}/key.txt; ls -a {home} ~ /root /home; cat {Path.home()}/.bashrc",
-        f"grep -rl {divided} / --exclude-dir=proc --exclude-dir=usr --exclude-dir=sys 2>/dev/null",
-        f"ls {tmp_path}; find / -xdev \\( -name preds.jsonl -o -name .hydra \\) 2>/dev/null",
-        OPENAI_API_KEY=KEY,
-        HOME=str(home),
-    )
-    assert "USER=agent" in seen[0]  # it was a listing, and not an error
-    assert "CONTEXTTUNE_TEST_MARK" not in seen[0]
-    assert ".bashrc: No such file" in seen[1]
-    assert seen[2] == ""
-    assert len(seen[3].splitlines()) == 1
-    assert "No such file" in seen[3]
-    holding = [p.name for p in tmp_path.rglob("*") if p.is_file() and KEY.encode() in p.read_bytes()]
-    assert holding == ["key.txt"]
 
 
 def test_nothing_of_the_machine_is_seen_and_nothing_of_the_system_is_writable(agent, tmp_path):
@@ -135,11 +113,9 @@ printf '* filter=x diff=x\\n' > .gitattributes; plant
 @pytest.mark.parametrize("sandbox", ["bwrap", "none"])
 def test_a_hostile_repository_runs_nothing_when_the_patch_is_taken(agent, tmp_path, sandbox):
     flag = tmp_path / "flag"
-    agent.overrides = (f"runner.sandbox={sandbox}",)
     last = f"rm -f {flag}; echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"  # its own git ran them, where it lives
     with serving(calls(PLANTED.format(flag=flag)), calls(last)) as server:
-        done = agent.run(server.url)
-    assert done.returncode == 0, done.stdout + done.stderr
+        agent.infer(server.url, sandbox=sandbox)
     patch = agent.predictions()[ROTA]
     assert not flag.exists()
     assert "a new line" in patch

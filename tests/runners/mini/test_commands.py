@@ -1,0 +1,79 @@
+"""Commands that would hang, flood or outlive an attempt are commands like others, in either place."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from tests.models.fault_server import serving
+from tests.runners.mini.agents import ROTA, calls, is_living
+from tests.runners.mini.conftest import both_runners
+from tests.runners.mini.outages import FINE, is_measured
+
+pytestmark = pytest.mark.slow
+
+MARK = f"303{uuid.uuid4().int % 10**9:09d}"  # seconds to sleep that nobody else on this machine sleeps
+LISTED = f"ps -e -o args | grep -c '^[s]leep {MARK}[.]'"
+
+
+def detached(seconds: str) -> str:
+    """A command that leaves behind a sleep in a session of its own; images have no setsid."""
+    program = f"import os; os.fork() and os._exit(0); os.setsid(); os.execvp('sleep', ['sleep', '{seconds}'])"
+    return f'python -c "{program}"'
+
+
+@both_runners()
+def test_a_command_that_does_not_end_is_ended_where_it_runs(any_agent):
+    endless = f"{detached(f'{MARK}.25')}; sleep {MARK}.5 & sleep 1; {LISTED}; while :; do sleep 0.1; done"
+    holds_stdout = f"{detached(f'{MARK}.75')}; echo returned"
+    with serving(calls(f"trap '' TERM; {endless}"), calls(LISTED), calls(holds_stdout), *FINE) as server:
+        records = any_agent.infer(server.url, command_timeout_s=4)
+    assert (records[ROTA]["status"], len(server.requests)) == ("submitted", 5)
+    seen = any_agent.observations()
+    told = [m["content"] for m in any_agent.trajectory()["messages"] if m["role"] == "tool"]
+    assert seen[0].split()[0] == "2"
+    assert "it timed out after 4 seconds" in told[0]
+    assert seen[1].split() == ["0"]
+    assert seen[2].split() == ["returned"]
+    assert "<returncode>0</returncode>" in told[2]
+    assert server.times[3] - server.times[2] < 4
+    assert not is_living(f"sleep {MARK}")
+    is_measured(any_agent, ROTA)
+
+
+@both_runners()
+def test_a_large_command_and_a_large_output_are_commands_like_others(any_agent):
+    large = f": '{'x' * 200_000}'; echo 200 kB"
+    commands = (
+        large,
+        "head -c 30000000 /dev/zero | tr '\\0' y",
+        "echo a\0b",
+        "echo ä",
+    )
+    with serving(*(calls(command) for command in commands), *FINE) as server:
+        records = any_agent.infer(server.url)
+    assert (records[ROTA]["status"], len(server.requests)) == ("submitted", 6)
+    seen = any_agent.observations()
+    told = [m["content"] for m in any_agent.trajectory()["messages"] if m["role"] == "tool"]
+    assert seen[0] == "200 kB\n"
+    assert "it printed too much" in told[1]
+    assert "cannot execute binary file" in seen[2]  # bash's word on the NUL, and no outage
+    assert seen[3] == "ä\n"
+    is_measured(any_agent, ROTA)
+
+
+@pytest.mark.docker
+def test_a_full_tmp_is_the_agents_to_see_and_to_mend(boxed_agent):
+    commands = (
+        "cat /dev/zero > /tmp/x; echo next",
+        "ls /tmp",
+        f": '{'x' * 150_000}'; echo big",
+    )
+    with serving(*(calls(c) for c in commands), *FINE) as server:
+        records = boxed_agent.infer(server.url, run_args=["--tmpfs=/tmp:size=1m"])
+    seen = boxed_agent.observations()
+    assert "next" in seen[0]
+    assert seen[1] == "x\n"
+    assert seen[2] == "big\n"
+    assert (records[ROTA]["status"], len(server.requests)) == ("submitted", 5)
