@@ -19,6 +19,8 @@ from contexttune.runners.mini.standing_shell import StandingShell
 TESTBED = "/testbed"
 _OUTPUT_BYTES = 10_000_000
 _GRACE_S = 15.0  # what a client of the engine may take beyond the command's own limit
+_KILLED = 137  # a shell's word for a command that ended by SIGKILL
+_DYING_S = 1.0
 _ARGUMENT_BYTES = 100_000  # the kernel takes arguments of up to 128 KiB each
 _PIPED_BYTES = 30_000  # quoted, it still fits into a pipe: writing it never waits
 
@@ -101,11 +103,14 @@ class ContainerShell:
             self.require_running("does not answer")
             self._kill_strays()
             return child.Ended(output=b"", status=-1, timed_out=True)
-        if done.returncode in (125, 126, 127, 137) or (done.returncode and done.stderr):
+        if done.returncode in (125, 126, 127, _KILLED) or (done.returncode and done.stderr):
             self.require_running(done.stderr.decode(errors="replace").strip())
-        timed_out = done.returncode in (124, 137) and time.monotonic() - started >= timeout_s
+        timed_out = done.returncode in (124, _KILLED) and time.monotonic() - started >= timeout_s
         if timed_out:
             self._kill_strays()
+        elif done.returncode == _KILLED:  # of a container that is being killed, a command may go first
+            time.sleep(_DYING_S)
+            self.require_running("killed during a command")
         too_long = len(done.stdout) > _OUTPUT_BYTES
         output = done.stdout[:_OUTPUT_BYTES]
         return child.Ended(output=output, status=done.returncode, timed_out=timed_out, too_long=too_long)
