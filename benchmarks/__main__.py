@@ -8,7 +8,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-_ALL = {"benchmarks.signals": sys.argv[1:], "benchmarks.startup": [], "benchmarks.memory": []}
+_ALL = {
+    "benchmarks.signals": sys.argv[1:],
+    "benchmarks.startup": [],
+    "benchmarks.memory": [],
+    "benchmarks.agents": [],
+}
 
 if __name__ == "__main__":
     for module, flags in _ALL.items():

@@ -1,6 +1,8 @@
 """`python -m contexttune [overrides]`."""
 
-from contexttune.main import main
-
 if __name__ == "__main__":
+    from contexttune.main import (
+        main,
+    )  # here, because an agent's worker imports this module too, and needs no Hydra
+
     main()

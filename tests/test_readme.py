@@ -17,6 +17,10 @@ FENCES = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for kind, text in FENCES if kind == "bash" for line in text.splitlines()]
 LOCAL = ["slice=demo", "harness=none"]
 EXTRA = {
+    "runner=mini_swe_agent": [
+        *LOCAL,
+        "dry_run=true",
+    ],  # agents have tests of their own, with Docker and bubblewrap
     "runner=gold": LOCAL,
     "dry_run=true": LOCAL,
     "experiment=verified_mini_baseline": LOCAL,

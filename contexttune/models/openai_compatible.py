@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
@@ -21,6 +21,8 @@ from contexttune.store import fingerprint
 from contexttune.types import Completion, Message, Usage
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from openai import OpenAI
     from openai.types.chat import ChatCompletion
 
@@ -85,23 +87,21 @@ class OpenAICompatible:
 
     def preflight(self) -> None:
         """Raise ConfigError without a name, PreflightError without a key or an endpoint that answers."""
-        import openai
+        import httpx  # not openai, whose import takes seconds and 50 MB: an agent's worker is what asks
 
         if not self.name:
             raise ConfigError("model.name is not set: name the model that the endpoint serves")
-        client = self._client.with_options(timeout=_PROBE_TIMEOUT_S)
+        headers, models = {"Authorization": f"Bearer {self._key}"}, f"{self._where.rstrip('/')}/models"
         try:
-            client.models.list()
-        except openai.AuthenticationError:
-            raise PreflightError(f"{self._where} refuses the key in {self.api_key_env}") from None
-        except openai.APIStatusError:
-            return  # it answers; not every server lists its models
-        except openai.OpenAIError as error:
+            with httpx.Client(**self._transport, timeout=_PROBE_TIMEOUT_S, follow_redirects=True) as client:
+                answer = client.get(models, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise PreflightError(
                 f"{self._where} does not answer ({_cause(error)}): set OPENAI_BASE_URL or model.base_url to a running endpoint"
             ) from None
-        except ValueError:
-            return  # it answers, though not in JSON
+        # any other answer will do: not every server lists its models
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise PreflightError(f"{self._where} refuses the key in {self.api_key_env}")
 
     def complete(self, messages: Sequence[Message]) -> Completion:
         """One answer. Raises as `chat` does."""
@@ -167,20 +167,29 @@ class OpenAICompatible:
     def _where(self) -> str:
         return self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
 
-    @cached_property
-    def _client(self) -> OpenAI:
-        from openai import DefaultHttpxClient, OpenAI
-
+    @property
+    def _key(self) -> str:
         key = "none" if self.api_key_env is None else os.environ.get(self.api_key_env)
         if not key:
             raise PreflightError(
                 f"no usable endpoint: {self.api_key_env} is not set; export it, and OPENAI_BASE_URL for an endpoint other "
                 "than OpenAI's, or say model.api_key_env=null for a server that checks no key"
             )
+        return key
+
+    @property
+    def _transport(self) -> dict[str, Any]:
         # a proxy of the environment must not be asked for a server on this machine
-        client = DefaultHttpxClient(trust_env=urlsplit(self._where).hostname not in _LOOPBACK)
+        is_remote = urlsplit(self._where).hostname not in _LOOPBACK
+        return {"trust_env": is_remote, "verify": _certificates()}
+
+    @cached_property
+    def _client(self) -> OpenAI:
+        from openai import DefaultHttpxClient, OpenAI
+
+        client = DefaultHttpxClient(**self._transport)
         return OpenAI(
-            base_url=self._where, api_key=key, timeout=self.timeout_s, max_retries=0, http_client=client
+            base_url=self._where, api_key=self._key, timeout=self.timeout_s, max_retries=0, http_client=client
         )
 
     def _limited(
@@ -231,6 +240,14 @@ class OpenAICompatible:
         except (AttributeError, IndexError, TypeError) as error:
             raise MalformedAnswer(f"an answer without choices: {str(answer)[:200]}") from error
         return answer
+
+
+@cache
+def _certificates() -> SSLContext:
+    """Whom to trust: made once, because it takes longer than a request, and megabytes that forked processes share."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _printable(text: str) -> str:

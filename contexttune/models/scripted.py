@@ -124,6 +124,7 @@ def serve(rules: Sequence[Rule]) -> ThreadingHTTPServer:
 class _Handler(BaseHTTPRequestHandler):
     script: Sequence[Rule] = ()
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets: the second must not wait for 40 ms
 
     def do_GET(self) -> None:
         self._send(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})

@@ -55,6 +55,7 @@ def _outcomes(table: type[Table], rows: list[dict[str, str]]) -> Table:
 
 def _conditions(table: type[Table], summary: Mapping[str, Any]) -> Table:
     shown = _plain(table, f"group {escape(summary['group_id'])}")
+    priced = any(arm["cost_usd"] is not None for arm in summary["conditions"].values())
     shown.add_column("condition", no_wrap=True)
     for name in (
         "runs",
@@ -65,6 +66,7 @@ def _conditions(table: type[Table], summary: Mapping[str, Any]) -> Table:
         "missing",
         "tokens in",
         "tokens out",
+        *(["USD"] if priced else []),
     ):
         shown.add_column(name, justify="right")
     for name, arm in sorted(
@@ -76,6 +78,7 @@ def _conditions(table: type[Table], summary: Mapping[str, Any]) -> Table:
             "-" if arm["rate"] is None else f"{arm['rate']:.0%}",
             *(str(kinds["empty_patch"]), str(kinds["error"]), str(kinds["infra_error"] + kinds["missing"])),
             *("-" if arm[k] is None else f"{arm[k]:,}" for k in ("prompt_tokens", "completion_tokens")),
+            *(["-" if arm["cost_usd"] is None else f"{arm['cost_usd']:,.2f}"] if priced else []),
         )
     return shown
 

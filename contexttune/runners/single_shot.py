@@ -14,7 +14,7 @@ from contexttune.models.openai_compatible import ContextWindowExceeded
 from contexttune.runners.commit_patch import commit_index
 from contexttune.runners.reply_diff import find_diff, repair
 from contexttune.runners.search_replace import EditDoesNotApply, apply_blocks
-from contexttune.store import is_utf8, write_json
+from contexttune.store import is_utf8, sha256, write_json
 from contexttune.types import Attempt, AttemptStatus, Completion, Instance, Message
 from contexttune.workspace import Workspace
 
@@ -88,6 +88,7 @@ class SingleShot:
             exit_status=exit_status,
             model_patch="" if status is AttemptStatus.LIMIT else patch,
             n_calls=1,
+            prompts_sha256=sha256(_SYSTEM + _ASK[self.edit_format]),
             usage=completion.usage,
             error=error,
         )

@@ -4,6 +4,7 @@ import pytest
 
 from contexttune.errors import ConfigError
 from contexttune.report.summary import rebuild
+from contexttune.report.tables import show
 from contexttune.store import read_json, sha256, write_json
 from tests.gitrepos import layout
 
@@ -123,3 +124,20 @@ def test_a_group_without_runs_names_those_there_are(place):
     write_json(place.group(GROUP) / "group.json", {})
     with pytest.raises(ConfigError, match="groups there: g"):
         rebuild(place, "absent")
+
+
+def test_an_arms_cost_is_a_sum_and_is_not_known_unless_every_attempts_is(place, capsys):
+    for condition, costs in {"no_context": [0.25, 1.5], "baseline_context": [0.5, None]}.items():
+        write_run(place, condition, condition, 0, {"a": "resolved", "b": "unresolved", "c": None})
+        for name, cost_usd in zip("ab", costs, strict=True):
+            path = place.instance(GROUP, condition, name) / "attempt.json"
+            write_json(path, read_json(path) | {"cost_usd": cost_usd})
+    made = rebuild(place, GROUP)
+    assert {name: arm["cost_usd"] for name, arm in made["conditions"].items()} == {
+        "no_context": 1.75,
+        "baseline_context": None,
+    }
+    show(place, made)
+    shown = capsys.readouterr().out
+    assert "USD" in shown
+    assert "1.75" in shown

@@ -130,7 +130,7 @@ class AgentRunner:
                 raise InfraError(str(error), n_calls=paid.n_calls, usage=paid.usage) from None
             return replace(
                 attempt,
-                prompts_sha256=fingerprint([self.protocol, job.prompts], 64),
+                prompts_sha256=_prompts_sha256(job),
                 uptake=uptake_of(
                     report.mentions, block, attempt.model_patch or attempt.recovered_patch, place.files()
                 ),
@@ -221,6 +221,12 @@ class AgentRunner:
                 "served_model": report.served_model,
             },
         )
+
+
+def _prompts_sha256(job: Job) -> str:
+    """Of all templates that messages are made from; limits are no part of them."""
+    prompts = {name: text for name, text in job.prompts["agent"].items() if name.endswith("_template")}
+    return fingerprint([job.protocol, prompts, job.prompts["model"]], 64)
 
 
 def _shown(report: Report) -> dict[str, str]:

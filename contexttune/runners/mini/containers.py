@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contexttune import child
 from contexttune.config import slug
@@ -37,6 +37,7 @@ class Engine:
 
     executable: str
     run_args: Sequence[str]
+    _digests: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def preflight(self) -> None:
         """Raise PreflightError when the engine does not answer."""
@@ -61,10 +62,14 @@ class Engine:
         return len(found)
 
     def digest(self, image: str) -> str | None:
-        """The image's repository digest, or its id when it has none; None when it is not here."""
+        """The image's repository digest, or its id when it has none; None when it is not here. Asked for once."""
+        if image in self._digests:
+            return self._digests[image]
         shape = "{{if .RepoDigests}}{{index .RepoDigests 0}}{{else}}{{.Id}}{{end}}"
         done = self._run("image", "inspect", "--format", shape, image)
-        return done.stdout.decode().strip() if done.returncode == 0 else None
+        if done.returncode != 0:
+            return None
+        return self._digests.setdefault(image, done.stdout.decode().strip())
 
     def pull(self, image: str) -> None:
         """Fetch an image. Raises InfraError after a bounded number of attempts."""

@@ -45,15 +45,13 @@ class ShellEnvironment:
 def observation(ended: child.Ended, timeout_s: int) -> dict[str, Any]:
     """The dict that mini-swe-agent's templates render."""
     text = ended.output.decode("utf-8", "replace")
-    trouble = ""
-    extra = {}
-    if (
-        not ended.timed_out
-    ):  # mini-swe-agent takes a text's line ends, and what came before a time-out as bytes
+    trouble, extra = "", {}
+    # as mini-swe-agent's pipe does; what came before a time-out it takes as bytes, line ends untouched
+    if not ended.timed_out:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if ended.timed_out:
-        extra = {"exception_type": TIMED_OUT}
         trouble = f"An error occurred while executing the command: it timed out after {timeout_s} seconds"
+        extra = {"exception_type": TIMED_OUT}
     elif ended.too_long:
         trouble = "An error occurred while executing the command: it printed too much and was stopped"
     status = -1 if trouble else ended.status

@@ -1,11 +1,16 @@
 """Imported once by the process that workers are forked from, with an environment that keeps mini-swe-agent quiet."""
 
 import atexit
+import gc
 import os
 import shutil
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+from contexttune.errors import InfraError
+from contexttune.models.openai_compatible import OpenAICompatible
+from contexttune.models.scripted import Rule, serve
 from contexttune.runners.mini.worker import SOCKETS
 
 # What a worker would import otherwise, each for itself and in its own time.
@@ -33,6 +38,26 @@ def _remove_sockets() -> None:
     shutil.rmtree(os.environ.get(SOCKETS, ""), ignore_errors=True)
 
 
+def _exercise() -> None:
+    """Ask a server of our own once: what the first request of a process builds is then shared by all workers.
+
+    Where this fails, each worker builds it for itself.
+    """
+    with suppress(OSError, InfraError):
+        server = serve([Rule(reply="", commands=["true"])])
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        once = OpenAICompatible(seed=0, name="none", base_url=url, api_key_env=None, attempts=1, timeout_s=5)
+        try:
+            with once as endpoint:
+                endpoint.chat([{"role": "user", "content": ""}])[0].model_dump(mode="json")
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
 _load()
 # Run by the server when the program is gone: workers are forked from it, and end without such calls.
 atexit.register(_remove_sockets)
+_exercise()
+gc.collect()
+gc.freeze()  # a worker's garbage collector would write to every object, and so copy them all

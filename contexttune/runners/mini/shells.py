@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from contexttune import child
 from contexttune.bubblewrap import system_flags
 from contexttune.errors import InfraError
+from contexttune.runners.mini.standing_shell import StandingShell
 
 TESTBED = "/testbed"
 _OUTPUT_BYTES = 10_000_000
 _GRACE_S = 15.0  # what a client of the engine may take beyond the command's own limit
 _ARGUMENT_BYTES = 100_000  # the kernel takes arguments of up to 128 KiB each
+_PIPED_BYTES = 30_000  # quoted, it still fits into a pipe: writing it never waits
 
 # Runs in the container. Output goes to a file, so that a process left behind cannot hold us by the pipe. The file is
 # in memory (64 MB by default), so that neither a full disk loses it nor endless output fills the disk; without such a
@@ -42,38 +45,58 @@ class Shell(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerShell:
-    """Commands by `docker exec` (or podman's) in a container that is already running."""
+    """Commands by `docker exec` (or podman's) in a container that is already running, one at a time."""
 
     executable: str
     container: str
     variables: Mapping[str, str]
     cwd: str = TESTBED
     login: bool = False  # each command in a login shell, which reads /etc/profile and ~/.profile
+    # none or one; made by the process that runs commands
+    _standing: list[StandingShell] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def run(self, command: str, timeout_s: int) -> child.Ended:
         raw = command.encode("utf-8", "replace")
+        return self._ended(
+            lambda: self._in_standing(raw, timeout_s) or self._alone(raw, timeout_s), timeout_s
+        )
+
+    def _in_standing(self, raw: bytes, timeout_s: int) -> subprocess.CompletedProcess[bytes] | None:
+        """By the shell that stays; None when it has not run the command."""
+        if len(shlex.quote(raw.decode()).encode()) > _PIPED_BYTES or b"\0" in raw:
+            return None
+        if self._standing and not self._standing[0].is_open:  # a command may end all that it finds
+            self._close()
+        if not self._standing:
+            self._standing.append(StandingShell([*self._exec("-i"), "sh"], self.cwd, self._flag))
+        return self._standing[0].run(raw.decode(), timeout_s, _OUTPUT_BYTES + 1, _GRACE_S)
+
+    def _alone(self, raw: bytes, timeout_s: int) -> subprocess.CompletedProcess[bytes]:
+        """By a client of its own: for what no pipe holds, and where there is no space for output."""
         large = len(raw) > _ARGUMENT_BYTES or b"\0" in raw  # no argument holds a NUL; bash leaves it out
         limits = (str(timeout_s), str(_OUTPUT_BYTES + 1))
         if large:
             script = [_RUN_FROM_STDIN, "ct", *limits, "-l" if self.login else ""]
         else:
-            script = [_RUN, "ct", *limits, raw.decode(), "-lc" if self.login else "-c"]
-        flags = ["-i"] if large else []
-        for name, value in self.variables.items():
-            flags += ["-e", f"{name}={value}"]
-        argv = [self.executable, "exec", *flags, "-w", self.cwd, self.container, "sh", "-c", *script]
-        return self._ended(argv, raw if large else b"", timeout_s)
+            script = [_RUN, "ct", *limits, raw.decode(), self._flag]
+        argv = [*self._exec(*(["-i"] if large else [])), "sh", "-c", *script]
+        stdin = raw if large else b""
+        return subprocess.run(
+            argv, input=stdin, capture_output=True, timeout=timeout_s + _GRACE_S, check=False
+        )
 
-    def _ended(self, argv: Sequence[str], stdin: bytes, timeout_s: int) -> child.Ended:
+    @property
+    def _flag(self) -> str:
+        return "-lc" if self.login else "-c"
+
+    def _exec(self, *flags: str) -> list[str]:
+        variables = [word for name, value in self.variables.items() for word in ("-e", f"{name}={value}")]
+        return [self.executable, "exec", *flags, *variables, "-w", self.cwd, self.container]
+
+    def _ended(self, run: Callable[[], subprocess.CompletedProcess[bytes]], timeout_s: int) -> child.Ended:
         started = time.monotonic()
         try:
-            done = subprocess.run(
-                argv,
-                input=stdin,
-                capture_output=True,
-                timeout=timeout_s + _GRACE_S,
-                check=False,
-            )
+            done = run()
         except subprocess.TimeoutExpired:
             self.require_running("does not answer")
             self._kill_strays()
@@ -99,9 +122,14 @@ class ContainerShell:
 
     def _kill_strays(self) -> None:
         """End all that the command left behind; the container's first process is out of kill's reach."""
+        self._close()
         argv = [self.executable, "exec", self.container, "sh", "-c", "kill -s KILL -- -1"]
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(argv, capture_output=True, check=False, timeout=_GRACE_S)
+
+    def _close(self) -> None:
+        while self._standing:
+            self._standing.pop().close()
 
 
 @dataclass(frozen=True, kw_only=True)

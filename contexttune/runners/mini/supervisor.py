@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -20,10 +21,10 @@ from contexttune.runners.mini.worker import DONE, INFRA, SOCKETS, SUBMITTED, Job
 _POLL_S = 0.2
 _GRACE_S = 3.0  # what a worker may take to write its trajectory; twice this, and the run ends in time
 # What a worker imports is imported once, by the server that they are forked from.
+_PRELOAD = ["contexttune.runners.mini.preload"]
 _STARTING = threading.Lock()
 _FOLDERS: list[str] = []  # one at the most
 _ROOM_BYTES = 40  # of the 107 that a socket's path may have, what our names leave
-_PRELOAD = ["contexttune.main", "contexttune.runners.mini.preload"]
 
 
 def warm_up() -> None:
@@ -116,7 +117,9 @@ def _end(worker: Any, *, is_done: bool) -> None:
 def _context() -> ForkServerContext:
     """The server is up, or will be in a moment."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOAD)
+    # a worker imports its program's own module: that of the console script imports all of this one
+    script = [] if sys.modules["__main__"].__spec__ else ["contexttune.main"]
+    context.set_forkserver_preload([*script, *_PRELOAD])
     with _STARTING:
         if not _FOLDERS:  # not by the variable: the program that started this one may have set it
             _FOLDERS.append(_socket_folder())

@@ -15,18 +15,23 @@ _MAX_CHARS = 200_000  # of one command: what is longer is data
 
 
 def mentions_of(messages: Iterable[Mapping[str, Any]]) -> list[list[str]]:
-    """For each of the assistant's turns, sorted paths that its commands could mean, relative to the repository."""
-    turns = [message for message in messages if message.get("role") == "assistant"]
-    return [sorted(_mentioned(turn.get("extra", {}).get("actions") or ())) for turn in turns]
+    """For each step, sorted paths that its commands could mean, relative to the repository.
+
+    A turn without commands is no step: most protocols drop it from the conversation, and one keeps it.
+    """
+    turns = [
+        message.get("extra", {}).get("actions") for message in messages if message.get("role") == "assistant"
+    ]
+    return [sorted(_mentioned(actions)) for actions in turns if actions]
 
 
 def uptake_of(
     mentions: Sequence[Iterable[str]] | None, block: str, patch: str, files: Collection[str]
 ) -> dict[str, Any] | None:
-    """How the block and the patch relate to what was touched; None when the turns are not known.
+    """How the block and the patch relate to what was touched; None when the steps are not known.
 
     A file is touched when a command names it, by a path from the repository's root, from /testbed, or from a
-    directory that the command changes to; turns count from 1.
+    directory that the command changes to; steps count from 1.
 
     Args:
         mentions: what `mentions_of` returned.

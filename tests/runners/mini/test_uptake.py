@@ -12,7 +12,7 @@ def conversation(*turns):
     return mentions_of([{"role": "system"}, {"role": "user"}, *turns, {"role": "exit", "content": ""}])
 
 
-def test_first_touches_count_turns_and_only_files_of_the_commit():
+def test_first_touches_count_steps_and_only_files_of_the_commit():
     mentions = conversation(
         turn("ls -la", "find . -name '*.py'"),
         turn("cat /testbed/pkg/core.py | head; cat /etc/passwd"),
@@ -26,7 +26,7 @@ def test_first_touches_count_turns_and_only_files_of_the_commit():
         "n_files_touched": 3,
         "touched_named_share": 1 / 3,
         "first_touch": {"pkg/core.py": 2, "setup.cfg": None},
-        "first_touch_of_patch": 4,
+        "first_touch_of_patch": 3,
     }
 
 

@@ -34,6 +34,7 @@ ODDITIES: tuple[Answer, ...] = (
     fenced(r"printf 'one\r\ntwo\rthree\xff\n'; seq 1 5000; false", "bash"),
     fenced("shopt login_shell; env | grep -v -e HOSTNAME -e ^_= | sort; pwd; id; cat <&0", "bash"),
     fenced("echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT; false", "bash"),
+    fenced(f"shopt login_shell; : {'x' * 110_000}", "bash"),  # near what an argument may hold
     fenced("echo {{ output }} '{% x %}' >> README.md; echo new > new.txt", "bash"),
 )
 
@@ -114,10 +115,14 @@ def compared(tmp_path: Path, release: Path, *answers: Answer) -> tuple[Agent, li
 def test_every_request_and_the_patch_are_those_of_the_real_release(tmp_path, boxed_agent, release):
     submit = fenced("echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT && git add -A && git diff --cached", "bash")
     agent, found = compared(tmp_path, release, *ODDITIES, submit)
-    assert [message["role"] for message in found[-1]] == ["system", "user", *["assistant", "user"] * 12]
+    assert [message["role"] for message in found[-1]] == [
+        "system",
+        "user",
+        *["assistant", "user"] * len(ODDITIES),
+    ]
     assert "+new\n" in agent.predictions()[ROTA]
     attempt = agent.attempt()
-    assert (attempt["status"], attempt["n_calls"], attempt["n_steps"]) == ("submitted", 13, 8)
+    assert (attempt["status"], attempt["n_calls"], attempt["n_steps"]) == ("submitted", 14, 9)
     assert re.fullmatch("[0-9a-f]{64}", attempt["details"]["v1_prompts_sha256"])
 
 
