@@ -58,6 +58,21 @@ def stall(seconds: float) -> Answer:
     return lambda handler: time.sleep(seconds)
 
 
+def half(seconds: float) -> Answer:
+    """The first half of a good answer, then nothing for some time, then the end of the connection."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", "200")
+        handler.end_headers()
+        handler.wfile.write(b'{"id": "x", "object": "chat.completion", "choices": [')
+        time.sleep(seconds)
+        handler.close_connection = True
+
+    return answer
+
+
 @dataclass
 class FaultServer:
     """Answers in order; the last one is repeated."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.models.fault_server import Answer, error, ok, raw, serving, stall
+from tests.models.fault_server import Answer, error, half, ok, raw, serving, stall
 from tests.runners.mini.agents import ROTA, TABLET, after, calls, close_server
 from tests.runners.mini.conftest import both_runners
 from tests.runners.mini.outages import BOTH, FINE, is_measured, is_outage
@@ -48,6 +48,8 @@ ROWS = {
     "JSON of another shape": Row((raw(200, '{"detail": "x"}'),), *OUTAGE, 2, TWICE),
     "a page of a gateway": Row((raw(200, "<html>busy</html>"),), *OUTAGE, 2, TWICE),
     "a stalled answer": Row((calls("true"), stall(20)), *OUTAGE, 3, TWICE | {"timeout_s": 1}),
+    "a stalled stream": Row((calls("true"), half(20)), *OUTAGE, 3, TWICE | {"timeout_s": 1}),
+    "a stream that is cut off": Row((calls("true"), half(0)), *OUTAGE, 3, TWICE),
     "context length": Row((calls("true"), error(400, TOO_LONG)), "limit", "ContextWindowExceededError", 2),
     "401": Row((calls("true"), error(401)), *OUTAGE, 2),
     "400 of another kind": Row((calls("true"), error(400, "no")), *OUTAGE, 2),

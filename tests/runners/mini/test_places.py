@@ -9,16 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.runners.mini.places import sweep_checkouts
+from contexttune.bubblewrap import find_bwrap
+from contexttune.config import SliceConfig
+from contexttune.paths import Layout
+from contexttune.runners.mini.places import checkout_place, sweep_checkouts
+from contexttune.slices import load
 from contexttune.store import fingerprint
-from tests.models.fault_server import serving
-from tests.runners.mini.agents import ROTA, calls
+from contexttune.workspace import Workspace
+from tests.runners.mini.agents import DEMO, ROTA
 
 NOBODY = 65534
 
 
 @pytest.fixture
-def open_folder(warm: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A temporary directory that other users may write to."""
     with tempfile.TemporaryDirectory(dir="/tmp") as made:
         Path(made).chmod(0o777)
@@ -48,9 +52,13 @@ def test_directories_that_an_agent_has_closed_go_too_and_links_are_not_followed(
 
 @pytest.mark.bwrap
 @pytest.mark.slow
-def test_nothing_is_left_of_a_command_that_writes_until_it_is_killed(agent, open_folder):
+def test_nothing_is_left_of_a_command_that_writes_when_it_is_killed(tmp_path, open_folder):
+    """Its processes die a moment after it: the directory must go nevertheless."""
+    (instance,) = load(SliceConfig(name="demo", dataset=str(DEMO), instance_ids=[ROTA]))
+    layout = Layout(cache=tmp_path / "c", artifacts=tmp_path / "a", results=tmp_path / "r")
+    workspace = Workspace(layout=layout, remote=f"{DEMO}/repos/{{owner}}__{{name}}.bundle")
     writing = "for i in 1 2 3 4; do (while :; do echo x > f$RANDOM; done) & done; wait"
-    with serving(calls(writing), calls(writing)) as server:
-        attempt = agent.infer(server.url, command_timeout_s=1, step_limit=2)[ROTA]
-    assert (attempt["status"], attempt["exit_status"]) == ("limit", "LimitsExceeded")
-    assert list(open_folder.iterdir()) == []
+    for _ in range(5):
+        with checkout_place(workspace, instance.public(), "label", find_bwrap(), {}) as place:
+            assert place.shell.run(writing, timeout_s=1).timed_out
+        assert list(open_folder.iterdir()) == []

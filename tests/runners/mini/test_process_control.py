@@ -36,6 +36,17 @@ def held_agent(any_agent: Agent, sandbox: str) -> Agent:
     return any_agent
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A temporary directory with a short path, as sockets need it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:
+        yield Path(made)
+
+
+def checkouts(scratch: Path) -> list[Path]:
+    return [path for path in scratch.glob("contexttune-*") if (path / "testbed").exists()]
+
+
 def wait_until(true: Callable[[], Any], within_s: float = 60) -> None:
     ends = time.monotonic() + within_s
     while not true():
@@ -68,9 +79,9 @@ def finishes(agent: Agent, scratch: Path | None = None) -> None:
     ("how", "busy"),
     [(signal.SIGINT, "a command"), (signal.SIGTERM, "a command"), (signal.SIGTERM, "a stalled endpoint")],
 )
-def test_an_interrupt_ends_all_within_15_s_and_the_same_command_goes_on(held_agent, how, busy):
+def test_an_interrupt_ends_all_within_15_s_and_the_same_command_goes_on(held_agent, scratch, how, busy):
     with serving(calls("true"), BUSY[busy]) as server:
-        program = started(held_agent, server.url, busy, lambda: len(server.requests))
+        program = started(held_agent, server.url, busy, lambda: len(server.requests), scratch)
         began = time.monotonic()
         program.send_signal(how)
         said, _ = program.communicate(timeout=15)
@@ -83,8 +94,10 @@ def test_an_interrupt_ends_all_within_15_s_and_the_same_command_goes_on(held_age
     assert not is_living(NAP)
     if held_agent.runner == DOCKER:
         assert held_agent.containers() == []
+    assert checkouts(scratch) == []
     assert held_agent.predictions() == {}
-    finishes(held_agent)
+    finishes(held_agent, scratch)
+    assert settled(lambda: list(scratch.iterdir()), within_s=5) == []  # nor the sockets of either start
 
 
 @pytest.mark.parametrize(("runner", "sandbox"), [RUNNERS[0], RUNNERS[2]])
@@ -101,17 +114,6 @@ def test_after_kill_9_no_worker_lives_on_and_the_next_start_sweeps(held_agent, s
     assert settled(lambda: list(scratch.iterdir()), within_s=5) == []  # nor the sockets of either start
     if held_agent.runner == DOCKER:
         assert held_agent.containers() == []
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A temporary directory with a short path, as sockets need it."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as made:
-        yield Path(made)
-
-
-def checkouts(scratch: Path) -> list[Path]:
-    return [path for path in scratch.glob("contexttune-*") if (path / "testbed").exists()]
 
 
 @pytest.mark.docker
