@@ -2,6 +2,7 @@
 
 python -m benchmarks.signals [--repo GIT_DIR --commit SHA [--second SHA]] [--no-parser]
 
+The repository is mirrored first, as a workspace does it: a warm mirror is what is measured.
 Each measurement is the best of some fresh processes. The time is that of the work, from a git directory
 to signals.json and the text of the baseline context; starting Python and importing are left out on both
 sides. The lean parser is the same one with the garbage collector off, as the signals have it.
@@ -22,6 +23,8 @@ from typing import Any, NamedTuple
 
 from contexttune.git import Tree, git
 from contexttune.interfaces import ContextGenerator, Signal
+from contexttune.paths import Layout
+from contexttune.workspace import Workspace
 
 _MEASURED = ("parser", "lean_parser", "signals")
 
@@ -57,14 +60,18 @@ def main() -> None:
         if repo is None:
             repo, second = synthetic(Path(scratch)), "HEAD"
         yardsticks = [] if args.no_parser else ["parser", "lean_parser"]
-        _report(*_commits(repo, args.commit, second), yardsticks, scratch=Path(scratch), rounds=args.rounds)
+        first, other = _full(repo, args.commit), _full(repo, second) if second else None
+        mirror = _mirrored(repo, first, Path(scratch))
+        _report(mirror, first, other, yardsticks, scratch=Path(scratch), rounds=args.rounds)
 
 
-def _commits(repo: Path, first: str, second: str | None) -> tuple[Path, str, str | None]:
-    def full(name: str) -> str:
-        return git("--git-dir", repo, "rev-parse", f"{name}^{{commit}}").decode().strip()
+def _full(repo: Path, name: str) -> str:
+    return git("--git-dir", repo, "rev-parse", f"{name}^{{commit}}").decode().strip()
 
-    return repo, full(first), full(second) if second else None
+
+def _mirrored(repo: Path, commit: str, scratch: Path) -> Path:
+    layout = Layout(cache=scratch / "cache", artifacts=scratch, results=scratch)
+    return Workspace(layout=layout, remote=str(repo)).mirror("bench/mark", commit)
 
 
 def _report(

@@ -83,6 +83,11 @@ class Running:
             return self._out.read()
 
 
+def is_file(mode: str) -> bool:
+    """Whether git's mode is that of a regular file."""
+    return mode.startswith("100")
+
+
 class Entry(NamedTuple):
     """A path of a tree. `mode` is git's: 100644, 100755, 120000 (symlink), 160000 (submodule)."""
 
@@ -92,7 +97,7 @@ class Entry(NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        return self.mode.startswith("100")
+        return is_file(self.mode)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
@@ -56,11 +60,22 @@ def _wait_s(state: RetryCallState) -> float:
     """What the endpoint asks for in Retry-After, else 1, 2, 4, ... seconds; never above a minute."""
     error = state.outcome.exception() if state.outcome else None
     asked = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
-    try:
-        wait_s = float(asked)
-    except ValueError:
+    wait_s = _asked_s(asked)
+    if wait_s is None:
         wait_s = _FIRST_WAIT_S * 2 ** (state.attempt_number - 1)
     return min(max(wait_s, 0.0), _LONGEST_WAIT_S)
+
+
+def _asked_s(header: str) -> float | None:
+    """Retry-After's two forms, seconds and a date; None for anything else."""
+    with suppress(ValueError):
+        seconds = float(header)
+        return seconds if isfinite(seconds) else None
+    try:
+        until = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return (until - datetime.now(UTC)).total_seconds() if until.tzinfo else None
 
 
 def _say(state: RetryCallState) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from contexttune.git import Tree
+from contexttune.git import Tree, is_file
 from contexttune.signals import listing
 from contexttune.signals.blobcache import BlobCache
 from contexttune.signals.json_list import JsonList
@@ -36,7 +36,9 @@ _MODULES: WeakKeyDictionary[Tree, Modules] = WeakKeyDictionary()
 def python_files(tree: Tree) -> Mapping[str, str]:
     """Path -> blob of each regular `.py` file of a commit."""
     if tree not in _FILES:
-        _FILES[tree] = {e.path: e.blob for e in listing.entries(tree) if e.path.endswith(".py") and e.is_file}
+        _FILES[tree] = {
+            path: blob for path, mode, blob in listing.entries(tree) if path.endswith(".py") and is_file(mode)
+        }
     return _FILES[tree]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from contexttune.git import Tree
+from contexttune.git import Tree, is_file
 from contexttune.signals.source import printable
 
 
@@ -23,25 +24,30 @@ class FileTree:
 
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Sorted paths, by what git says they are; nothing is followed."""
-        files = sorted(printable(entry.path) for entry in tree.entries if entry.is_file)
+        by_mode: dict[str, list[str]] = {}
+        for path, mode, _ in tree.entries:
+            by_mode.setdefault(mode, []).append(printable(path))
+        files = sorted(chain.from_iterable(paths for mode, paths in by_mode.items() if is_file(mode)))
+        split = [path.rpartition("/") for path in files]
         return {
             "n_files": len(files),
             "files": files,
-            "symlinks": _with_mode(tree, "120000"),
-            "submodules": _with_mode(tree, "160000"),
-            "directories": _counted(path.rpartition("/")[0] or "." for path in files),
-            "extensions": _counted(filter(None, map(_extension, files))),
+            "symlinks": sorted(by_mode.get("120000", [])),
+            "submodules": sorted(by_mode.get("160000", [])),
+            "directories": _sorted(Counter([directory or "." for directory, _, _ in split])),
+            "extensions": _extensions([leaf for _, _, leaf in split]),
         }
 
 
-def _with_mode(tree: Tree, mode: str) -> list[str]:
-    return sorted(printable(entry.path) for entry in tree.entries if entry.mode == mode)
+def _extensions(leaves: Iterable[str]) -> dict[str, int]:
+    """A name that begins or ends with its only dot has none."""
+    spelled = Counter([leaf[leaf.rfind(".") :] for leaf in leaves if leaf.rfind(".") > 0])
+    found: Counter[str] = Counter()
+    for extension, n_files in spelled.items():
+        if extension != ".":
+            found[extension.lower()] += n_files
+    return _sorted(found)
 
 
-def _extension(path: str) -> str:
-    stem, dot, suffix = path.rpartition("/")[2].rpartition(".")
-    return f".{suffix.lower()}" if dot and stem and suffix else ""
-
-
-def _counted(words: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(words).items()))
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items()))

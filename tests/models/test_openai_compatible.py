@@ -1,4 +1,6 @@
 import socket
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -160,3 +162,22 @@ def test_a_key_that_the_endpoint_quotes_is_not_repeated():
     with serving(refusal) as server, model(server.url) as endpoint, pytest.raises(InfraError) as raised:
         endpoint.complete(MESSAGES)
     assert "Incorrect API key provided: ***" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "least_s", "most_s"),
+    [
+        ("2", 2, 2),
+        (format_datetime(datetime.now(UTC) + timedelta(seconds=50), usegmt=True), 20, 50),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", None, 0),
+        ("soon", None, None),
+        ("", None, None),
+        ("nan", None, None),
+    ],
+)
+def test_both_forms_of_retry_after_are_understood(header, least_s, most_s):
+    asked = retry._asked_s(header)
+    if most_s is None:
+        assert asked is None
+    else:
+        assert (least_s or -1e12) <= asked <= most_s
