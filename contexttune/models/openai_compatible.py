@@ -202,11 +202,12 @@ class OpenAICompatible:
         if self._limit is None:
             sent = time.monotonic()
             return self._request(messages, parameters), sent
-        ticket = self._limit.acquire(len(json.dumps(messages, default=str)) // _CHARS_PER_TOKEN, on_wait)
+        guess = len(json.dumps(messages, default=str)) // _CHARS_PER_TOKEN
+        ticket = self._limit.acquire(guess, on_wait)
         sent, tokens = time.monotonic(), 0
         try:
             answer = self._request(messages, parameters)
-            tokens = answer.usage.total_tokens if answer.usage else 0
+            tokens = answer.usage.total_tokens if answer.usage else guess
             return answer, sent
         finally:
             self._limit.settle(ticket, tokens)

@@ -65,14 +65,18 @@ class RateLimit:
 
     def _wait_s(self, recent: list[_Sent], tokens: int, now: float) -> float:
         """Seconds until enough of the recent requests have left the window."""
-        for skipped in range(len(recent) + 1):
-            left = recent[skipped:]
-            fits = self.requests_per_minute is None or len(left) < self.requests_per_minute
-            used = sum(sent.tokens for sent in left)
-            fits &= self.tokens_per_minute is None or not used or used + tokens <= self.tokens_per_minute
-            if fits:
-                return max(recent[skipped - 1].at_s + _WINDOW_S - now, _MIN_WAIT_S) if skipped else 0.0
-        raise AssertionError("an empty window lets any request through")
+        wait_s, used = 0.0, sum(sent.tokens for sent in recent)
+        for n_left, oldest in zip(range(len(recent), 0, -1), recent, strict=True):
+            if self._fits(n_left, used, tokens):
+                break
+            wait_s = max(oldest.at_s + _WINDOW_S - now, _MIN_WAIT_S)
+            used -= oldest.tokens
+        return wait_s  # when all have left, any request fits
+
+    def _fits(self, n_requests: int, used: int, tokens: int) -> bool:
+        """Whether a request of `tokens` may follow `n_requests` that took `used`."""
+        few = self.requests_per_minute is None or n_requests < self.requests_per_minute
+        return few and (self.tokens_per_minute is None or not used or used + tokens <= self.tokens_per_minute)
 
     def _recent(self) -> list[_Sent]:
         now = time.time()

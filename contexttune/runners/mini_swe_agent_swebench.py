@@ -49,11 +49,16 @@ class MiniSweAgentSwebench(AgentRunner):
     def prepare(self, instances: Sequence[Instance]) -> None:
         """Fetch the images that are not here, a few at once; one that cannot be had is its instances' outage."""
         engine = self._engine()
-        missing = [
-            image for image in dict.fromkeys(i.image for i in instances) if engine.digest(image) is None
-        ]
-        with Progress("images", len(missing)) as progress, ThreadPoolExecutor(_PULLS_AT_ONCE) as pool:
-            list(pool.map(lambda image: self._pull(engine, image, progress), missing))
+        try:
+            missing = [i for i in dict.fromkeys(i.image for i in instances) if engine.digest(i) is None]
+        except InfraError:
+            return  # an engine that does not answer: each attempt says so for itself
+        pool = ThreadPoolExecutor(_PULLS_AT_ONCE, thread_name_prefix="pull")
+        with Progress("images", len(missing)) as progress:
+            try:
+                list(pool.map(lambda image: self._pull(engine, image, progress), missing))
+            finally:  # on Ctrl-C nobody waits for gigabytes: the clients under way end with this process
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def _pull(self, engine: Engine, image: str, progress: Progress) -> None:
         progress.start(image)

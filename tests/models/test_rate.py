@@ -10,7 +10,7 @@ from contexttune.models import rate
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.rate import RateLimit
 from contexttune.types import Message
-from tests.models.fault_server import error, ok, serving
+from tests.models.fault_server import error, ok, raw, serving
 
 
 class Clock:
@@ -111,3 +111,19 @@ def test_every_request_counts_also_those_that_fail(tmp_path):
     (window,) = tmp_path.glob("*.json")
     recent = RateLimit(path=window)._recent()
     assert [sent.tokens for sent in recent] == [0, 18]
+
+
+def test_an_endpoint_that_counts_no_tokens_is_held_by_the_guess(tmp_path):
+    uncounted = (
+        '{"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [{"index": 0, '
+    )
+    uncounted += '"finish_reason": "stop", "message": {"role": "assistant", "content": "a"}}]}'
+    keys = {"name": "m", "api_key_env": None, "tokens_per_minute": 10_000, "rates": tmp_path}
+    with (
+        serving(raw(200, uncounted)) as server,
+        OpenAICompatible(seed=0, base_url=server.url, **keys) as model,
+    ):
+        model.complete([Message(role="user", content="x" * 4000)])
+    (window,) = tmp_path.glob("*.json")
+    (sent,) = RateLimit(path=window)._recent()
+    assert sent.tokens >= 1000

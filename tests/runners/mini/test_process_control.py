@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -126,3 +128,25 @@ def test_a_second_start_leaves_the_first_ones_container_alone(boxed_agent):
     assert "another process is at work on this run" in second.stdout + second.stderr
     assert program.returncode == 0, said
     assert boxed_agent.attempt()["status"] == "submitted"
+
+
+@pytest.mark.docker
+def test_an_interrupt_does_not_wait_for_images(boxed_agent, tmp_path):
+    """A registry that stalls cannot be had from the engine, which has no network: its client does the stalling."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    client = tools / "docker"
+    absent = "case $* in *'image inspect'*) exit 1;; pull*) exec sleep 3070.5;; esac"
+    client.write_text(f'#!/bin/sh\n{absent}\nexec {shutil.which("docker")} "$@"\n')
+    client.chmod(0o755)
+    with serving(*FINE) as server:
+        program = boxed_agent.start(server.url, PATH=f"{tools}:{os.environ['PATH']}")
+        wait_until(lambda: is_living("sleep 3070.5") or program.poll() is not None)
+        began = time.monotonic()
+        program.send_signal(signal.SIGINT)
+        said, _ = program.communicate(timeout=15)
+    assert time.monotonic() - began < 15
+    assert program.returncode == 130, said
+    assert "pulling" in said
+    assert settled(lambda: [1] if is_living("sleep 3070.5") else [], within_s=3) == []
+    assert server.requests == []
