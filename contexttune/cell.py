@@ -62,6 +62,13 @@ class Cell:
     def run_id(self) -> str:
         return identity.run_id(self.config, self.container)
 
+    @property
+    def keeps_records(self) -> bool:
+        """Whether this is a run with records, and not a rehearsal or contexts alone."""
+        return not self.config.dry_run and bool(
+            {"inference", "evaluate", "summarize"} & set(self.config.stages)
+        )
+
     @cached_property
     def condition(self) -> str:
         return str(self.container["condition"]["name"])

@@ -98,12 +98,15 @@ class Config:
     dry_run: bool = False
     stages: list[str] = field(default_factory=lambda: list(STAGES))
     workers: int = 4
+    jobs_at_once: int | None = 2
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ConfigError(f"seed must be at least 0, got {self.seed}")
         if self.workers < 1:
             raise ConfigError(f"workers must be at least 1, got {self.workers}")
+        if self.jobs_at_once is not None and self.jobs_at_once < 1:
+            raise ConfigError(f"jobs_at_once must be at least 1, got {self.jobs_at_once}")
         if self.group_id is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.group_id):
             raise ConfigError(
                 f"group_id={self.group_id!r} must be letters, digits, '.', '_' and '-', at most 100"

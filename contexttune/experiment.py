@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-from filelock import Timeout
 from omegaconf import DictConfig
 
 from contexttune import session
@@ -16,9 +15,10 @@ from contexttune.errors import ArtifactError, ConfigError, ExitCode, PreflightEr
 from contexttune.inference import Inference
 from contexttune.progress import Progress
 from contexttune.report import summary
+from contexttune.run_lock import sole_worker
 from contexttune.run_record import RunRecord
 from contexttune.signals.stage import write_signals
-from contexttune.store import locked, read_json, read_jsonl, sha256, write_json
+from contexttune.store import read_json, read_jsonl, sha256, write_json
 from contexttune.types import Instance, Outcome, RepoAtCommit
 
 log = logging.getLogger(__name__)
@@ -46,9 +46,9 @@ class Experiment:
                 blocks = self._saved_blocks() if "inference" in stages else {}
             if cell.config.dry_run:
                 return self._rehearse(blocks)
-            if not stages & {"inference", "evaluate", "summarize"}:
+            if not cell.keeps_records:
                 return ExitCode.DONE
-            stack.enter_context(self._sole_worker())
+            stack.enter_context(sole_worker(cell.layout.run_lock(cell.group_id, cell.run_id)))
             session.current.groups[cell.group_id] = cell.layout
             with RunRecord(cell).kept():
                 if "inference" in stages:
@@ -69,24 +69,12 @@ class Experiment:
             if cell.uses_model:
                 cell.model.preflight()
             cell.runner.preflight()
-        if live and stages & {"inference", "evaluate", "summarize"}:
+        if cell.keeps_records:
             RunRecord(cell).check()
         if live and "evaluate" in stages:
             cell.harness.preflight(cell.instances)
         if live and "inference" in stages and cell.uses_model:
             stack.enter_context(cell.model)
-
-    @contextmanager
-    def _sole_worker(self) -> Iterator[None]:
-        cell = self.cell
-        lock = cell.layout.run(cell.group_id, cell.run_id).with_suffix(".lock")
-        try:
-            with locked(lock, timeout_s=0):
-                yield
-        except Timeout:
-            raise PreflightError(
-                f"another process is at work on this run ({lock}): wait for it, or stop it"
-            ) from None
 
     def _contexts(self) -> dict[str, str]:
         """instance_id -> block, with the signals that it takes."""

@@ -1,12 +1,20 @@
-"""One Hydra job: a task, its exit code, and an error as one sentence."""
+"""One Hydra job: a task, its exit code, an error as one sentence, and a note of both for whoever launched it."""
 
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from contexttune import session
+from contexttune import job_note, session, slurm
 from contexttune.errors import ContextTuneError, ExitCode
 from contexttune.interfaces import Task
 from contexttune.parts import build
@@ -17,13 +25,54 @@ log = logging.getLogger(__name__)
 def run_job(cfg: DictConfig) -> None:
     """Execute `cfg.task`. Known errors are logged and noted, so that the other jobs of a sweep still run."""
     session.current.jobs += 1
+    output_dir = Path(HydraConfig.get().runtime.output_dir)
+    if not _is_launched():
+        session.current.exit_codes.append(_noted(cfg, output_dir))
+        return
     try:
-        task: Task = build(dict(cfg.task), "task")
-        code = ExitCode(task.execute(cfg))
-    except ContextTuneError as error:
-        log.error("%s", error)
-        code = error.exit_code
-    except Exception:  # a defect of ours: Hydra 1.3 would leave it out of the job's log
-        log.exception("this is a defect of contexttune, please report it")
-        code = ExitCode.FAILED
-    session.current.exit_codes.append(code)
+        with _cancellable(), job_note.slot(output_dir.parent, cfg.jobs_at_once):
+            _noted(cfg, output_dir)
+    except BaseException:  # noqa: BLE001 - noted, and nothing may keep this process: not a thread that waits for an answer
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ExitCode.INTERRUPTED)
+
+
+def _noted(cfg: DictConfig, output_dir: Path) -> ExitCode:
+    """The task's exit code, written beside Hydra's files of the job. Raises what interrupts."""
+    with job_note.kept(output_dir) as note:
+        try:
+            task: Task = build(dict(cfg.task), "task")
+            note.code = ExitCode(task.execute(cfg))
+        except ContextTuneError as error:
+            log.error("%s", error)
+            note.code, note.error = error.exit_code, str(error)
+        except Exception as error:
+            if type(error).__name__ == "UncompletedJobError":  # submitit's, raised where its signal met us
+                log.warning("interrupted: %s", error)
+                raise KeyboardInterrupt from None
+            # a defect of ours: Hydra 1.3 would leave it out of the job's log
+            log.exception("this is a defect of contexttune, please report it")
+            note.code, note.error = ExitCode.FAILED, f"{type(error).__name__}: {error}"
+    return note.code
+
+
+def _is_launched() -> bool:
+    """Whether submitit runs this job in a process of its own."""
+    return "submitit" in str(HydraConfig.get().launcher._target_)
+
+
+@contextmanager
+def _cancellable() -> Iterator[None]:
+    """Let SIGTERM end the job as Ctrl-C does. submitit ignores it: on a cluster it may come before a requeue."""
+
+    def end(number: int, frame: Any) -> None:
+        if "SLURM_JOB_ID" not in os.environ or slurm.is_cancelled():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

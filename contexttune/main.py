@@ -38,7 +38,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         _compose_and_run()
-        code = session.current.exit_code
+        code = session.current.finish()
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     except ContextTuneError as error:

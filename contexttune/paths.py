@@ -74,3 +74,9 @@ class Layout:
 
     def run(self, group_id: str, run_id: str) -> Path:
         return self.group(group_id) / "runs" / run_id
+
+    def planned(self, group_id: str, run_id: str) -> Path:
+        return self.run(group_id, run_id) / "cell.json"
+
+    def run_lock(self, group_id: str, run_id: str) -> Path:
+        return self.run(group_id, run_id).with_suffix(".lock")

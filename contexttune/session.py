@@ -5,18 +5,20 @@ Hydra gives a sweep's results to nobody when one of its jobs fails, so jobs leav
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.experimental.callback import Callback
 
-from contexttune.errors import ExitCode
+from contexttune.errors import ContextTuneError, ExitCode
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from contexttune.paths import Layout
+    from contexttune.sweep import Sweep
 
 # The most telling code of several jobs wins.
 _ORDER = (
@@ -37,17 +39,33 @@ class Session:
     jobs: int = 0
     exit_codes: list[ExitCode] = field(default_factory=list)
     groups: dict[str, Layout] = field(default_factory=dict)  # group_id -> where its files are
+    sweep: Sweep | None = None
 
-    @property
-    def exit_code(self) -> ExitCode:
-        return max(self.exit_codes, key=_ORDER.index, default=ExitCode.DONE)
+    def launch(self, sweep: Sweep) -> None:
+        """Take note of a sweep whose jobs are about to begin."""
+        self.sweep = sweep
+        sweep.record()
+        if sweep.is_launched:
+            from contexttune.slurm import watch_jobs_to_their_end
+
+            watch_jobs_to_their_end()
+            sweep.begin_telling()
+
+    def finish(self) -> ExitCode:
+        """The exit code of all jobs, with what those have done that were not this process's own."""
+        codes = list(self.exit_codes)
+        if self.sweep and self.sweep.is_launched:
+            codes += self.sweep.exit_codes()
+            self.groups |= self.sweep.groups
+        return max(codes, key=_ORDER.index, default=ExitCode.DONE)
 
     def show_tables(self) -> None:
         """The tables of every group that this process worked on."""
         from contexttune.report import summary, tables
 
         for group_id, layout in self.groups.items():
-            tables.show(layout, summary.rebuild(layout, group_id))
+            if summary.has_runs(layout, group_id):
+                tables.show(layout, summary.rebuild(layout, group_id))
 
 
 current = Session()
@@ -58,10 +76,24 @@ class Watch(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         launcher = config.hydra.runtime.choices.get("hydra/launcher")
-        if launcher != "basic":
-            # Hydra would run it here, on the login node, and say nothing; and it swallows a callback's exceptions
-            words = (
-                f"hydra/launcher={launcher} needs -m: python -m contexttune -m hydra/launcher={launcher} ..."
-            )
-            sys.stderr.write(f"error: {words}\n")
-            raise SystemExit(ExitCode.BAD_CONFIG)
+        if launcher != "basic":  # Hydra would run it here, on the login node, and say nothing
+            typed = " ".join(map(shlex.quote, sys.argv[1:]))
+            _refuse(f"hydra/launcher={launcher} needs -m: python -m contexttune -m {typed}")
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+            return  # it decides as it goes what the jobs are
+        from contexttune import slurm, sweep
+
+        try:
+            current.launch(sweep.plan(config))
+            if current.sweep and current.sweep.is_slurm:
+                slurm.requeue_at_time_limit(config)
+        except ContextTuneError as error:
+            _refuse(str(error))
+
+
+def _refuse(words: str) -> NoReturn:
+    """Hydra swallows a callback's exceptions, but not this one."""
+    sys.stderr.write(f"error: {words}\n")
+    raise SystemExit(ExitCode.BAD_CONFIG)

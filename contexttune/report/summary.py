@@ -53,6 +53,11 @@ def rebuild(layout: Layout, group_id: str) -> dict[str, Any]:
     return summary
 
 
+def has_runs(layout: Layout, group_id: str) -> bool:
+    """Whether there is anything to report."""
+    return any(layout.group(group_id).glob("runs/*/run.json"))
+
+
 def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
     """One row an instance of the run, also for those that it has not reached."""
     group_id, run_id = run["group_id"], run["run_id"]

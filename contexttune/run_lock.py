@@ -1,0 +1,224 @@
+"""One process at a time on a run, on one machine or on many that share a disk.
+
+The kernel's file locks are not to be had on every shared file system, and know no names. This one is a file,
+linked into place whole, that says who holds it; its holder touches it every few seconds, so that one that was
+killed is told from one that works.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from contexttune.errors import PreflightError
+from contexttune.store import dump_json, read_json
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 10.0
+LIFETIME_S = 90.0  # without a heartbeat, after which a holder on another machine is taken for dead
+_POLL_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who holds a lock."""
+
+    token: str
+    host: str
+    place: str  # boot and process namespace: where `pid` means something
+    pid: int
+    started: str  # of the process, in the kernel's ticks: tells it from a later one of the same number
+    slurm_job_id: str | None
+    since: str
+
+    @classmethod
+    def here(cls) -> Holder:
+        """The process that asks."""
+        return cls(
+            token=uuid.uuid4().hex,
+            host=socket.gethostname(),
+            place=_place(),
+            pid=os.getpid(),
+            started=_started(os.getpid()),
+            slurm_job_id=os.environ.get("SLURM_JOB_ID"),
+            since=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        )
+
+    def __str__(self) -> str:
+        job = f", Slurm job {self.slurm_job_id}" if self.slurm_job_id else ""
+        return f"process {self.pid} on {self.host}{job}, since {self.since}"
+
+    @property
+    def is_running_here(self) -> bool | None:
+        """Whether the process is there; None when it is another machine's, which cannot be asked."""
+        if self.place != _place():
+            return None
+        return bool(self.started) and _started(self.pid) == self.started
+
+
+@contextmanager
+def sole_worker(
+    path: Path, *, lifetime_s: float = LIFETIME_S, heartbeat_s: float = HEARTBEAT_S
+) -> Iterator[Holder]:
+    """Hold the lock at `path`; a lock whose holder is dead is taken over.
+
+    Raises PreflightError that names the holder when it is alive. Whether it is can take `lifetime_s` to see when it
+    is, or was, on another machine.
+    """
+    lock = _Lock(path, lifetime_s)
+    lock.acquire()
+    over = threading.Event()
+    beat = threading.Thread(target=lock.beat, args=(over, heartbeat_s), name="run-lock", daemon=True)
+    beat.start()
+    try:
+        yield lock.holder
+    finally:
+        over.set()
+        lock.release()
+
+
+def holder_of(path: Path, *, lifetime_s: float = LIFETIME_S) -> Holder | None:
+    """The living holder of the lock at `path`, by this machine's clock; None when nobody holds it."""
+    holder, age_s = _read(path), _age_s(path, time.time())
+    if holder is None or age_s is None:
+        return None
+    running = holder.is_running_here
+    alive = age_s < lifetime_s if running is None else running
+    return holder if alive else None
+
+
+class _Lock:
+    def __init__(self, path: Path, lifetime_s: float) -> None:
+        self.path, self.holder, self._lifetime_s = path, Holder.here(), lifetime_s
+        self._waited = False
+        self._claim = self._aside(self.holder.token)
+
+    def acquire(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._claim.write_text(dump_json(asdict(self.holder)), encoding="utf-8")
+        try:
+            while not self._link():
+                self._take_over_from_the_dead()
+        except BaseException:
+            self._claim.unlink(missing_ok=True)
+            raise
+
+    def release(self) -> None:
+        if self._is_ours():
+            self.path.unlink(missing_ok=True)
+        self._claim.unlink(missing_ok=True)
+
+    def beat(self, over: threading.Event, every_s: float) -> None:
+        """Touch the lock until `over`; interrupt this program when another has taken it."""
+        while not over.wait(every_s):
+            with suppress(OSError):  # a disk that is away for a moment; the next beat may reach it
+                os.utime(self._claim)  # without a time of ours: the disk's own clock is the one all share
+                if not self._is_ours() and not over.is_set():
+                    log.error("this process stood still so long that %s took over its run", _read(self.path))
+                    os.kill(os.getpid(), signal.SIGINT)
+                    return
+
+    def _link(self) -> bool:
+        with suppress(FileExistsError):
+            os.link(self._claim, self.path)
+        # asked of the file itself: over a network, a link that was made may be reported as failed
+        return self._is_ours()
+
+    def _is_ours(self) -> bool:
+        found = _read(self.path)
+        return found is not None and found.token == self.holder.token
+
+    def _take_over_from_the_dead(self) -> None:
+        """Remove a lock whose holder is dead. Raises PreflightError when it is alive."""
+        found = _read(self.path)
+        heard_at = _mtime(self.path)
+        while heard_at is not None and self._might_live(found, heard_at):
+            now_at = _mtime(self.path)
+            if (now_at is not None and now_at != heard_at) or (found and found.is_running_here):
+                if _read(self.path) != found:
+                    return  # it has changed hands meanwhile
+                who = str(found) if found else "another process"
+                raise PreflightError(f"{who}, is at work on this run ({self.path}): wait for it, or stop it")
+            time.sleep(_POLL_S)
+        self._remove(found)
+
+    def _might_live(self, holder: Holder | None, heard_at: float) -> bool:
+        running = holder.is_running_here if holder else None
+        if running is not None:
+            return running
+        silent_s = self._now() - heard_at
+        if not self._waited and silent_s <= self._lifetime_s:
+            self._waited = True
+            log.info(
+                "%s, was at work on this run: waiting until it is heard, or silent for %.0f s",
+                holder,
+                self._lifetime_s,
+            )
+        return silent_s <= self._lifetime_s
+
+    def _remove(self, judged: Holder | None) -> None:
+        """Move the lock away, and look whether it was the judged one: another may have been faster."""
+        grave = self._aside(f"{self.holder.token}.dead")
+        with suppress(FileNotFoundError):
+            self.path.rename(grave)
+            buried = _read(grave)
+            if (buried and buried.token) != (judged and judged.token):
+                with suppress(FileExistsError):
+                    os.link(grave, self.path)
+            elif judged:
+                log.warning("taking over from %s, which is gone", judged)
+                self._aside(judged.token).unlink(missing_ok=True)
+            grave.unlink()
+
+    def _now(self) -> float:
+        """By the disk's clock, which wrote the heartbeats."""
+        os.utime(self._claim)
+        return self._claim.stat().st_mtime
+
+    def _aside(self, suffix: str) -> Path:
+        return self.path.with_name(f".{self.path.name}.{suffix}")
+
+
+def _read(path: Path) -> Holder | None:
+    try:
+        found: Any = read_json(path)
+        return Holder(**found)
+    except (OSError, ValueError, TypeError):  # none, or of another version
+        return None
+
+
+def _mtime(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def _age_s(path: Path, now: float) -> float | None:
+    mtime = _mtime(path)
+    return None if mtime is None else now - mtime
+
+
+def _place() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+
+
+def _started(pid: int) -> str:
+    """Field 22 of /proc/<pid>/stat; "" when there is no such process, or only its remains."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]

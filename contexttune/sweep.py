@@ -1,0 +1,189 @@
+"""A sweep as its launching process sees it: which cells it will fill, checked before the first begins, and how its jobs ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from contexttune import job_note
+from contexttune.cell import Cell, cell_of, layout_of
+from contexttune.config import check
+from contexttune.errors import ConfigError, ExitCode
+from contexttune.paths import Layout
+from contexttune.store import write_json
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedJob:
+    """One job of a sweep."""
+
+    overrides: tuple[str, ...]
+    directory: Path
+    cell: Cell | None  # None where the task fills no cell
+
+    @property
+    def words(self) -> str:
+        """The overrides, as a person types them."""
+        return " ".join(self.overrides)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """The jobs that one command launches."""
+
+    jobs: Sequence[PlannedJob]
+    is_launched: bool  # each job is a process of its own, which cannot tell us its exit code
+    is_slurm: bool
+
+    def record(self) -> None:
+        """Write down the cells that will be filled, so that a report knows what is missing."""
+        for job in self.jobs:
+            if job.cell is not None and job.cell.keeps_records:
+                write_json(
+                    job.cell.layout.planned(job.cell.group_id, job.cell.run_id), _planned(job, job.cell)
+                )
+
+    @property
+    def groups(self) -> dict[str, Layout]:
+        """The groups that the jobs keep records in."""
+        cells = [job.cell for job in self.jobs if job.cell is not None]
+        return {cell.group_id: cell.layout for cell in cells if cell.keeps_records}
+
+    def exit_codes(self) -> list[ExitCode]:
+        """How the jobs ended, by their notes; one that left none has results missing. Says which these are."""
+        codes = []
+        for job in self.jobs:
+            note = job_note.read(job.directory) or {}
+            code = ExitCode(note.get("exit_code", ExitCode.MISSING_UNITS))
+            if code is ExitCode.INTERRUPTED:  # that job, not this program
+                code = ExitCode.MISSING_UNITS
+            if code is not ExitCode.DONE:
+                log.warning("%s: %s", job.words, _how_it_ended(note))
+            codes.append(code)
+        return codes
+
+    def begin_telling(self) -> None:
+        """Say in the log which jobs begin and end, while this process waits for them."""
+        threading.Thread(target=self._tell, name="sweep", daemon=True).start()
+
+    def _tell(self) -> None:
+        begun: set[int] = set()
+        ended: set[int] = set()
+        while len(ended) < len(self.jobs):
+            time.sleep(_LOOK_S)
+            for number, job in enumerate(self.jobs):
+                note = job_note.read(job.directory) if number not in ended else None
+                if note and number not in begun:
+                    begun.add(number)
+                    log.info(
+                        "job %d of %d has begun on %s: %s", number, len(self.jobs), note["host"], job.words
+                    )
+                if note and "exit_code" in note:
+                    ended.add(number)
+                    log.info(
+                        "job %d ended (%d of %d): %s", number, len(ended), len(self.jobs), _how_it_ended(note)
+                    )
+
+
+def plan(config: DictConfig) -> Sweep:
+    """The jobs that Hydra's basic sweeper is about to launch, each composed and checked.
+
+    Raises ConfigError when one of them cannot be, or two are the same run.
+    """
+    from hydra.core.global_hydra import GlobalHydra
+
+    _ = config.hydra.sweep.dir  # holds the time: once asked for, it is the same in every job
+    loader = GlobalHydra.instance().config_loader()
+    jobs = []
+    for number, overrides in enumerate(_expand(config)):
+        composed = loader.load_sweep_config(config, overrides)
+        try:
+            jobs.append(_planned_job(composed, number, overrides))
+        except ConfigError as error:
+            raise ConfigError(f"{' '.join(overrides)}: {error}") from None
+    _require_different_runs(jobs)
+    target = str(config.hydra.launcher._target_)
+    return Sweep(jobs=jobs, is_launched="submitit" in target, is_slurm=target.endswith(".SlurmLauncher"))
+
+
+def _expand(config: DictConfig) -> list[list[str]]:
+    """The overrides of every job, as the sweeper will expand them: its parameters, then the command line's."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    params: Any = OmegaConf.to_container(config.hydra.sweeper.params or {}, resolve=False)
+    typed = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    assert isinstance(params, dict)
+    assert isinstance(typed, list)
+    arguments = [*(f"{key}={value}" for key, value in params.items()), *map(str, typed)]
+    parsed = OverridesParser.create().parse_overrides(arguments)
+    batches: list[list[list[str]]] = BasicSweeper.split_arguments(parsed, None)
+    return batches[0]
+
+
+def _planned_job(composed: DictConfig, number: int, overrides: Sequence[str]) -> PlannedJob:
+    with open_dict(composed):
+        composed.hydra.job.num = number
+        composed.hydra.job.id = str(number)
+        directory = Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
+        del composed["hydra"]
+    cell = cell_of(composed) if composed.task.get("name") == "run" else None
+    if cell is None:
+        check(composed)
+    else:
+        _ = cell.run_id
+    return PlannedJob(overrides=tuple(overrides), directory=directory.resolve(), cell=cell)
+
+
+def _require_different_runs(jobs: Sequence[PlannedJob]) -> None:
+    names = Counter(
+        (str(layout_of(job.cell.config)), job.cell.group_id, job.cell.run_id) for job in jobs if job.cell
+    )
+    twice = [
+        job.words
+        for job in jobs
+        if job.cell and names[str(layout_of(job.cell.config)), job.cell.group_id, job.cell.run_id] > 1
+    ]
+    if twice:
+        raise ConfigError(
+            f"these jobs would be the same run: {'; '.join(twice[:4])}: what they differ in changes no result; sweep over condition, seed or slice.shard_index"
+        )
+
+
+def _planned(job: PlannedJob, cell: Cell) -> dict[str, Any]:
+    return {
+        "group_id": cell.group_id,
+        "run_id": cell.run_id,
+        "condition": cell.condition,
+        "seed": cell.config.seed,
+        "shard_index": cell.config.slice.shard_index,
+        "shard_count": cell.config.slice.shard_count,
+        "overrides": list(job.overrides),
+        "job_dir": str(job.directory),
+    }
+
+
+def _how_it_ended(note: dict[str, Any]) -> str:
+    if "exit_code" not in note:
+        job = f" (Slurm job {note['slurm_job_id']})" if note.get("slurm_job_id") else ""
+        return f"it was killed on {note['host']}{job}" if note else "it never began"
+    if note["error"]:
+        return str(note["error"])
+    return {
+        ExitCode.DONE: "done",
+        ExitCode.MISSING_UNITS: "some results are missing",
+        ExitCode.BUDGET: "stopped by a budget",
+        ExitCode.INTERRUPTED: "it was interrupted",
+    }.get(ExitCode(note["exit_code"]), f"exit code {note['exit_code']}")
