@@ -3,6 +3,7 @@
 set -euo pipefail
 declare -A package=(
     [dockerd]=docker.io [docker]=docker.io [bwrap]=bubblewrap [patch]=patch [ps]=procps [git]=git [make]=make
+    [slurmctld]=slurmctld [slurmd]=slurmd [sbatch]=slurm-client [munged]=munge
     [mawk]=mawk [find]=findutils [cmp]=diffutils [unshare]=util-linux [python3]=python3
 )
 wanted=()
@@ -10,6 +11,7 @@ for command in "${!package[@]}"; do
     command -v "$command" >/dev/null || wanted+=("${package[$command]}")
 done
 python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
+ls /usr/lib/*/slurm-wlm/select_cons_tres.so >/dev/null 2>&1 || wanted+=(slurm-wlm-basic-plugins)
 [ -s /etc/ssl/certs/ca-certificates.crt ] || wanted+=(ca-certificates)
 [ "${#wanted[@]}" -eq 0 ] && exit 0
 echo "installing: $(printf '%s\n' "${wanted[@]}" | sort -u | xargs)"

@@ -39,7 +39,11 @@ class Experiment:
     def run(self) -> ExitCode:
         cell, stages = self.cell, set(self.cell.config.stages)
         with ExitStack() as stack:
-            self._preflight(stack)
+            self._preflight()
+            if cell.keeps_records:
+                stack.enter_context(sole_worker(cell.layout.run_lock(cell.group_id, cell.run_id)))
+            if "inference" in stages and cell.uses_model and not cell.config.dry_run:
+                stack.enter_context(cell.model)
             log.info("run %s of group %s: %d instances", cell.run_id, cell.group_id, len(cell.instances))
             blocks = self._contexts() if stages & {"signals", "context"} else None
             if blocks is None or "context" not in stages:
@@ -48,18 +52,18 @@ class Experiment:
                 return self._rehearse(blocks)
             if not cell.keeps_records:
                 return ExitCode.DONE
-            stack.enter_context(sole_worker(cell.layout.run_lock(cell.group_id, cell.run_id)))
             session.current.groups[cell.group_id] = cell.layout
             with RunRecord(cell).kept():
                 if "inference" in stages:
                     self._infer(blocks)
                 if "evaluate" in stages:
                     self._evaluate()
+                summary.keep_rows(cell.layout, RunRecord(cell).read())
         if "summarize" in stages:
             summary.rebuild(cell.layout, cell.group_id)
         return self._exit_code()
 
-    def _preflight(self, stack: ExitStack) -> None:
+    def _preflight(self) -> None:
         """All that can be known to fail, before anything is computed."""
         cell, stages = self.cell, set(self.cell.config.stages)
         live = not cell.config.dry_run
@@ -73,8 +77,6 @@ class Experiment:
             RunRecord(cell).check()
         if live and "evaluate" in stages:
             cell.harness.preflight(cell.instances)
-        if live and "inference" in stages and cell.uses_model:
-            stack.enter_context(cell.model)
 
     def _contexts(self) -> dict[str, str]:
         """instance_id -> block, with the signals that it takes."""

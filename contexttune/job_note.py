@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,12 @@ from contexttune.errors import ExitCode
 from contexttune.store import read_json, write_json
 
 _POLL_S = 1.0
+_WORDS = {
+    ExitCode.DONE: "done",
+    ExitCode.MISSING_UNITS: "some results are missing",
+    ExitCode.BUDGET: "stopped by a budget",
+    ExitCode.INTERRUPTED: "it was interrupted",
+}
 
 
 @dataclass
@@ -30,6 +36,16 @@ def read(job_dir: Path) -> dict[str, Any] | None:
     """A job's note; None before it has begun. Without `exit_code` it has not ended, or ended without a word."""
     found: dict[str, Any] | None = read_json(job_dir / "job.json")
     return found
+
+
+def words(note: Mapping[str, Any]) -> str:
+    """How a job ended, for a person; an empty note is that of one that has none."""
+    if "exit_code" not in note:
+        job = f" (Slurm job {note['slurm_job_id']})" if note.get("slurm_job_id") else ""
+        return f"it was killed on {note['host']}{job}" if note else "it never began"
+    if note["error"]:
+        return str(note["error"])
+    return _WORDS.get(ExitCode(note["exit_code"]), f"exit code {note['exit_code']}")
 
 
 @contextmanager

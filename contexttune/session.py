@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -91,6 +92,9 @@ class Watch(Callback):
                 slurm.requeue_at_time_limit(config)
         except ContextTuneError as error:
             _refuse(str(error))
+        except Exception as error:  # noqa: BLE001 - Hydra would go on, with jobs that nobody watches
+            traceback.print_exc()
+            _refuse(f"this is a defect of contexttune, please report it ({type(error).__name__})")
 
 
 def _refuse(words: str) -> NoReturn:

@@ -70,7 +70,7 @@ class Sweep:
             if code is ExitCode.INTERRUPTED:  # that job, not this program
                 code = ExitCode.MISSING_UNITS
             if code is not ExitCode.DONE:
-                log.warning("%s: %s", job.words, _how_it_ended(note))
+                log.warning("%s: %s", job.words, job_note.words(note))
             codes.append(code)
         return codes
 
@@ -93,7 +93,11 @@ class Sweep:
                 if note and "exit_code" in note:
                     ended.add(number)
                     log.info(
-                        "job %d ended (%d of %d): %s", number, len(ended), len(self.jobs), _how_it_ended(note)
+                        "job %d ended (%d of %d): %s",
+                        number,
+                        len(ended),
+                        len(self.jobs),
+                        job_note.words(note),
                     )
 
 
@@ -103,16 +107,18 @@ def plan(config: DictConfig) -> Sweep:
     Raises ConfigError when one of them cannot be, or two are the same run.
     """
     from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
 
     _ = config.hydra.sweep.dir  # holds the time: once asked for, it is the same in every job
     loader = GlobalHydra.instance().config_loader()
     jobs = []
     for number, overrides in enumerate(_expand(config)):
-        composed = loader.load_sweep_config(config, overrides)
         try:
+            composed = loader.load_sweep_config(config, overrides)
             jobs.append(_planned_job(composed, number, overrides))
-        except ConfigError as error:
-            raise ConfigError(f"{' '.join(overrides)}: {error}") from None
+        except (ConfigError, HydraException) as error:
+            words = " ".join(f"{error} {error.__cause__ or ''}".split())
+            raise ConfigError(f"{' '.join(overrides)}: {words}") from None
     _require_different_runs(jobs)
     target = str(config.hydra.launcher._target_)
     return Sweep(jobs=jobs, is_launched="submitit" in target, is_slurm=target.endswith(".SlurmLauncher"))
@@ -123,11 +129,9 @@ def _expand(config: DictConfig) -> list[list[str]]:
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    params: Any = OmegaConf.to_container(config.hydra.sweeper.params or {}, resolve=False)
-    typed = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-    assert isinstance(params, dict)
-    assert isinstance(typed, list)
-    arguments = [*(f"{key}={value}" for key, value in params.items()), *map(str, typed)]
+    saved: Any = OmegaConf.to_container(config.hydra, resolve=False)
+    params = saved["sweeper"]["params"] or {}
+    arguments = [*(f"{key}={value}" for key, value in params.items()), *saved["overrides"]["task"]]
     parsed = OverridesParser.create().parse_overrides(arguments)
     batches: list[list[list[str]]] = BasicSweeper.split_arguments(parsed, None)
     return batches[0]
@@ -173,17 +177,3 @@ def _planned(job: PlannedJob, cell: Cell) -> dict[str, Any]:
         "overrides": list(job.overrides),
         "job_dir": str(job.directory),
     }
-
-
-def _how_it_ended(note: dict[str, Any]) -> str:
-    if "exit_code" not in note:
-        job = f" (Slurm job {note['slurm_job_id']})" if note.get("slurm_job_id") else ""
-        return f"it was killed on {note['host']}{job}" if note else "it never began"
-    if note["error"]:
-        return str(note["error"])
-    return {
-        ExitCode.DONE: "done",
-        ExitCode.MISSING_UNITS: "some results are missing",
-        ExitCode.BUDGET: "stopped by a budget",
-        ExitCode.INTERRUPTED: "it was interrupted",
-    }.get(ExitCode(note["exit_code"]), f"exit code {note['exit_code']}")

@@ -61,7 +61,7 @@ def test_the_composed_configuration_can_be_looked_at_from_anywhere(tmp_path):
         (
             [*DEMO, "runner=gold", "hydra/launcher=submitit_slurm"],
             2,
-            "contexttune -m hydra/launcher=submitit_slurm",
+            "python -m contexttune -m slice=demo harness=none condition=no_context runner=gold hydra/launcher=submitit_slurm",
         ),
         (["slice=demo", "stages=[signals]", "workspace.remote=file:///absent"], 3, "workspace.remote"),
         (

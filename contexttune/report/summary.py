@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
-from contexttune.store import locked, read_json, write_atomic, write_json
+from contexttune.report import cells, shards
+from contexttune.report.cells import CellState
+from contexttune.store import locked, read_json, read_jsonl, write_atomic, write_json, write_jsonl
 from contexttune.types import AttemptStatus, Outcome
 
 SCHEMA_VERSION = 1
@@ -34,32 +37,39 @@ Row = dict[str, Any]
 
 
 def rebuild(layout: Layout, group_id: str) -> dict[str, Any]:
-    """Write and return summary.json, with instances.csv beside it.
+    """Write and return summary.json, with instances.csv beside it, and the predictions of runs that came in shards.
 
-    Raises ConfigError when the group has no run.
+    Raises ConfigError when the group has no run and none was planned.
     """
     home = layout.group(group_id)
-    runs = [read_json(path) for path in sorted(home.glob("runs/*/run.json"))]
-    if not runs:
+    if not has_runs(layout, group_id):
         groups = sorted(path.parent.name for path in layout.results.glob("*/group.json"))
         raise ConfigError(
             f"group_id={group_id} has no run under {layout.results}; groups there: {', '.join(groups) or 'none'}"
         )
     with locked(home / "summary.lock"):
-        rows = [row for run in runs for row in run_rows(layout, run)]
-        summary = summarize(group_id, runs, rows)
-        write_atomic(home / "instances.csv", _csv(rows))
+        runs, planned = cells.read_runs(layout, group_id), cells.read_planned(layout, group_id)
+        rows = {run["run_id"]: run_rows(layout, run) for run in runs}
+        n_missing = {run_id: sum(map(_is_missing, own)) for run_id, own in rows.items()}
+        states = cells.states(layout, group_id, runs, planned, n_missing)
+        merged, merged_rows = shards.merge(runs, rows)
+        shards.merge_predictions(layout, group_id, runs)
+        summary = summarize(group_id, merged, merged_rows, states)
+        write_atomic(home / "instances.csv", _csv(merged_rows))
         write_json(home / "summary.json", summary)
     return summary
 
 
 def has_runs(layout: Layout, group_id: str) -> bool:
-    """Whether there is anything to report."""
-    return any(layout.group(group_id).glob("runs/*/run.json"))
+    """Whether there is anything to report: a run, or the plan of one."""
+    home = layout.group(group_id)
+    return any(home.glob("runs/*/run.json")) or any(home.glob("runs/*/cell.json"))
 
 
 def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
     """One row an instance of the run, also for those that it has not reached."""
+    if run["status"] == "finished" and (kept := read_jsonl(_rows_path(layout, run))):
+        return kept
     group_id, run_id = run["group_id"], run["run_id"]
     outcomes = read_json(layout.run(group_id, run_id) / "outcomes.json") or {}
     rows = []
@@ -72,6 +82,19 @@ def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
+def keep_rows(layout: Layout, run: Mapping[str, Any]) -> None:
+    """Put the rows of a run that is about to be called finished into one file: a report need not open thousands."""
+    write_jsonl(_rows_path(layout, run), run_rows(layout, run))
+
+
+def _rows_path(layout: Layout, run: Mapping[str, Any]) -> Path:
+    return layout.run(run["group_id"], run["run_id"]) / "rows.jsonl"
+
+
+def _is_missing(row: Row) -> bool:
+    return not Outcome(row["outcome"]).is_verdict
+
+
 def _outcome(attempt: Mapping[str, Any], verdict: Mapping[str, Any] | None) -> str:
     """The harness's verdict on this attempt's patch; an outage of either is one; else missing."""
     if attempt.get("status") == AttemptStatus.INFRA_ERROR:
@@ -81,13 +104,16 @@ def _outcome(attempt: Mapping[str, Any], verdict: Mapping[str, Any] | None) -> s
     return str(verdict["outcome"])
 
 
-def summarize(group_id: str, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[str, Any]:
+def summarize(
+    group_id: str, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row], states: Sequence[CellState]
+) -> dict[str, Any]:
     """The summary of runs that share everything but condition and seed."""
     conditions = {name: _condition(name, runs, rows) for name in sorted({run["condition"] for run in runs})}
     summary: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "group_id": group_id,
-        "harness": runs[0]["harness"],
+        "cells": [state.as_json() for state in states],
+        "harness": runs[0]["harness"] if runs else None,
         "official": all(run["official"] for run in runs),
         "scripted": any(run["scripted"] for run in runs),
         "n_instances": len({row["instance_id"] for row in rows}),
@@ -95,7 +121,10 @@ def summarize(group_id: str, runs: Sequence[Mapping[str, Any]], rows: Sequence[R
         "runs": [
             {
                 key: run[key]
-                for key in ("run_id", "condition", "seed", "status", "model_name_or_path", "manifest")
+                for key in (
+                    *("run_id", "condition", "seed", "status", "n_shards"),
+                    *("model_name_or_path", "manifest"),
+                )
             }
             for run in runs
         ],

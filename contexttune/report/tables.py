@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -23,10 +24,16 @@ def show(layout: Layout, summary: Mapping[str, Any]) -> None:
 
     home = layout.group(summary["group_id"])
     out = console()
-    if summary["n_instances"] <= _LISTED:
+    if 0 < summary["n_instances"] <= _LISTED:
         with (home / "instances.csv").open(newline="", encoding="utf-8") as source:
             out.print(_outcomes(Table, list(csv.DictReader(source))))
-    out.print(_conditions(Table, summary))
+    if summary["conditions"]:
+        out.print(_conditions(Table, summary))
+    states = Counter(cell["state"] for cell in summary["cells"])
+    if states.keys() != {"finished"}:
+        out.print(_cells(Table, summary["cells"]))
+        counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+        out.print(f"cells: {counted}; the same command goes on with what is not finished", highlight=False)
     for line in _remarks(summary):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
     out.print(f"summary: {home / 'summary.json'}", highlight=False, soft_wrap=True, markup=False)
@@ -80,6 +87,16 @@ def _conditions(table: type[Table], summary: Mapping[str, Any]) -> Table:
             *("-" if arm[k] is None else f"{arm[k]:,}" for k in ("prompt_tokens", "completion_tokens")),
             *(["-" if arm["cost_usd"] is None else f"{arm['cost_usd']:,.2f}"] if priced else []),
         )
+    return shown
+
+
+def _cells(table: type[Table], cells: Sequence[Mapping[str, Any]]) -> Table:
+    shown = _plain(table, "cells")
+    shown.add_column("run", no_wrap=True)
+    shown.add_column("state", no_wrap=True)
+    shown.add_column("why", overflow="fold")
+    for cell in cells:
+        shown.add_row(escape(cell["run_id"]), cell["state"], escape(cell["reason"]))
     return shown
 
 

@@ -24,5 +24,5 @@ class Report:
         layout, group_id = layout_of(config), str(config.group_id)
         rebuilt = summary.rebuild(layout, group_id)
         session.current.groups[group_id] = layout
-        complete = all(arm["total"] == arm["planned"] for arm in rebuilt["conditions"].values())
+        complete = all(cell["state"] == "finished" for cell in rebuilt["cells"])
         return ExitCode.DONE if complete else ExitCode.MISSING_UNITS

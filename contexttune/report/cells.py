@@ -1,0 +1,120 @@
+"""How far each cell of a group is, from disk: whatever became of the processes that were to fill it."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from contexttune import job_note
+from contexttune.paths import Layout
+from contexttune.run_lock import holder_of
+from contexttune.store import read_json
+
+_STARTING_S = 120.0  # a job takes its run's lock within this
+_SHARD = re.compile(r"-shard(\d+)of(\d+)$")
+
+
+class State(StrEnum):
+    """Of a cell."""
+
+    FINISHED = "finished"
+    INCOMPLETE = "incomplete"  # it came to its end, and some results are missing: outages
+    RUNNING = "running"
+    FAILED = "failed"  # refused, interrupted or killed
+    MISSING = "missing"  # planned, and never begun
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellState:
+    """One cell, and why it is not finished."""
+
+    run_id: str
+    condition: str
+    seed: int
+    state: State
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {**vars(self), "state": self.state.value}
+
+
+def run_of(run_id: str) -> str:
+    """The run that a shard is a part of; a run that is no shard is its own."""
+    return _SHARD.sub("", run_id)
+
+
+def shard_of(run_id: str) -> tuple[int, int]:
+    """(index, count); (0, 1) for a whole run."""
+    found = _SHARD.search(run_id)
+    return (int(found[1]), int(found[2])) if found else (0, 1)
+
+
+def read_runs(layout: Layout, group_id: str) -> list[dict[str, Any]]:
+    """The records of all runs that have begun."""
+    return [read_json(path) for path in sorted(layout.group(group_id).glob("runs/*/run.json"))]
+
+
+def read_planned(layout: Layout, group_id: str) -> list[dict[str, Any]]:
+    """The cells that sweeps have set out to fill."""
+    return [read_json(path) for path in sorted(layout.group(group_id).glob("runs/*/cell.json"))]
+
+
+def states(
+    layout: Layout,
+    group_id: str,
+    runs: Sequence[Mapping[str, Any]],
+    planned: Sequence[Mapping[str, Any]],
+    n_missing: Mapping[str, int],
+) -> list[CellState]:
+    """The state of every cell that was planned or has begun; `n_missing` is of results, by run_id."""
+    begun = {run["run_id"]: run for run in runs}
+    wanted = {cell["run_id"]: cell for cell in planned}
+    found = []
+    for run_id in sorted(begun.keys() | wanted.keys()):
+        run, cell = begun.get(run_id), wanted.get(run_id)
+        note = job_note.read(Path(cell["job_dir"])) if cell else None
+        holder = holder_of(layout.run_lock(group_id, run_id))
+        if holder is not None:
+            state, reason = State.RUNNING, str(holder)
+        elif run is None:
+            state, reason = _before_its_run(note)
+        else:
+            state, reason = _after(run, note, n_missing[run_id])
+        known = run or cell or {}
+        found.append(
+            CellState(
+                run_id=run_id, condition=known["condition"], seed=known["seed"], state=state, reason=reason
+            )
+        )
+    return found
+
+
+def _before_its_run(note: Mapping[str, Any] | None) -> tuple[State, str]:
+    if note is None:
+        return State.MISSING, "no job has begun it"
+    if "exit_code" not in note and _may_be_starting(note):
+        return State.RUNNING, f"starting on {note['host']}"
+    return State.FAILED, job_note.words(note)
+
+
+def _after(run: Mapping[str, Any], note: Mapping[str, Any] | None, n_missing: int) -> tuple[State, str]:
+    if run["status"] == "finished":
+        if n_missing:
+            return State.INCOMPLETE, f"{n_missing} of {len(run['instances'])} results are missing"
+        return State.FINISHED, ""
+    if note and note.get("error"):
+        return State.FAILED, note["error"]
+    return State.FAILED, "it was interrupted" if run["status"] == "interrupted" else "it was killed"
+
+
+def _may_be_starting(note: Mapping[str, Any]) -> bool:
+    if note["host"] == socket.gethostname():
+        return Path(f"/proc/{note['pid']}").exists() and note["pid"] != os.getpid()
+    return bool(time.time() - note["started_s"] < _STARTING_S)

@@ -1,0 +1,64 @@
+"""Shards of a cell, which several jobs have filled, put together to the one run that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from contexttune.paths import Layout
+from contexttune.report.cells import run_of, shard_of
+from contexttune.store import read_jsonl, write_jsonl
+from contexttune.types import Outcome
+
+Row = dict[str, Any]
+_STATUSES = ("finished", "running", "interrupted")  # of several, the last of these that occurs
+
+
+def merge(
+    runs: Sequence[Mapping[str, Any]], rows: Mapping[str, Sequence[Row]]
+) -> tuple[list[dict[str, Any]], list[Row]]:
+    """(runs, rows) with each cell's shards as one run, named without them.
+
+    A cell may have been cut in different ways, so that an instance occurs twice in it; then it counts once: a
+    verdict before missing data, and the fewer shards first.
+    """
+    merged, merged_rows = [], []
+    for run_id, parts in _by_run(runs):
+        statuses = {part["status"] for part in parts}
+        status = max(statuses, key=_STATUSES.index)
+        merged.append({**parts[0], "run_id": run_id, "status": status, "n_shards": len(parts)})
+        kept: dict[str, Row] = {}
+        for part in parts:
+            for row in rows[part["run_id"]]:
+                known = kept.get(row["instance_id"])
+                if known is None or (not _is_verdict(known) and _is_verdict(row)):
+                    kept[row["instance_id"]] = {**row, "run_id": run_id}
+        merged_rows += [kept[name] for name in sorted(kept)]
+    return merged, merged_rows
+
+
+def merge_predictions(layout: Layout, group_id: str, runs: Sequence[Mapping[str, Any]]) -> None:
+    """Write the preds.jsonl of every run that came in shards, as if it had been one."""
+    for run_id, parts in _by_run(runs):
+        if len(parts) == 1 and parts[0]["run_id"] == run_id:
+            continue
+        kept: dict[str, Row] = {}
+        for part in reversed(parts):
+            kept |= {p["instance_id"]: p for p in read_jsonl(layout.predictions(group_id, part["run_id"]))}
+        write_jsonl(layout.predictions(group_id, run_id), [kept[name] for name in sorted(kept)])
+
+
+def _by_run(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    def order(run: Mapping[str, Any]) -> tuple[str, int, int]:
+        index, count = shard_of(run["run_id"])
+        return run_of(run["run_id"]), count, index
+
+    return [
+        (name, list(parts))
+        for name, parts in groupby(sorted(runs, key=order), key=lambda run: run_of(run["run_id"]))
+    ]
+
+
+def _is_verdict(row: Row) -> bool:
+    return Outcome(row["outcome"]).is_verdict

@@ -1,0 +1,141 @@
+"""Sweeps on a real Slurm without an accounting database: filled, disturbed, continued."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.command_line import contexttune
+from tests.models.fault_server import ok, serving
+from tests.slurm.cluster import SLURM, attempts, cells, outcomes, sweeping, until
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+DEMO = ("experiment=demo", "seed=0,1,2")
+ALL = {(condition, seed) for condition in ("no_context", "baseline_context") for seed in (0, 1, 2)}
+# six instances of which each takes the model a while, one after the other
+SLOW = ("slice=demo", "harness=none", "condition=no_context", "model.name=m", "workers=1", "seed=0")
+
+
+def slowly(handler):
+    time.sleep(2)
+    ok("no change")(handler)
+
+
+@pytest.fixture
+def slow_model():
+    with serving(slowly) as server:
+        yield server
+
+
+def endpoint(server):
+    return {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "any"}
+
+
+def test_a_cancelled_job_costs_its_own_cell_and_the_same_command_fills_it(tmp_path):
+    with sweeping(tmp_path, *DEMO) as sweep:
+        job = sweep.job_id(2)
+        subprocess.run(["scancel", job], check=True)
+        until(
+            lambda: len([n for n in range(6) if n != 2 and "exit_code" in sweep.note(n)]) == 5,
+            "five have ended",
+        )
+        since = time.monotonic()
+        said = sweep.ended(patience_s=90)
+        assert time.monotonic() - since < 90
+    assert sweep.process.returncode == 4, said
+    assert "condition=no_context experiment=demo seed=2: it was interrupted" in said
+    assert cells(tmp_path) == {cell: "failed" if cell == ("no_context", 2) else "finished" for cell in ALL}
+    assert "5 finished" in said
+    before = attempts(tmp_path)
+
+    again = contexttune("-m", *SLURM, *DEMO, cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert cells(tmp_path) == dict.fromkeys(ALL, "finished")
+    after = attempts(tmp_path)
+    assert {path for path, when in after.items() if before.get(path) != when} <= {
+        path for path in after if "/no_context-s2-" in path
+    }
+    by_condition = {}
+    for (condition, _), found in outcomes(tmp_path).items():
+        assert by_condition.setdefault(condition, found) == found
+    assert len(outcomes(tmp_path)) == 6
+
+
+def test_jobs_outlive_a_killed_launching_process_and_are_reported_by_hand(tmp_path):
+    with sweeping(tmp_path, "experiment=demo", "seed=0,1") as sweep:
+        sweep.note(0)
+        os.killpg(sweep.process.pid, signal.SIGKILL)
+        sweep.process.communicate()
+        early = contexttune("task=report", "group_id=demo-local", cwd=tmp_path)
+        assert early.returncode == 4
+        assert len(cells(tmp_path)) == 4
+        assert "missing" in cells(tmp_path).values() or "running" in cells(tmp_path).values()
+        sweep.drained()
+    late = contexttune("task=report", "group_id=demo-local", cwd=tmp_path)
+    assert late.returncode == 0, late.stdout + late.stderr
+    assert set(cells(tmp_path).values()) == {"finished"}
+    assert {len(found) for found in outcomes(tmp_path).values()} == {6}
+
+
+def test_a_killed_job_is_told_from_one_that_works(tmp_path, slow_model):
+    with sweeping(tmp_path, *SLOW, **endpoint(slow_model)) as sweep:
+        job, pid = sweep.job_id(0), sweep.note(0)["pid"]
+        until(lambda: len(slow_model.requests) > 1, "it is at work")
+        group = f"group_id={next(tmp_path.glob('results/*')).name}"
+        contexttune("task=report", group, cwd=tmp_path)
+        assert cells(tmp_path) == {("no_context", 0): "running"}
+        other = contexttune(*SLOW, cwd=tmp_path, **endpoint(slow_model))
+        assert other.returncode == 3
+        assert f"Slurm job {job}" in other.stdout + other.stderr
+        os.kill(pid, signal.SIGKILL)
+        said = sweep.ended()
+        assert sweep.process.returncode == 4
+        assert "it was killed on" in said
+        assert cells(tmp_path) == {("no_context", 0): "failed"}
+
+
+def test_a_preempted_job_is_requeued_and_goes_on_where_it_was(tmp_path, slow_model):
+    with sweeping(tmp_path, *SLOW, **endpoint(slow_model)) as sweep:
+        until(lambda: len(slow_model.requests) > 2, "some instances are done")
+        job = sweep.job_id(0)
+        for name in ("TERM", "USR2"):
+            subprocess.run(["scancel", f"--signal={name}", job], check=True)
+        until(lambda: sweep.queued() == ["PENDING"], "it is queued again")
+        done = attempts(tmp_path)
+        assert done
+        subprocess.run(
+            ["scontrol", "update", f"JobId={job}", "StartTime=now"], check=True
+        )  # not in two minutes
+        said = sweep.ended()
+    assert sweep.process.returncode == 0, said
+    assert cells(tmp_path) == {("no_context", 0): "incomplete"}, "harness=none grades nothing"
+    after = attempts(tmp_path)
+    assert len(after) == 6
+    assert {path: after[path] for path in done} == done, "a finished instance was repeated"
+    assert len(slow_model.requests) <= 6 + 1, "at most the call that was under way is repeated"
+
+
+def test_a_job_that_may_not_be_requeued_ends_at_its_time_limit_with_results_missing(tmp_path, slow_model):
+    limits = ("hydra.launcher.timeout_min=5", "hydra.launcher.max_num_timeout=0")
+    with sweeping(tmp_path, *SLOW, *limits, **endpoint(slow_model)) as sweep:
+        until(lambda: len(slow_model.requests) > 1, "it is at work")
+        subprocess.run(["scancel", "--signal=USR2", sweep.job_id(0)], check=True)
+        said = sweep.ended()
+    assert sweep.process.returncode == 4, said
+    assert "it was interrupted" in said
+    done = attempts(tmp_path)
+    again = contexttune(*SLOW, cwd=tmp_path, **endpoint(slow_model))
+    assert again.returncode == 0
+    after = attempts(tmp_path)
+    assert (len(after), {path: after[path] for path in done}) == (6, done)
+
+
+def test_what_slurm_refuses_is_a_sentence(tmp_path):
+    done = contexttune("-m", *SLURM, "experiment=demo", "hydra.launcher.partition=nope", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Slurm refuses the jobs" in done.stderr
+    assert "partition" in done.stderr
+    assert "Traceback" not in done.stderr

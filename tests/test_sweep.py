@@ -1,0 +1,148 @@
+"""Sweeps on one machine: checked before they begin, bounded, collision-free, put together from shards."""
+
+import csv
+import itertools
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from contexttune import slurm
+from contexttune.job_note import slot
+from tests.command_line import contexttune, start
+
+GOLD = ("slice=demo", "runner=gold", "harness=none")
+ARMS = "condition=no_context,baseline_context"
+
+
+def summary(root: Path) -> dict:
+    (path,) = root.glob("results/*/summary.json")
+    return json.loads(path.read_text())
+
+
+def files(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["seed=0,-1"], "seed=-1: seed must be at least 0"),
+        (["seed=0,abc"], "could not be converted to Integer"),
+        (["workers=1,2"], "these jobs would be the same run"),
+        (["condition=no_context,nope"], "Could not find 'condition/nope'"),
+        (["slice.shard_count=2", "slice.shard_index=0,2"], "slice.shard_index must be from 0"),
+    ],
+)
+@pytest.mark.parametrize("launcher", ["basic", "submitit_local"])
+def test_a_sweep_with_one_bad_job_begins_none(tmp_path, arguments, words, launcher):
+    done = contexttune("-m", *GOLD, *arguments, f"hydra/launcher={launcher}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path for path in files(tmp_path) if path.name != "multirun.yaml"] == []
+
+
+def test_local_jobs_run_a_few_at_once_and_their_exit_codes_are_heard(tmp_path):
+    done = contexttune(
+        "-m",
+        *GOLD,
+        ARMS,
+        "seed=0,1",
+        "hydra/launcher=local",
+        "jobs_at_once=1",
+        "harness.name=none",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    notes = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/*/*/*/job.json")]
+    assert [note["exit_code"] for note in notes] == [0] * 4
+    times = sorted((note["started_s"], note["ended_s"]) for note in notes)
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(times)), times
+    assert "job 3 ended" in done.stdout
+    assert summary(tmp_path)["conditions"]["no_context"]["runs"] == 2
+
+
+def test_a_job_of_a_local_sweep_that_fails_or_is_killed_is_named(tmp_path):
+    sweep = start(
+        "-m", "experiment=demo", "seed=0,1", "hydra/launcher=submitit_local", "jobs_at_once=1", cwd=tmp_path
+    )
+    notes = []
+    while not notes:
+        time.sleep(0.1)
+        notes = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/*/*/*/job.json")]
+        assert sweep.poll() is None
+    os.kill(notes[0]["pid"], signal.SIGKILL)
+    said, _ = sweep.communicate(timeout=300)
+    assert sweep.returncode == 4, said
+    assert "it was killed on" in said
+    states = [cell["state"] for cell in summary(tmp_path)["cells"]]
+    assert sorted(states) == ["failed", "finished", "finished", "finished"]
+
+
+def test_a_slot_is_free_again_when_its_holder_is_gone(tmp_path):
+    with slot(tmp_path, 1):
+        pass
+    with slot(tmp_path, 1), slot(tmp_path, None):
+        assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_sweeps_started_in_the_same_second_have_directories_of_their_own(tmp_path):
+    sweeps = [start("-m", *GOLD, ARMS, "dry_run=true", f"seed={n}", cwd=tmp_path) for n in range(3)]
+    for sweep in sweeps:
+        said, _ = sweep.communicate(timeout=300)
+        assert sweep.returncode == 0, said
+    saved = [path.read_text() for path in tmp_path.glob("multirun/*/*/*/.hydra/overrides.yaml")]
+    assert len(saved) == 6
+    assert len(set(saved)) == 6
+
+
+def test_shards_are_one_run(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    assert contexttune("-m", "experiment=demo", cwd=whole).returncode == 0
+    shards = ("slice.shard_count=2", "slice.shard_index=0,1")
+    first = contexttune("-m", "experiment=demo", shards[0], "slice.shard_index=0", cwd=parts)
+    assert first.returncode == 0, first.stdout + first.stderr
+    done = contexttune("-m", "experiment=demo", *shards, cwd=parts)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found, expected = summary(parts), summary(whole)
+    assert len(found["cells"]) == 4
+    assert [run["run_id"] for run in found["runs"]] == [run["run_id"] for run in expected["runs"]]
+    for arm in ("no_context", "baseline_context"):
+        for key in ("resolved", "total", "planned", "runs", "outcomes", "prompt_tokens"):
+            assert found["conditions"][arm][key] == expected["conditions"][arm][key]
+    for run in expected["runs"]:
+        name = f"artifacts/preds/demo-local/{run['run_id']}/preds.jsonl"
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
+    with (parts / "results/demo-local/instances.csv").open(newline="") as source:
+        assert len(list(csv.DictReader(source))) == 12
+
+
+def test_a_cell_that_no_job_has_begun_is_missing_in_the_report(tmp_path):
+    sweep = start("-m", "experiment=demo", "seed=0,1", cwd=tmp_path)
+    while not list(tmp_path.glob("results/*/runs/*/run.json")):
+        time.sleep(0.05)
+        assert sweep.poll() is None
+    os.killpg(sweep.pid, signal.SIGKILL)
+    sweep.communicate()
+    done = contexttune("task=report", "group_id=demo-local", cwd=tmp_path)
+    assert done.returncode == 4
+    states = [cell["state"] for cell in summary(tmp_path)["cells"]]
+    assert len(states) == 4
+    assert states.count("missing") >= 2
+    assert "failed" in states
+    assert "no job has begun it" in done.stdout
+
+
+def test_squeue_is_read_by_the_ids_that_submitit_uses():
+    text = "7|0|RUNNING|n1\n7|1|PENDING|\n9|N/A|FAILED|n[1-2]\n"
+    assert {job: info["State"] for job, info in slurm.read_squeue(text).items()} == {
+        "7_0": "RUNNING",
+        "7_1": "PENDING",
+        "9": "FAILED",
+    }
