@@ -61,6 +61,10 @@ def _interrupt(*_: object) -> NoReturn:
 def _close(code: ExitCode) -> NoReturn:
     if code is ExitCode.INTERRUPTED:
         sys.stderr.write("interrupted: what is finished is kept, and the same command continues\n")
+        if jobs := session.current.jobs_in_queue:
+            sys.stderr.write(
+                f"jobs of this sweep stay in the queue: scancel {' '.join(jobs)} would end them\n"
+            )
     else:
         session.current.show_tables()
     logging.shutdown()

@@ -52,6 +52,13 @@ class Session:
             watch_jobs_to_their_end()
             sweep.begin_telling()
 
+    @property
+    def jobs_in_queue(self) -> list[str]:
+        """Slurm's numbers of the jobs that were submitted; they do not end with this process."""
+        from contexttune.slurm import submitted_jobs
+
+        return submitted_jobs() if self.sweep and self.sweep.is_slurm else []
+
     def finish(self) -> ExitCode:
         """The exit code of all jobs, with what those have done that were not this process's own."""
         codes = list(self.exit_codes)

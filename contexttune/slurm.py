@@ -62,6 +62,13 @@ def watch_jobs_to_their_end() -> None:
     SlurmJob.watcher = SlurmInfoWatcher(delay_s=_POLL_S) if has_accounts else _squeue_watcher()
 
 
+def submitted_jobs() -> list[str]:
+    """Numbers of the jobs and arrays that this process has submitted."""
+    from submitit.slurm.slurm import SlurmJob
+
+    return sorted({job_id.partition("_")[0] for job_id in SlurmJob.watcher._registered})
+
+
 def requeue_at_time_limit(config: DictConfig) -> None:
     """Let a job go on after its time limit, unless the user has said how often it may: a run resumes where it was."""
     typed = any("max_num_timeout" in text for text in config.hydra.overrides.hydra)

@@ -146,3 +146,17 @@ def test_squeue_is_read_by_the_ids_that_submitit_uses():
         "7_1": "PENDING",
         "9": "FAILED",
     }
+
+
+def test_a_group_is_inferred_first_and_graded_later_by_one_command(tmp_path):
+    inferred = contexttune("-m", "experiment=demo", "stages=[signals,context,inference]", cwd=tmp_path)
+    assert inferred.returncode == 0, inferred.stdout + inferred.stderr
+    attempts = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("attempt.json")}
+    assert len(attempts) == 12
+    waiting = contexttune("task=report", "group_id=demo-local", cwd=tmp_path)
+    assert waiting.returncode == 4
+    assert {cell["reason"] for cell in summary(tmp_path)["cells"]} == {"6 of 6 results are missing"}
+    graded = contexttune("-m", "experiment=demo", "stages=[evaluate,summarize]", cwd=tmp_path)
+    assert graded.returncode == 0, graded.stdout + graded.stderr
+    assert summary(tmp_path)["conditions"]["baseline_context"]["resolved"] == 5
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("attempt.json")} == attempts

@@ -133,6 +133,16 @@ def test_a_job_that_may_not_be_requeued_ends_at_its_time_limit_with_results_miss
     assert (len(after), {path: after[path] for path in done}) == (6, done)
 
 
+def test_an_interrupt_of_the_launching_process_says_how_to_end_its_jobs(tmp_path, slow_model):
+    with sweeping(tmp_path, *SLOW, **endpoint(slow_model)) as sweep:
+        job = sweep.job_id(0)
+        os.kill(sweep.process.pid, signal.SIGINT)
+        said = sweep.ended()
+        assert sweep.process.returncode == 130, said
+        assert f"scancel {job}" in said
+        assert sweep.queued() == ["RUNNING"]
+
+
 def test_what_slurm_refuses_is_a_sentence(tmp_path):
     done = contexttune("-m", *SLURM, "experiment=demo", "hydra.launcher.partition=nope", cwd=tmp_path)
     assert done.returncode == 2
