@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from contexttune import identity, paths, slices
+from contexttune import drift, identity, paths, slices
 from contexttune.budget import Budget
 from contexttune.config import Config, check
 from contexttune.contexts.stage import ContextStage
+from contexttune.errors import InfraError
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
+from contexttune.manifest import manifest
 from contexttune.parts import build, wants
 from contexttune.prices import Price, price_of
 from contexttune.progress import Board
@@ -72,6 +75,23 @@ class Cell:
     @cached_property
     def condition(self) -> str:
         return str(self.container["condition"]["name"])
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        return manifest(self.container, identity.run_settings(self.container), self.instances)
+
+    @cached_property
+    def reproduction(self) -> dict[str, Any] | None:
+        """The run that this one reproduces, and what is not as it was then."""
+        return drift.reproduction(self)
+
+    def image_digests(self, part: str, images: Sequence[str]) -> dict[str, str]:
+        """image -> digest, of those that the engine of `part` ("runner", "harness") holds; {} without an engine."""
+        ask = getattr(getattr(self, part), "image_digests", None)
+        try:
+            return dict(ask(images)) if ask and images else {}
+        except InfraError:
+            return {}
 
     @cached_property
     def uses_model(self) -> bool:

@@ -95,6 +95,9 @@ class Config:
     workspace: WorkspaceConfig = field(default_factory=WorkspaceConfig)
     seed: int = 0
     group_id: str | None = None
+    reproduced_from: str | None = (
+        None  # the directory of the run whose overrides these are; set by reproduce=
+    )
     dry_run: bool = False
     stages: list[str] = field(default_factory=lambda: list(STAGES))
     workers: int = 4
@@ -125,10 +128,11 @@ def register() -> None:
     """Tell Hydra about the schema. Idempotent; called by the entry point, not on import."""
     from hydra.core.config_store import ConfigStore
 
-    from contexttune.identity import default_group_id
+    from contexttune.identity import default_group_id, reproduced_group_id
 
     ConfigStore.instance().store("schema", Config)
     OmegaConf.register_new_resolver("default_group_id", default_group_id, replace=True)
+    OmegaConf.register_new_resolver("reproduced_group_id", reproduced_group_id, replace=True)
 
 
 def check(cfg: DictConfig) -> Config:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from contexttune import session
+from contexttune import drift, session
 from contexttune.cell import Cell, cell_of
 from contexttune.errors import ArtifactError, ConfigError, ExitCode, PreflightError
 from contexttune.inference import Inference
@@ -45,6 +45,10 @@ class Experiment:
             if "inference" in stages and cell.uses_model and not cell.config.dry_run:
                 stack.enter_context(cell.model)
             log.info("run %s of group %s: %d instances", cell.run_id, cell.group_id, len(cell.instances))
+            if cell.reproduction:
+                drift.warn(cell.reproduction, cell.group_id)
+            if cell.manifest["changed_since_submission"]:
+                log.warning("the code is not that which was submitted (run.json: submitted, contexttune)")
             blocks = self._contexts() if stages & {"signals", "context"} else None
             if blocks is None or "context" not in stages:
                 blocks = self._saved_blocks() if "inference" in stages else {}

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from contexttune.config import Config, slug
 from contexttune.parts import result_settings, wants
+from contexttune.past_run import PastRun, past_run
+from contexttune.secret_values import without_passwords
 from contexttune.store import fingerprint
 
 _PARTS = ("runner", "model", "harness")
+_GROUP_ID_CHARS = 100  # config.py accepts no more
 
 
 def group_settings(container: dict[str, Any]) -> dict[str, Any]:
     """All that can change a result but condition and seed: what the runs of a group have in common."""
     chosen = {key: value for key, value in container["slice"].items() if not key.startswith("shard_")}
-    return {key: result_settings(container[key], key) for key in _PARTS} | {"slice": chosen}
+    settings = {key: result_settings(container[key], key) for key in _PARTS} | {"slice": chosen}
+    return dict(without_passwords(settings))
 
 
 def run_settings(container: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +33,7 @@ def run_settings(container: dict[str, Any]) -> dict[str, Any]:
         },
         "seed": container["seed"],
     }
-    return group_settings(container) | own
+    return group_settings(container) | dict(without_passwords(own))
 
 
 def run_id(config: Config, container: dict[str, Any]) -> str:
@@ -44,12 +49,34 @@ def default_group_id(*, _root_: DictConfig) -> str:
 
     An OmegaConf resolver (`${default_group_id:}`), because Hydra's own directories carry the group's name.
     """
-    keys = (*_PARTS, "slice")
-    container: dict[str, Any] = {key: OmegaConf.to_container(_root_[key], resolve=True) for key in keys}
+    container = _chosen_parts(_root_)
     names = [slug(container[key].get("name")) for key in ("slice", "runner")]
     if wants(container["runner"], "model", "runner"):
         names.append(slug(container["model"].get("name")))
     return "-".join([*(name[:40] for name in names), fingerprint(group_settings(container), 6)])
+
+
+def reproduced_group_id(*, _root_: DictConfig) -> str:
+    """The group of what is reproduced from a run: `<its group>-reproduced`.
+
+    An OmegaConf resolver, because the settings are known when a job is composed: where they are not those of then,
+    the group is named after them too, since a group refuses runs that differ.
+    """
+    past = past_run(Path(_root_.reproduced_from))
+    now = fingerprint(group_settings(_chosen_parts(_root_)), 6)
+    suffix = "-reproduced" if now == _digest(past) else f"-reproduced-{now}"
+    room = _GROUP_ID_CHARS - len(suffix)
+    shortened = f"{past.group_id[: room - 7]}-{fingerprint(past.group_id, 6)}"
+    return (past.group_id if len(past.group_id) <= room else shortened) + suffix
+
+
+def _digest(past: PastRun) -> str | None:
+    settings = past.manifest.get("settings")
+    return fingerprint({key: settings[key] for key in (*_PARTS, "slice")}, 6) if settings else None
+
+
+def _chosen_parts(root: DictConfig) -> dict[str, Any]:
+    return {key: OmegaConf.to_container(root[key], resolve=True) for key in (*_PARTS, "slice")}
 
 
 def model_name_or_path(container: dict[str, Any], uses_model: bool) -> str:

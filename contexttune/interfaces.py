@@ -100,7 +100,8 @@ class Runner(Protocol):
     """Turns an instance and a context block into a patch.
 
     One may also have `prepare(instances) -> None`, called before the first of these attempts to fetch what they
-    need; what cannot be fetched costs its instance an attempt, later. A field `workers` (instances at once) goes
+    need; what cannot be fetched costs its instance an attempt, later. `image_digests(images) -> dict[str, str]` says which
+    container images are here, without fetching any, so that a run that is reproduced can be told from them. A field `workers` (instances at once) goes
     before the experiment's own.
     """
 
@@ -128,7 +129,7 @@ class Runner(Protocol):
 
 @runtime_checkable
 class Harness(Protocol):
-    """Grades predictions."""
+    """Grades predictions. One may also have a runner's `image_digests`."""
 
     @property
     def name(self) -> str: ...

@@ -12,7 +12,7 @@ import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from contexttune import config, session
+from contexttune import config, reproduce, session
 from contexttune.errors import ContextTuneError, ExitCode
 from contexttune.paths import config_dir
 
@@ -37,6 +37,7 @@ def main() -> NoReturn:
     config.register()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        sys.argv[1:] = reproduce.expand(sys.argv[1:])
         _compose_and_run()
         code = session.current.finish()
     except KeyboardInterrupt:

@@ -1,17 +1,22 @@
-"""What a run was made of: enough to tell whether two runs differ by the context alone."""
+"""What a run was made of: enough to tell whether two runs differ by the context alone, and to make it again."""
 
 from __future__ import annotations
 
+import os
 import platform
 import socket
 import sys
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
-from contexttune import __version__
-from contexttune.paths import PACKAGE
+from contexttune import __version__, checkout
+from contexttune.parts import wants
+from contexttune.past_run import sources
+from contexttune.secret_values import masked
+from contexttune.slurm_job import slurm_facts
 from contexttune.store import fingerprint
 from contexttune.types import GoldInstance
 
@@ -30,18 +35,30 @@ _PACKAGES = (
 def manifest(
     container: dict[str, Any], settings: dict[str, Any], instances: Sequence[GoldInstance]
 ) -> dict[str, Any]:
-    """The record of a run. Holds names of environment variables, never their values."""
-    return {
-        "contexttune": {"version": __version__, **_checkout()},
+    """The record of a run, in the process that does it. Holds names of environment variables, never their values."""
+    submitted = checkout.submission()
+    packages = _packages()
+    made_of = {
+        "contexttune": {"version": __version__, **checkout.code_state()},
+        "submitted": submitted,
+        "changed_since_submission": checkout.changed_since(submitted),
         "python": platform.python_version(),
         "platform": sys.platform,
+        "os": platform.platform(),
         "host": socket.gethostname(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "slurm": slurm_facts(),
+        "packages": packages,
+        "harness": {"name": container["harness"]["name"], "swebench": packages["swebench"]},
         "dataset": {key: container["slice"][key] for key in ("name", "dataset", "revision", "split")},
         "rows_digest": rows_digest(instances),
         "settings": settings,
         "settings_digest": fingerprint(settings, 16),
+        "endpoint": _endpoint(container),
+        "config": container,
+        **_command(),
     }
+    recorded: dict[str, Any] = masked(made_of)
+    return recorded | {"config_digest": fingerprint(recorded["config"], 16)}
 
 
 def rows_digest(instances: Sequence[GoldInstance]) -> str:
@@ -49,22 +66,43 @@ def rows_digest(instances: Sequence[GoldInstance]) -> str:
     return fingerprint([[i.instance_id, i.base_commit, i.problem_statement, i.patch] for i in instances], 16)
 
 
+def job_dir() -> Path | None:
+    """The directory of the Hydra job that this process is in."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return Path(HydraConfig.get().runtime.output_dir) if HydraConfig.initialized() else None
+
+
+def _endpoint(container: dict[str, Any]) -> str | None:
+    """Where the model was asked, which the configuration need not say; None without a model, or for its own server."""
+    model = container["model"]
+    if not wants(container["runner"], "model", "runner") or model.get("script"):
+        return None
+    return str(model.get("base_url") or os.environ.get("OPENAI_BASE_URL") or "") or None
+
+
+def _command() -> dict[str, Any]:
+    """What was typed. Not resolved: an override may name a variable of the environment that holds a secret."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    if not HydraConfig.initialized():
+        return {"overrides": None, "config_name": None, "config_sources": []}
+    hydra: Any = OmegaConf.to_container(HydraConfig.instance().cfg["hydra"], resolve=False)  # type: ignore[index]
+    return {
+        "overrides": hydra["overrides"]["task"],
+        "config_name": hydra["job"]["config_name"],
+        "config_sources": sources(hydra["runtime"]["config_sources"]),
+    }
+
+
+@cache
+def _packages() -> dict[str, str | None]:
+    return {name: _version(name) for name in _PACKAGES}
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-@cache
-def _checkout() -> dict[str, Any]:
-    """Commit and dirtiness of the checkout that this code runs from; {} for an installed wheel."""
-    import git
-
-    if not (PACKAGE.parent / ".git").exists():
-        return {}
-    try:
-        repository = git.Repo(PACKAGE.parent)
-        return {"commit": repository.head.commit.hexsha, "dirty": repository.is_dirty()}
-    except (git.GitError, ValueError, OSError):
-        return {}

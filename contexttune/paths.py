@@ -33,6 +33,12 @@ def repo_slug(repo: str) -> str:
     return repo.replace("/", "__")
 
 
+def results_of_predictions(directory: Path) -> Path:
+    """The run's directory under results, given that of its predictions, where both have their default roots."""
+    root, group_id, run_id = directory.parents[3], directory.parent.name, directory.name
+    return root / "results" / group_id / "runs" / run_id
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """Where things lie under the configured roots (docs: README, "Where the output lies")."""

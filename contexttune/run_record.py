@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from contexttune import identity
 from contexttune.cell import Cell
 from contexttune.errors import ConfigError
-from contexttune.manifest import manifest, rows_digest
+from contexttune.manifest import job_dir, rows_digest
+from contexttune.secret_values import masked
 from contexttune.store import locked, read_json, write_json
 
 _SCHEMA_VERSION = 1
@@ -34,7 +37,7 @@ class RunRecord:
     def check(self) -> None:
         """Raise ConfigError unless this run fits its group, and its rows are those that it began with."""
         cell = self.cell
-        settings = identity.group_settings(cell.container)
+        settings = masked(identity.group_settings(cell.container))
         path = cell.layout.group(cell.group_id) / "group.json"
         with locked(path.with_suffix(".lock")):
             saved = read_json(path)
@@ -54,17 +57,24 @@ class RunRecord:
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Say `running` inside, then `finished` or `interrupted`."""
-        record = self._describe()
-        write_json(self.path, record | {"status": "running"})
+        record, began = self._describe(), time.monotonic()
+        self._write(record | {"status": "running"})
         try:
             yield
         except BaseException:
-            write_json(self.path, record | {"status": "interrupted"})
+            self._write(record | self._afterwards(record, began) | {"status": "interrupted"})
             raise
-        write_json(self.path, record | {"status": "finished"})
+        record |= self._afterwards(record, began)
+        self._write(record | self._graded_in(record) | {"status": "finished"})
+
+    def _write(self, record: dict[str, Any]) -> None:
+        """Where the run's files are, and for the job that did it: another job may continue the run with other code."""
+        write_json(self.path, record)
+        if job := job_dir():
+            write_json(job / "run.json", record)
 
     def _describe(self) -> dict[str, Any]:
-        cell = self.cell
+        cell, begun = self.cell, read_json(self.path) or {}
         return {
             "schema_version": _SCHEMA_VERSION,
             "run_id": cell.run_id,
@@ -76,8 +86,55 @@ class RunRecord:
             "harness": cell.harness.name,
             "official": cell.harness.official,
             "instances": [{"instance_id": i.instance_id, "repo": i.repo} for i in cell.instances],
-            "manifest": manifest(cell.container, identity.run_settings(cell.container), cell.instances),
+            "manifest": cell.manifest,
+            "reproduction": cell.reproduction,
+            "images": begun.get("images", {}),
+            "served_models": begun.get("served_models", []),
+            "sessions": [*begun.get("sessions", []), _session(cell.manifest)],
         }
+
+    def _afterwards(self, record: Mapping[str, Any], began: float) -> dict[str, Any]:
+        """What is known only when the work is over: how long it took, what it was done by."""
+        attempts = self._attempts()
+        ran_in = {a["image"]: a["image_digest"] for a in attempts if a.get("image_digest")}
+        *earlier, session = record["sessions"]
+        return {
+            "images": record["images"] | ({"runner": ran_in} if ran_in else {}),
+            "served_models": sorted({a["served_model"] for a in attempts if a.get("served_model")}),
+            "sessions": [*earlier, session | {"wall_s": round(time.monotonic() - began, 3)}],
+        }
+
+    def _graded_in(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """The images that the harness has used; one that is known already is that of the verdict."""
+        cell, known = self.cell, record["images"].get("harness", {})
+        used = {i.image for i in cell.instances} if "evaluate" in cell.config.stages else set()
+        graded_in = known | cell.image_digests("harness", sorted(used - known.keys()))
+        return {"images": record["images"] | ({"harness": graded_in} if graded_in else {})}
+
+    def _attempts(self) -> list[dict[str, Any]]:
+        """The runner's own details of each attempt, with the instance's image."""
+        cell = self.cell
+        found = []
+        for i in cell.instances:
+            path = cell.layout.instance(cell.group_id, cell.run_id, i.instance_id) / "attempt.json"
+            attempt = read_json(path)
+            if attempt:
+                found.append({"image": i.image, **attempt["details"]})
+        return found
+
+
+def _session(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """One process's work on a run: when, where, by which code; `wall_s` stays null when it is killed."""
+    slurm, code = manifest["slurm"] or {}, manifest["contexttune"]
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": manifest["host"],
+        "commit": code.get("commit"),
+        "diff_sha256": code.get("diff_sha256"),
+        "slurm_job_id": slurm.get("job_id"),
+        "queue_s": slurm.get("queue_s"),
+        "wall_s": None,
+    }
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

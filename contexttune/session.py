@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.experimental.callback import Callback
+from omegaconf import OmegaConf
 
-from contexttune.errors import ContextTuneError, ExitCode
+from contexttune.errors import ConfigError, ContextTuneError, ExitCode
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -83,12 +84,14 @@ class Watch(Callback):
     """Hydra's callback: refuses what Hydra would do silently wrong."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        _before_jobs(config)
         launcher = config.hydra.runtime.choices.get("hydra/launcher")
         if launcher != "basic":  # Hydra would run it here, on the login node, and say nothing
             typed = " ".join(map(shlex.quote, sys.argv[1:]))
             _refuse(f"hydra/launcher={launcher} needs -m: python -m contexttune -m {typed}")
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        _before_jobs(config)
         if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
             return  # it decides as it goes what the jobs are
         from contexttune import slurm, sweep
@@ -102,6 +105,17 @@ class Watch(Callback):
         except Exception as error:  # noqa: BLE001 - Hydra would go on, with jobs that nobody watches
             traceback.print_exc()
             _refuse(f"this is a defect of contexttune, please report it ({type(error).__name__})")
+
+
+def _before_jobs(config: DictConfig) -> None:
+    """In the launching process, before a file is written."""
+    from contexttune import checkout, secret_values
+
+    try:
+        secret_values.refuse(OmegaConf.to_container(config, resolve=False))
+    except ConfigError as error:
+        _refuse(str(error))
+    checkout.note_submission()
 
 
 def _refuse(words: str) -> NoReturn:

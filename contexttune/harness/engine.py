@@ -58,6 +58,20 @@ def missing_images(client: DockerClient, images: Iterable[str]) -> list[str]:
     return missing
 
 
+def digests(client: DockerClient, images: Iterable[str]) -> dict[str, str]:
+    """image -> its repository digest, or its id when it has none; images that are not here are left out."""
+    from docker.errors import ImageNotFound
+
+    found = {}
+    for image in sorted(set(images)):
+        try:
+            attributes = client.images.get(image).attrs
+        except ImageNotFound:
+            continue
+        found[image] = str((attributes.get("RepoDigests") or [attributes["Id"]])[0])
+    return found
+
+
 def remove_containers(client: DockerClient, harness_run_ids: Iterable[str]) -> None:
     """Remove what runs that are over left in the engine; nothing else is called `<...>.<harness_run_id>`."""
     from docker.errors import APIError

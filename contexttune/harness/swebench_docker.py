@@ -69,6 +69,11 @@ class SwebenchDocker:
         if missing:
             log.warning("%d images are not here and must be pulled, first %s", len(missing), missing[0])
 
+    def image_digests(self, images: Sequence[str]) -> dict[str, str]:
+        """image -> digest of those that are here. Raises InfraError."""
+        with closing(engine.connect()) as client:
+            return engine.digests(client, images)
+
     def evaluate(
         self, predictions: Path, instances: Sequence[GoldInstance], out_dir: Path
     ) -> dict[str, Outcome]:

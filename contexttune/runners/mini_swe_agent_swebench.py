@@ -60,6 +60,12 @@ class MiniSweAgentSwebench(AgentRunner):
             finally:  # on Ctrl-C nobody waits for gigabytes: the clients under way end with this process
                 pool.shutdown(wait=False, cancel_futures=True)
 
+    def image_digests(self, images: Sequence[str]) -> dict[str, str]:
+        """image -> digest of those that are here. Raises InfraError."""
+        engine = self._engine()
+        found = {image: engine.digest(image) for image in images}
+        return {image: digest for image, digest in found.items() if digest}
+
     def _pull(self, engine: Engine, image: str, progress: Progress) -> None:
         progress.start(image)
         try:

@@ -1,0 +1,84 @@
+"""The code that runs: which commit, with which changes, and whether it is the code that was submitted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from contexttune.errors import ArtifactError
+from contexttune.git import git
+from contexttune.paths import PACKAGE
+
+_VARIABLE = "CONTEXTTUNE_SUBMITTED"  # sbatch and child processes hand the environment on
+_CODE = ("contexttune", "conf")
+
+
+@cache
+def code_state() -> dict[str, Any]:
+    """Commit and changes of the checkout that this process runs from; {} for an installed package.
+
+    Asked for once: what is changed later is not what has been imported.
+    """
+    return state_of(PACKAGE.parent)
+
+
+def state_of(checkout: Path) -> dict[str, Any]:
+    """Commit, whether files differ from it, and a digest of those that do; {} where git does not know.
+
+    Counted are tracked files, and untracked ones among the code: a run's output may lie in a checkout.
+    """
+    if not (checkout / ".git").exists():
+        return {}
+    try:
+        commit = _git(checkout, "rev-parse", "HEAD").decode().strip()
+        tracked = _git(checkout, "diff", "--name-only", "-z", "HEAD")
+        untracked = _git(checkout, "ls-files", "--others", "--exclude-standard", "-z", "--", *_CODE)
+    except (ArtifactError, OSError):
+        return {}
+    changed = sorted({*tracked.split(b"\0"), *untracked.split(b"\0")} - {b""})
+    return {
+        "commit": commit,
+        "dirty": bool(changed),
+        "diff_sha256": _digest(checkout, changed) if changed else None,
+    }
+
+
+def note_submission() -> None:
+    """Hand on to the jobs of this process, wherever they run, what code they were submitted with."""
+    os.environ[_VARIABLE] = json.dumps(code_state() | {"host": socket.gethostname()}, sort_keys=True)
+
+
+def submission() -> dict[str, Any] | None:
+    """The code that was submitted, as the submitting process saw it; None where it could not be handed on."""
+    text = os.environ.get(_VARIABLE)
+    return dict(json.loads(text)) if text else None
+
+
+def changed_since(submitted: dict[str, Any] | None) -> bool | None:
+    """Whether this process runs other code than was submitted; None where that is unknown."""
+    if not submitted or "commit" not in submitted or not code_state():
+        return None
+    return any(submitted[key] != code_state()[key] for key in ("commit", "diff_sha256"))
+
+
+def _git(checkout: Path, *arguments: str) -> bytes:
+    # git refuses a checkout of another user's, as it often is in a container; nothing of it is run here
+    return git("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", checkout, *arguments)
+
+
+def _digest(checkout: Path, changed: list[bytes]) -> str:
+    """Of names and contents, and not of a diff, whose text depends on git's version and settings."""
+    digest = hashlib.sha256()
+    for name in changed:
+        path = checkout / os.fsdecode(name)
+        if path.is_symlink():
+            content = b"link " + os.fsencode(path.readlink())
+        else:
+            content = b"file " + path.read_bytes() if path.is_file() else b"none"
+        digest.update(b"%s\0%s\n" % (name, hashlib.sha256(content).hexdigest().encode()))
+    return digest.hexdigest()

@@ -1,0 +1,73 @@
+"""What is not as it was in the run that this one reproduces: configuration, code, versions, rows, images."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contexttune.past_run import PastRun, past_run
+
+if TYPE_CHECKING:
+    from contexttune.cell import Cell
+
+log = logging.getLogger(__name__)
+
+_MUST_DIFFER = ("reproduced_from", "group_id", "paths.")
+_VERSIONS = ("contexttune", "python", "packages", "rows_digest")
+_ABSENT = "not set"
+
+
+def reproduction(cell: Cell) -> dict[str, Any] | None:
+    """`from` and `drift` for run.json; None for a run that reproduces nothing."""
+    if cell.config.reproduced_from is None:
+        return None
+    past = past_run(Path(cell.config.reproduced_from))
+    found = [
+        *configuration(past.config, cell.manifest["config"]),
+        *_versions(past, cell),
+        *_images(past, cell),
+    ]
+    rows = [{"key": key, "then": then, "now": now} for key, then, now in found]
+    return {"from": str(past.directory), "versions_known": bool(past.manifest), "drift": rows}
+
+
+def warn(reproduced: Mapping[str, Any], group_id: str) -> None:
+    """One line for each difference, and where the run's files go."""
+    log.info("reproducing %s in group %s (group_id=... names another)", reproduced["from"], group_id)
+    if not reproduced["versions_known"]:
+        log.warning("%s has no run.json: versions then and now cannot be compared", reproduced["from"])
+    for row in reproduced["drift"]:
+        log.warning("not as in the reproduced run: %s: %s -> %s", row["key"], row["then"], row["now"])
+
+
+def configuration(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """(key, then, now) of values that differ, but for those that must."""
+    before, after = dict(_leaves(then)), dict(_leaves(now))
+    for key in sorted(before.keys() | after.keys()):
+        a, b = before.get(key, _ABSENT), after.get(key, _ABSENT)
+        if a != b and not key.startswith(_MUST_DIFFER):
+            yield key, a, b
+
+
+def _versions(past: PastRun, cell: Cell) -> Iterator[tuple[str, Any, Any]]:
+    then = {key: past.manifest[key] for key in _VERSIONS if key in past.manifest}
+    yield from configuration(then, {key: cell.manifest[key] for key in then})
+
+
+def _images(past: PastRun, cell: Cell) -> Iterator[tuple[str, Any, Any]]:
+    """Images that both know; nothing is pulled to learn more."""
+    for part, then in sorted(past.images.items()):
+        now = cell.image_digests(part, list(then))
+        for image in sorted(then.keys() & now.keys()):
+            if then[image] != now[image]:
+                yield f"images.{part}.{image}", then[image], now[image]
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value

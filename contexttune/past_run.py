@@ -1,0 +1,113 @@
+"""A run of the past, as its directory tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from contexttune.errors import ConfigError
+from contexttune.paths import results_of_predictions
+from contexttune.store import read_json
+
+_OWN_SOURCES = ("hydra", "main", "schema")  # of Hydra's list of where a configuration comes from
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastRun:
+    """What is needed to compose a run's configuration again, and to see what has changed since."""
+
+    directory: Path
+    group_id: str
+    overrides: list[str]  # as they were typed, Hydra's own keys left out
+    config: dict[str, Any]  # resolved
+    config_name: str = "config"
+    config_sources: list[dict[str, str]] = field(default_factory=list)  # the user's, not the package's
+    manifest: dict[str, Any] = field(default_factory=dict)  # empty: the job ended before it began its run
+    images: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@cache
+def past_run(directory: Path) -> PastRun:
+    """The run of a job's directory, of a run's own under `results`, or of its predictions.
+
+    Raises ConfigError when the directory holds no record of one.
+    """
+    where = f"reproduce={directory}"
+    if not directory.is_dir():
+        raise ConfigError(
+            f"{where} is not a directory: name a job's under multirun/, or a run's under results/<group_id>/runs/"
+        )
+    home = results_of_predictions(directory) if (directory / "preds.jsonl").is_file() else directory
+    try:
+        record = read_json(home / "run.json") or {}
+        found = _of_job(directory) if (directory / ".hydra").is_dir() else _of_record(directory, record)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{where} holds records that cannot be read: {error!r}") from None
+    if found is None and (directory / "multirun.yaml").is_file():
+        raise ConfigError(f"{where} is a sweep: name one of its jobs, such as {directory / '0'}")
+    if found is None:
+        raise ConfigError(
+            f"{where} holds no record of a run (neither .hydra/overrides.yaml nor a run.json with its overrides)"
+        )
+    task = found.config["task"]["name"]
+    if task != "run":
+        raise ConfigError(f"{where} is of task={task}, which computes nothing that could be reproduced")
+    return found
+
+
+def sources(composed: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Those of Hydra's list of config sources that the user added."""
+    return [dict(source) for source in composed if source["provider"] not in _OWN_SOURCES]
+
+
+def _of_job(directory: Path) -> PastRun | None:
+    """From what Hydra saved, and the job's own copy of run.json where it got that far."""
+    import yaml
+
+    saved = directory / ".hydra"
+    if not (saved / "overrides.yaml").is_file():
+        return None
+    hydra = yaml.safe_load((saved / "hydra.yaml").read_text(encoding="utf-8"))["hydra"]
+    record = read_json(directory / "run.json") or {}
+    config = record.get("manifest", {}).get("config") or _resolved(saved / "config.yaml")
+    return PastRun(
+        directory=directory,
+        group_id=str(record.get("group_id") or config["group_id"]),
+        overrides=list(yaml.safe_load((saved / "overrides.yaml").read_text(encoding="utf-8"))),
+        config=config,
+        config_name=hydra["job"]["config_name"],
+        config_sources=sources(hydra["runtime"]["config_sources"]),
+        manifest=record.get("manifest", {}),
+        images=record.get("images", {}),
+    )
+
+
+def _of_record(directory: Path, record: dict[str, Any]) -> PastRun | None:
+    manifest = record.get("manifest", {})
+    if manifest.get("overrides") is None:
+        return None
+    return PastRun(
+        directory=directory,
+        group_id=record["group_id"],
+        overrides=manifest["overrides"],
+        config=manifest["config"],
+        config_name=manifest["config_name"],
+        config_sources=manifest["config_sources"],
+        manifest=manifest,
+        images=record.get("images", {}),
+    )
+
+
+def _resolved(path: Path) -> dict[str, Any]:
+    """A saved configuration, its interpolations resolved where today's environment allows."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    loaded = OmegaConf.load(path)
+    try:
+        container: Any = OmegaConf.to_container(loaded, resolve=True)
+    except OmegaConfBaseException:
+        container = OmegaConf.to_container(loaded, resolve=False)
+    return dict(container)

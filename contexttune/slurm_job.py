@@ -1,0 +1,85 @@
+"""What Slurm says of the job that this process is in. Needs no accounting database."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from datetime import UTC, datetime
+from typing import Any
+
+_TIMEOUT_S = 30
+_FROM_ENVIRONMENT = {
+    "job_id": "SLURM_JOB_ID",
+    "array_job_id": "SLURM_ARRAY_JOB_ID",
+    "array_task_id": "SLURM_ARRAY_TASK_ID",
+    "partition": "SLURM_JOB_PARTITION",
+    "nodes": "SLURM_JOB_NODELIST",
+    "restarts": "SLURM_RESTART_COUNT",
+}
+_FROM_CONTROLLER = {
+    "job_id": "JobId",
+    "array_job_id": "ArrayJobId",
+    "array_task_id": "ArrayTaskId",
+    "partition": "Partition",
+    "nodes": "NodeList",
+    "restarts": "Restarts",
+}
+_TIMES = {"submitted": "SubmitTime", "eligible": "EligibleTime", "started": "StartTime"}
+
+
+def slurm_facts() -> dict[str, Any] | None:
+    """Ids, place, times and queue seconds of this job; None outside Slurm.
+
+    Ask when the job starts: the controller forgets a job minutes after its end. A requeue sets `submitted` anew,
+    so `queue_s` is the wait of this start only. Where the controller does not answer there are no times.
+    """
+    if "SLURM_JOB_ID" not in os.environ:
+        return None
+    facts: dict[str, Any] = {key: os.environ.get(name) for key, name in _FROM_ENVIRONMENT.items()}
+    if shown := _this_job():
+        facts |= {key: shown.get(name) for key, name in _FROM_CONTROLLER.items()}
+    facts["restarts"] = int(facts["restarts"] or 0)
+    times = {key: _time(shown.get(name)) for key, name in _TIMES.items()}
+    facts |= {key: time.isoformat() if time else None for key, time in times.items()}
+    begun, started = times["submitted"], times["started"]
+    return facts | {"queue_s": (started - begun).total_seconds() if begun and started else None}
+
+
+def _this_job() -> dict[str, str]:
+    """The controller's fields of this very job; {} where it does not answer.
+
+    An array's last task bears the id of the array, which would list every task: a task is asked for by its number.
+    A job submitted from inside a task may have inherited that task's number, which its own id gives away.
+    """
+    own, array = os.environ["SLURM_JOB_ID"], os.environ.get("SLURM_ARRAY_JOB_ID")
+    names = [f"{array}_{os.environ.get('SLURM_ARRAY_TASK_ID')}"] if array else []
+    asked = (_shown(name) for name in (*names, own))
+    return next((shown for shown in asked if shown.get("JobId") == own), {})
+
+
+def _shown(job: str) -> dict[str, str]:
+    """The fields of `scontrol show job`; {} where it does not answer with exactly one job."""
+    try:
+        done = subprocess.run(
+            ["scontrol", "show", "job", "-o", job],
+            env={**os.environ, "SLURM_TIME_FORMAT": "standard"},
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    lines = done.stdout.strip().splitlines()
+    if done.returncode != 0 or len(lines) != 1:
+        return {}
+    return dict(re.findall(r"(?:^|\s)(\w+)=(\S*)", lines[0]))
+
+
+def _time(text: str | None) -> datetime | None:
+    """A local time of scontrol's, in UTC; None for `Unknown`, `None` and whatever else is no time."""
+    try:
+        return datetime.fromisoformat(text or "").astimezone(UTC)
+    except ValueError:
+        return None
