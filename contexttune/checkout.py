@@ -14,7 +14,7 @@ from contexttune.errors import ArtifactError
 from contexttune.git import git
 from contexttune.paths import PACKAGE
 
-_VARIABLE = "CONTEXTTUNE_SUBMITTED"  # sbatch and child processes hand the environment on
+VARIABLE = "CONTEXTTUNE_SUBMITTED"  # sbatch and child processes hand the environment on
 _CODE = ("contexttune", "conf")
 
 
@@ -50,12 +50,12 @@ def state_of(checkout: Path) -> dict[str, Any]:
 
 def note_submission() -> None:
     """Hand on to the jobs of this process, wherever they run, what code they were submitted with."""
-    os.environ[_VARIABLE] = json.dumps(code_state() | {"host": socket.gethostname()}, sort_keys=True)
+    os.environ[VARIABLE] = json.dumps(code_state() | {"host": socket.gethostname()}, sort_keys=True)
 
 
 def submission() -> dict[str, Any] | None:
     """The code that was submitted, as the submitting process saw it; None where it could not be handed on."""
-    text = os.environ.get(_VARIABLE)
+    text = os.environ.get(VARIABLE)
     return dict(json.loads(text)) if text else None
 
 

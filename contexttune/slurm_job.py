@@ -74,7 +74,14 @@ def _shown(job: str) -> dict[str, str]:
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or len(lines) != 1:
         return {}
-    return dict(re.findall(r"(?:^|\s)(\w+)=(\S*)", lines[0]))
+    return _fields(lines[0])
+
+
+def _fields(line: str) -> dict[str, str]:
+    """Name=value pairs. The job's name may be any words, so what stands on both sides of it is read."""
+    before, _, after = line.partition(" JobName=")
+    pairs = re.findall(r"(\w+)=(\S*)", f"{before} UserId={after.rpartition(' UserId=')[2]}")
+    return dict(reversed(pairs))  # of two the first: comments and commands come last
 
 
 def _time(text: str | None) -> datetime | None:
