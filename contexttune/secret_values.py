@@ -27,15 +27,18 @@ def without_passwords(value: Any) -> Any:
     return _mapped(value, [])
 
 
-def refuse(composed: Any) -> None:
+def refuse(composed: Mapping[str, Any]) -> None:
     """Raise ConfigError for a secret that is written out in a configuration, which Hydra copies into files.
 
     `composed` is not resolved, so that an interpolation of an environment variable passes.
     """
-    for key, value in _texts(composed):
+    for key, value in _texts(
+        {k: v for k, v in composed.items() if k != "hydra"} | {"hydra": composed.get("hydra")}
+    ):
         if _URL_PASSWORD.search(value):
+            name = value.partition("=")[0].lstrip("+~") if key.startswith("hydra.overrides.") else key
             raise ConfigError(
-                f"{key} holds a password, and the configuration is written to files: export the URL as a variable "
+                f"{name} holds a password, and the configuration is written to files: export the URL as a variable "
                 "(OPENAI_BASE_URL needs nothing else; '${oc.env:NAME}' names another)"
             )
         if key.endswith("api_key_env") and "${" not in value and not _NAME.fullmatch(value):

@@ -9,7 +9,7 @@ import shlex
 import sys
 import traceback
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf
@@ -112,7 +112,7 @@ def _before_jobs(config: DictConfig) -> None:
     from contexttune import checkout, secret_values
 
     try:
-        secret_values.refuse(OmegaConf.to_container(config, resolve=False))
+        secret_values.refuse(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
     except ConfigError as error:
         _refuse(str(error))
     checkout.note_submission()

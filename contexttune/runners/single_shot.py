@@ -91,6 +91,7 @@ class SingleShot:
             prompts_sha256=sha256(_SYSTEM + _ASK[self.edit_format]),
             usage=completion.usage,
             error=error,
+            details={"served_model": completion.served_model},
         )
 
     def _patch(self, tree: Tree, reply: str) -> tuple[str, str | None]:

@@ -1,0 +1,138 @@
+"""Keys and passwords: masked where they are recorded, refused where they are written out, and in no file of a run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from contexttune.errors import ConfigError
+from contexttune.secret_values import masked, refuse, without_passwords
+from tests.command_line import contexttune
+from tests.models.fault_server import error, ok, serving
+from tests.runners.mini.agents import BWRAP, DOCKER, EDIT, SUBMIT, calls
+
+KEY, PASSWORD, TOKEN = "sk-recognisable-0123456789", "pass-recognisable-987", "ghp-recognisable-555"
+DEMO = "slice=demo", "slice.limit=1", "harness=none"
+GATEWAY = "model.base_url=${oc.env:GATEWAY}"
+
+
+def holding(root: Path, *secrets: str) -> list[str]:
+    """Files below `root` that hold one of the secrets, and of what kind all were."""
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return [str(p) for p in files if any(secret.encode() in p.read_bytes() for secret in secrets)]
+
+
+ANSWERS = {
+    "gold": (ok("no"),),
+    "empty": (ok("no"),),
+    "single_shot": (ok("no change is needed"),),
+    BWRAP: (calls(EDIT), calls(SUBMIT)),
+    DOCKER: (calls(EDIT), calls(SUBMIT)),
+}
+LAUNCHED = [
+    ("gold", "submitit_local"),
+    ("empty", "basic"),
+    ("single_shot", "basic"),
+    ("single_shot", "submitit_local"),
+    pytest.param(BWRAP, "submitit_local", marks=pytest.mark.bwrap),
+    pytest.param(DOCKER, "basic", marks=pytest.mark.docker),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("runner", "launcher"), LAUNCHED)
+def test_no_file_of_a_sweep_holds_a_secret(runner, launcher, tmp_path, request):
+    if runner == DOCKER:
+        request.getfixturevalue("demo_images")
+    arguments = (f"runner={runner}", *DEMO, "model.name=m", GATEWAY, "group_id=g", "workers=1")
+    with serving(ok("listed"), error(500, f"not for {KEY}"), *ANSWERS[runner]) as server:
+        env = {
+            "GATEWAY": server.url.replace("://", f"://user:{PASSWORD}@"),
+            "OPENAI_API_KEY": KEY,
+            "HF_TOKEN": TOKEN,
+            "OPENAI_BASE_URL": f"http://other:{PASSWORD}@127.0.0.1:9/v1",
+        }
+        done = contexttune(
+            "-m",
+            *arguments,
+            "condition=no_context,baseline_context",
+            f"hydra/launcher={launcher}",
+            cwd=tmp_path,
+            **env,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        (run,) = tmp_path.glob("results/g/runs/no_context-*/run.json")
+        again = contexttune(f"reproduce={run.parent}", cwd=tmp_path, **env)
+        assert again.returncode == 0, again.stdout + again.stderr
+    assert holding(tmp_path, KEY, PASSWORD, TOKEN) == []
+    for secret in (KEY, PASSWORD, TOKEN):
+        assert secret not in done.stdout + done.stderr + again.stdout + again.stderr
+    kinds = ("multirun/g/**/.hydra/overrides.yaml", "multirun/g/**/multirun.yaml", "multirun/g/**/run.json")
+    kinds += ("results/g/group.json", "results/g/summary.json", "artifacts/preds/g/*/*/attempt.json")
+    kinds += ("multirun/g/**/.submitit/**/*.pkl",) if launcher == "submitit_local" else ()
+    for kind in kinds:  # all of it was searched
+        assert list(tmp_path.glob(kind)), kind
+    record = json.loads(run.read_bytes())
+    uses_model = runner not in ("gold", "empty")
+    assert record["manifest"]["config"]["model"]["base_url"] == env["GATEWAY"].replace(PASSWORD, "***")
+    assert record["manifest"]["endpoint"] == (env["GATEWAY"].replace(PASSWORD, "***") if uses_model else None)
+    assert record["served_models"] == (["served-1"] if uses_model else [])
+    assert any("oc.env" in override for override in record["manifest"]["overrides"])
+    assert (tmp_path / "results/g-reproduced").is_dir()  # a masked password is no changed setting
+
+
+@pytest.mark.parametrize("many", [(), ("-m",)])
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (f"model.base_url=http://user:{PASSWORD}@127.0.0.1:9/v1", "model.base_url holds a password"),
+        (f"+runner.proxy=http://:{PASSWORD}@proxy", "runner.proxy holds a password"),
+        (f"model.api_key_env={KEY}", "model.api_key_env is the name of the environment variable"),
+    ],
+)
+def test_a_secret_that_is_typed_is_refused_before_it_is_in_a_file(tmp_path, typed, words, many):
+    done = contexttune(*many, *DEMO, "runner=single_shot", "model.name=m", typed, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    assert KEY not in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_password_in_an_experiment_file_is_refused_too(tmp_path):
+    (tmp_path / "conf/experiment").mkdir(parents=True)
+    text = f"# @package _global_\nworkspace:\n  remote: https://me:{PASSWORD}@host/{{repo}}.git\n"
+    (tmp_path / "conf/experiment/mine.yaml").write_text(text)
+    done = contexttune("--config-dir", "conf", *DEMO, "runner=gold", "experiment=mine", cwd=tmp_path)
+    assert (done.returncode, "workspace.remote holds a password" in done.stderr) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["conf"]
+
+
+def test_masking_replaces_values_of_variables_that_are_named_like_keys(monkeypatch):
+    monkeypatch.setenv("MY_API_KEY", KEY)
+    monkeypatch.setenv("DB_PASSWORD", KEY + "-and-more")
+    monkeypatch.setenv("SOME_TOKEN", "any")
+    monkeypatch.setenv("PLACE", "/a/long/value")
+    given = {"a": [f"--env={KEY}", f"{KEY}-and-more"], "b": {"c": "any company in /a/long/value"}, "d": 1}
+    assert masked(given) == {"a": ["--env=***", "***"], "b": {"c": "any company in /a/long/value"}, "d": 1}
+
+
+@pytest.mark.parametrize(
+    ("url", "recorded"),
+    [
+        ("http://u:p@h/v1", "http://u:***@h/v1"),
+        ("see https://:p:q@h:8/x and ssh://u:p@k", "see https://:***@h:8/x and ssh://u:***@k"),
+        ("https://github.com/{repo}.git", "https://github.com/{repo}.git"),
+        ("http://h:8000/v1?mail=a:b@c", "http://h:8000/v1?mail=a:b@c"),
+        ("git@github.com:a/b.git", "git@github.com:a/b.git"),
+    ],
+)
+def test_a_url_is_recorded_without_its_password(url, recorded):
+    assert without_passwords([url]) == [recorded]
+
+
+def test_names_of_variables_and_interpolations_pass():
+    refuse({"model": {"api_key_env": "MY_KEY", "base_url": "${oc.env:X,http://h/v1}"}, "a": [None, 1, True]})
+    refuse({"model": {"api_key_env": "${oc.env:NAME}"}})
+    with pytest.raises(ConfigError, match=r"^x holds a password"):
+        refuse({"hydra": {"overrides": {"task": [f"++x=http://h,http://u:{PASSWORD}@h"]}}})
