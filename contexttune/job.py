@@ -18,6 +18,7 @@ from contexttune import job_note, session, slurm
 from contexttune.errors import ContextTuneError, ExitCode
 from contexttune.interfaces import Task
 from contexttune.parts import build
+from contexttune.secret_values import masked
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +47,15 @@ def _noted(cfg: DictConfig, output_dir: Path) -> ExitCode:
             task: Task = build(dict(cfg.task), "task")
             note.code = ExitCode(task.execute(cfg))
         except ContextTuneError as error:
-            log.error("%s", error)
-            note.code, note.error = error.exit_code, str(error)
+            note.code, note.error = error.exit_code, masked(str(error))
+            log.error("%s", note.error)
         except Exception as error:
             if type(error).__name__ == "UncompletedJobError":  # submitit's, raised where its signal met us
                 log.warning("interrupted: %s", error)
                 raise KeyboardInterrupt from None
             # a defect of ours: Hydra 1.3 would leave it out of the job's log
             log.exception("this is a defect of contexttune, please report it")
-            note.code, note.error = ExitCode.FAILED, f"{type(error).__name__}: {error}"
+            note.code, note.error = ExitCode.FAILED, masked(f"{type(error).__name__}: {error}")
     return note.code
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from contexttune.errors import ConfigError
 
-_URL_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):([^/@\s]+)@")
+_URL_PASSWORD = re.compile(r"(?<=://)([^/?#@\s:]*):([^/?#@\s]+)@")
 _VARIABLE = re.compile(r"(?i)(key|token|secret|password|passwd)$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MASK = "***"

@@ -12,6 +12,7 @@ from pathlib import Path
 from contexttune import paths
 from contexttune.errors import ArtifactError
 from contexttune.git import Tree, git, try_git
+from contexttune.secret_values import without_passwords
 from contexttune.store import locked
 
 log = logging.getLogger(__name__)
@@ -90,15 +91,17 @@ class Workspace:
         for leftover in mirror.parent.glob(f".{mirror.name}.*"):  # the lock is ours: its maker is dead
             shutil.rmtree(leftover, ignore_errors=True)
         aside = mirror.with_name(f".{mirror.name}.{os.getpid()}")
-        log.info("cloning %s", self.url(repo))
+        url = self.url(repo)
+        log.info("cloning %s", without_passwords(url))
         try:
-            git("clone", "--quiet", "--bare", "--template=", self.url(repo), aside)
+            git("clone", "--quiet", "--bare", "--template=", url, aside)
+            if without_passwords(url) != url:  # git would keep it in the mirror, and we name it at each fetch
+                git("--git-dir", aside, "config", "--unset", "remote.origin.url")
             _index_history(aside)
             aside.replace(mirror)
         except ArtifactError as error:
-            raise ArtifactError(
-                f"{repo}: {error}; workspace.remote={self.remote} decides where it is cloned from"
-            ) from None
+            words = f"{repo}: {error}; workspace.remote={self.remote} decides where it is cloned from"
+            raise ArtifactError(without_passwords(words)) from None
         finally:
             with suppress(FileNotFoundError):
                 shutil.rmtree(aside)
@@ -110,9 +113,10 @@ class Workspace:
         if not _has(mirror, commit):  # a commit that no branch or tag holds any more
             done = try_git(*fetch, commit)
         if not _has(mirror, commit):
-            words = done.stderr.decode(errors="replace").strip().splitlines()
-            reason = f" ({words[-1]})" if done.returncode and words else ""
-            raise ArtifactError(f"{repo}: {self.url(repo)} has no commit {commit}{reason}")
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            reason = f" ({said[-1]})" if done.returncode and said else ""
+            words = f"{repo}: {self.url(repo)} has no commit {commit}{reason}"
+            raise ArtifactError(without_passwords(words))
         _index_history(mirror)
 
 

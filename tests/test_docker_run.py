@@ -1,6 +1,7 @@
 """Whole runs through the unchanged SWE-bench harness in a real Docker engine, with images built offline."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,27 @@ def test_the_demo_in_docker_ends_as_it_does_locally_and_resumes(tmp_path):
     again = contexttune(*command, cwd=tmp_path)
     assert again.returncode == 0
     assert sorted(tmp_path.glob("results/*/runs/*/harness/ct-*")) == harness_runs
+
+
+def test_images_are_recorded_by_digest_and_another_one_is_told_before_it_is_used(tmp_path):
+    keys = ("runner=gold", "condition=no_context", "slice=demo", "slice.limit=1", "group_id=g")
+    assert contexttune(*keys, cwd=tmp_path).returncode == 0
+    (path,) = tmp_path.glob("results/g/runs/*/run.json")
+    record = json.loads(path.read_bytes())
+    ((image, digest),) = record["images"]["harness"].items()
+    inspect = ["docker", "image", "inspect", "--format", "{{.Id}} {{.RepoDigests}}", image]
+    assert digest in subprocess.run(inspect, capture_output=True, text=True, check=True).stdout
+    same = contexttune(f"reproduce={path.parent}", "dry_run=true", cwd=tmp_path)
+    assert "images.harness" not in same.stdout
+    record["images"]["harness"] |= {image: "sha256:another", "no/such:image": "sha256:unknown here"}
+    path.write_text(json.dumps(record))
+    other = contexttune(f"reproduce={path.parent}", "dry_run=true", cwd=tmp_path)
+    drifted = [line for line in other.stdout.splitlines() if "not as in" in line]
+    # dry_run was typed; an image that this engine does not hold cannot be compared
+    assert drifted[0].endswith("dry_run: False -> True")
+    assert drifted[1:] == [
+        f"not as in the reproduced run: images.harness.{image}: sha256:another -> {digest}"
+    ]
 
 
 def test_a_dead_engine_is_found_before_anything_is_paid_for(tmp_path):

@@ -1,11 +1,19 @@
 """Keys and passwords: masked where they are recorded, refused where they are written out, and in no file of a run."""
 
+import functools
 import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from contexttune.errors import ConfigError
+from contexttune.git import git
+from contexttune.paths import PACKAGE
 from contexttune.secret_values import masked, refuse, without_passwords
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, serving
@@ -108,6 +116,49 @@ def test_a_password_in_an_experiment_file_is_refused_too(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["conf"]
 
 
+@contextmanager
+def repositories(root: Path) -> Iterator[str]:
+    """The demo's repositories over HTTP, as a URL of git's with a password in it."""
+    for bundle in (PACKAGE / "demo/repos").glob("*.bundle"):
+        git("clone", "--quiet", "--bare", bundle, root / f"{bundle.stem}.git")
+        git("--git-dir", root / f"{bundle.stem}.git", "update-server-info")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(root))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://me:{PASSWORD}@127.0.0.1:{server.server_port}/{{owner}}__{{name}}.git"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_password_for_repositories_stays_out_of_mirrors_logs_and_errors(tmp_path):
+    served, here = tmp_path / "served", tmp_path / "here"
+    here.mkdir()
+    keys = ("slice=demo", "slice.limit=1", "runner=gold", "workspace.remote=${oc.env:REMOTE}")
+    with repositories(served) as url:
+        done = contexttune(*keys, "stages=[signals]", cwd=here, REMOTE=url)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (mirror,) = here.glob("cache/mirrors/*.git")
+        shutil.rmtree(mirror)
+        gone = contexttune(*keys, "stages=[signals]", cwd=here, REMOTE=url.replace("__", "_no_"))
+    assert gone.returncode == 3
+    assert "http://me:***@127.0.0.1" in done.stdout
+    assert "http://me:***@127.0.0.1" in gone.stdout
+    assert PASSWORD not in done.stdout + done.stderr + gone.stdout + gone.stderr
+    assert holding(here, PASSWORD) == []
+
+
+def test_an_endpoint_that_does_not_answer_is_named_without_its_password(tmp_path):
+    url = f"http://user:{PASSWORD}@127.0.0.1:9/v1"
+    keys = (*DEMO, "condition=no_context", "model.name=m", "model.api_key_env=null")
+    done = contexttune(*keys, cwd=tmp_path, OPENAI_BASE_URL=url)
+    assert done.returncode == 3
+    assert "http://user:***@127.0.0.1:9/v1 does not answer" in done.stdout
+    assert PASSWORD not in done.stdout + done.stderr
+    assert holding(tmp_path, PASSWORD) == []
+
+
 def test_masking_replaces_values_of_variables_that_are_named_like_keys(monkeypatch):
     monkeypatch.setenv("MY_API_KEY", KEY)
     monkeypatch.setenv("DB_PASSWORD", KEY + "-and-more")
@@ -124,6 +175,7 @@ def test_masking_replaces_values_of_variables_that_are_named_like_keys(monkeypat
         ("see https://:p:q@h:8/x and ssh://u:p@k", "see https://:***@h:8/x and ssh://u:***@k"),
         ("https://github.com/{repo}.git", "https://github.com/{repo}.git"),
         ("http://h:8000/v1?mail=a:b@c", "http://h:8000/v1?mail=a:b@c"),
+        ("http://h:8000?mail=a@b", "http://h:8000?mail=a@b"),
         ("git@github.com:a/b.git", "git@github.com:a/b.git"),
     ],
 )

@@ -17,6 +17,7 @@ from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.models.rate import RateLimit
 from contexttune.models.retry import MalformedAnswer, call_with_retries
 from contexttune.parts import NO_EFFECT
+from contexttune.secret_values import without_passwords
 from contexttune.store import fingerprint
 from contexttune.types import Completion, Message, Usage
 
@@ -97,11 +98,11 @@ class OpenAICompatible:
                 answer = client.get(models, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise PreflightError(
-                f"{self._where} does not answer ({_cause(error)}): set OPENAI_BASE_URL or model.base_url to a running endpoint"
+                f"{without_passwords(self._where)} does not answer ({_cause(error)}): set OPENAI_BASE_URL or model.base_url to a running endpoint"
             ) from None
         # any other answer will do: not every server lists its models
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise PreflightError(f"{self._where} refuses the key in {self.api_key_env}")
+            raise PreflightError(f"{without_passwords(self._where)} refuses the key in {self.api_key_env}")
 
     def complete(self, messages: Sequence[Message]) -> Completion:
         """One answer. Raises as `chat` does."""
