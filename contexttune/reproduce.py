@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 _KEY = "reproduce="
+_SEARCH_PATH = "hydra.searchpath in command-line"  # as Hydra names that source
 _SWEEPING = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 
 
@@ -34,7 +35,7 @@ def expand(argv: Sequence[str]) -> list[str]:
         raise ConfigError(f"{' '.join(named)}: one command reproduces one run")
     typed = [argument for argument in argv if argument != named[0]]
     run = past_run(_directory(named[0]))
-    own = [*_origin(run, typed), *_one_job(run, typed)]
+    own = [*_origin(run, typed), *_one_job(run, typed), *_searched(run, typed)]
     replayed = _not_said_again(run.overrides, [*own, *typed])
     at = list(argv).index(named[0])  # flags may not stand between overrides, so all go where one stood
     return [*_flags(run, typed), *typed[:at], *replayed, *own, *typed[at:]]
@@ -87,6 +88,13 @@ def _flags(run: PastRun, typed: Sequence[str]) -> list[str]:
             )
         flags += ["--config-dir", directory]
     return flags
+
+
+def _searched(run: PastRun, typed: Sequence[str]) -> list[str]:
+    """Further directories of configuration, which are Hydra's own key and yet part of what was run."""
+    paths = [quoted(source["path"]) for source in run.config_sources if source["provider"] == _SEARCH_PATH]
+    typed_too = any(argument.startswith("hydra.searchpath=") for argument in typed)
+    return [f"hydra.searchpath=[{','.join(paths)}]"] if paths and not typed_too else []
 
 
 def _not_said_again(recorded: Sequence[str], later: Sequence[str]) -> list[str]:

@@ -65,3 +65,27 @@ def test_who_worked_on_a_run_is_known_however_it_ended(tmp_path, how, status):
     assert (session["wall_s"] is None) is (how is signal.SIGKILL)
     assert run["served_models"] == (["served-1"] if how is signal.SIGINT else [])
     assert run["manifest"]["endpoint"] == server.url
+
+
+@pytest.mark.slurm
+@pytest.mark.slow
+def test_jobs_on_slurm_say_which_they_were_how_long_they_waited_and_what_was_submitted(tmp_path):
+    sweep = ("-m", "hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.timeout_min=10")
+    done = contexttune(*sweep, *KEYS, "runner=gold", "seed=0,1", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    paths = sorted(tmp_path.glob("results/g/runs/*/run.json"))
+    found = [json.loads(path.read_bytes())["manifest"] for path in paths]
+    assert [made_of["slurm"]["array_task_id"] for made_of in found] == ["0", "1"]
+    assert found[1]["slurm"]["job_id"] == found[1]["slurm"]["array_job_id"]
+    for made_of in found:
+        assert made_of["slurm"]["queue_s"] >= 0
+        assert made_of["slurm"]["partition"]
+        assert made_of["submitted"]["host"] == socket.gethostname()
+        assert made_of["changed_since_submission"] is (False if "commit" in made_of["contexttune"] else None)
+    again = contexttune(*sweep, f"reproduce={paths[1].parent}", cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    (path,) = tmp_path.glob("results/g-reproduced/runs/*/run.json")
+    copied = json.loads(path.read_bytes())
+    assert (copied["seed"], copied["reproduction"]["drift"]) == (1, [])
+    assert copied["manifest"]["slurm"]["job_id"] not in {made_of["slurm"]["job_id"] for made_of in found}
+    assert copied["sessions"][0]["slurm_job_id"] == copied["manifest"]["slurm"]["job_id"]

@@ -188,6 +188,16 @@ def test_a_default_that_has_changed_is_a_line(past, tmp_path):
     assert len(runs(tmp_path, "g-reproduced")) == 1
 
 
+def test_a_search_path_of_the_users_is_searched_again(past, tmp_path):
+    where = f"hydra.searchpath=['file://{past}/my conf']"
+    made = contexttune(
+        where, "experiment=mine", "hydra.mode=RUN", "group_id=g", "slice.limit=1", cwd=tmp_path
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert "not as in" not in reproduced(tmp_path, next(tmp_path.glob("results/g/runs/*/")))
+    assert len(runs(tmp_path, "g-reproduced")) == 1
+
+
 def test_other_versions_rows_and_code_are_lines_too(copy):
     path = own(copy) / "run.json"
     record = json.loads(path.read_bytes())
