@@ -20,6 +20,7 @@ from contexttune.manifest import manifest
 from contexttune.parts import build, wants
 from contexttune.prices import Price, price_of
 from contexttune.progress import Board
+from contexttune.secret_values import masked
 from contexttune.types import GoldInstance
 from contexttune.workspace import Workspace
 
@@ -166,7 +167,8 @@ class Cell:
 
     @cached_property
     def context_stage(self) -> ContextStage:
-        settings = {key: value for key, value in self.container["condition"].items() if key != "name"}
+        chosen = masked(self.container["condition"])  # it is written beside the context
+        settings = {key: value for key, value in chosen.items() if key != "name"}
         return ContextStage(
             layout=self.layout, generator=self.generator, settings=settings, signals=self.signals
         )

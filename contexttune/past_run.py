@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from contexttune.config import STAGES
 from contexttune.errors import ConfigError
 from contexttune.paths import results_of_predictions
 from contexttune.store import read_json
@@ -88,16 +90,25 @@ def _of_record(directory: Path, record: dict[str, Any]) -> PastRun | None:
     manifest = record.get("manifest", {})
     if manifest.get("overrides") is None:
         return None
+    stages = _stages(record)
+    overrides = [text for text in manifest["overrides"] if not re.match(r"\+*stages=", text)]
     return PastRun(
         directory=directory,
         group_id=record["group_id"],
-        overrides=manifest["overrides"],
-        config=manifest["config"],
+        overrides=[*overrides, f"stages=[{','.join(stages)}]"],
+        config={**manifest["config"], "stages": stages},
         config_name=manifest["config_name"],
         config_sources=manifest["config_sources"],
         manifest=manifest,
         images=record.get("images", {}),
     )
+
+
+def _stages(record: dict[str, Any]) -> list[str]:
+    """All that was done to the run: the last command may only have graded what an earlier one had inferred."""
+    done = {stage for session in record["sessions"] for stage in session["stages"]}
+    needed = {"signals", "context"} if "inference" in done else set()  # which leave no record of a run
+    return [stage for stage in STAGES if stage in done | needed]
 
 
 def _resolved(path: Path) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class RunRecord:
             "reproduction": cell.reproduction,
             "images": begun.get("images", {}),
             "served_models": begun.get("served_models", []),
-            "sessions": [*begun.get("sessions", []), _session(cell.manifest)],
+            "sessions": [*begun.get("sessions", []), _session(cell)],
         }
 
     def _afterwards(self, record: Mapping[str, Any], began: float) -> dict[str, Any]:
@@ -123,12 +123,13 @@ class RunRecord:
         return found
 
 
-def _session(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _session(cell: Cell) -> dict[str, Any]:
     """One process's work on a run: when, where, by which code; `wall_s` stays null when it is killed."""
-    slurm, code = manifest["slurm"] or {}, manifest["contexttune"]
+    slurm, code = cell.manifest["slurm"] or {}, cell.manifest["contexttune"]
     return {
+        "stages": cell.config.stages,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host": manifest["host"],
+        "host": cell.manifest["host"],
         "commit": code.get("commit"),
         "diff_sha256": code.get("diff_sha256"),
         "slurm_job_id": slurm.get("job_id"),

@@ -10,7 +10,7 @@ from typing import Any
 from contexttune.errors import ConfigError
 
 _URL_PASSWORD = re.compile(r"(?<=://)([^/?#@\s:]*):([^/?#@\s]+)@")
-_VARIABLE = re.compile(r"(?i)(key|token|secret|password|passwd)$")
+_VARIABLE = re.compile(r"(?i)(key|token|secret|password|passwd|credentials?)$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MASK = "***"
 _MIN_CHARS = 8  # "any" and "none" are keys too, for servers that check none, and stand in many words
@@ -32,9 +32,8 @@ def refuse(composed: Mapping[str, Any]) -> None:
 
     `composed` is not resolved, so that an interpolation of an environment variable passes.
     """
-    for key, value in _texts(
-        {k: v for k, v in composed.items() if k != "hydra"} | {"hydra": composed.get("hydra")}
-    ):
+    ours = {key: value for key, value in composed.items() if key != "hydra"}
+    for key, value in _texts({**ours, "hydra": composed.get("hydra")}):  # ours first: its keys say more
         if _URL_PASSWORD.search(value):
             name = value.partition("=")[0].lstrip("+~") if key.startswith("hydra.overrides.") else key
             raise ConfigError(

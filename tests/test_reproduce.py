@@ -188,6 +188,23 @@ def test_a_default_that_has_changed_is_a_line(past, tmp_path):
     assert len(runs(tmp_path, "g-reproduced")) == 1
 
 
+def test_a_run_that_several_commands_have_done_is_done_by_one(tmp_path):
+    keys = (
+        "slice=demo",
+        "slice.limit=1",
+        "harness=none",
+        "condition=baseline_context",
+        "runner=gold",
+        "group_id=g",
+    )
+    for stages in ("signals,context", "inference", "summarize"):
+        assert contexttune(*keys, f"stages=[{stages}]", cwd=tmp_path).returncode == 0
+    said = reproduced(tmp_path, next(tmp_path.glob("results/g/runs/*/")), "paths.root=elsewhere")
+    assert "inference 1/1" in said
+    assert "not as in" not in said
+    assert len(runs(tmp_path / "elsewhere", "g-reproduced")) == 1
+
+
 def test_a_search_path_of_the_users_is_searched_again(past, tmp_path):
     where = f"hydra.searchpath=['file://{past}/my conf']"
     made = contexttune(
