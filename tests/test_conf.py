@@ -146,6 +146,7 @@ MINE = "slice=demo", "runner=single_shot", "model=scripted", "harness=local"
         "model.timeout_s=5",
         "stages=[signals]",
         "budget.calls=3",
+        "reproduced_from=/a/run",
     ],
 )
 def test_what_cannot_change_a_result_leaves_the_run_its_name(inert):
