@@ -33,9 +33,14 @@ def reproduction(cell: Cell) -> dict[str, Any] | None:
     return {"from": str(past.directory), "versions_known": bool(past.manifest), "drift": rows}
 
 
-def warn(reproduced: Mapping[str, Any], group_id: str) -> None:
-    """One line for each difference, and where the run's files go."""
-    log.info("reproducing %s in group %s (group_id=... names another)", reproduced["from"], group_id)
+def warn(cell: Cell) -> None:
+    """One line for each thing that is not what it was: in the run that is reproduced, or when the job was submitted."""
+    if cell.manifest["changed_since_submission"]:
+        log.warning("the code is not that which was submitted (run.json: submitted, contexttune)")
+    reproduced = cell.reproduction
+    if reproduced is None:
+        return
+    log.info("reproducing %s in group %s (group_id=... names another)", reproduced["from"], cell.group_id)
     if not reproduced["versions_known"]:
         log.warning("%s has no run.json: versions then and now cannot be compared", reproduced["from"])
     for row in reproduced["drift"]:

@@ -45,10 +45,7 @@ class Experiment:
             if "inference" in stages and cell.uses_model and not cell.config.dry_run:
                 stack.enter_context(cell.model)
             log.info("run %s of group %s: %d instances", cell.run_id, cell.group_id, len(cell.instances))
-            if cell.reproduction:
-                drift.warn(cell.reproduction, cell.group_id)
-            if cell.manifest["changed_since_submission"]:
-                log.warning("the code is not that which was submitted (run.json: submitted, contexttune)")
+            drift.warn(cell)
             blocks = self._contexts() if stages & {"signals", "context"} else None
             if blocks is None or "context" not in stages:
                 blocks = self._saved_blocks() if "inference" in stages else {}
