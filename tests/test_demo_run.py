@@ -17,6 +17,7 @@ WITHOUT = {"tablet-12": "resolved", "tablet-17": "resolved", "inkfile-8": "resol
 WITHOUT |= {"inkfile-13": "empty_patch", "rota-21": "error"}
 WITH = dict.fromkeys(WITHOUT, "resolved") | {"tablet-12": "unresolved"}
 KILLS = 10
+RECORDS = ("cell.json", "run.json", "summary.json", "instances.csv")
 
 
 def rows_as_written(results: Path) -> list[dict[str, str]]:
@@ -92,7 +93,7 @@ def test_a_second_demo_does_no_work_again(undisturbed, tmp_path):
         for name, state in files(copy).items()
         if before.get(name) != state and not name.endswith(".lock")
     }
-    rewritten = {name for name in changed if Path(name).name in ("run.json", "summary.json", "instances.csv")}
+    rewritten = {name for name in changed if Path(name).name in RECORDS}
     assert changed == rewritten, "something was computed twice"
     assert "inference 1/" not in done.stdout
     assert "evaluated 1/" not in done.stdout
