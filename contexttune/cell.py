@@ -104,12 +104,17 @@ class Cell:
         return self.uses_model and bool(self.container["model"].get("script"))
 
     @cached_property
+    def is_replay(self) -> bool:
+        """Whether the answers are those of an earlier run."""
+        return self.uses_model and bool(self.container["model"].get("source"))
+
+    @cached_property
     def model_name_or_path(self) -> str:
         return identity.model_name_or_path(self.container, self.uses_model)
 
     @cached_property
     def model(self) -> Model:
-        services = {"seed": self.config.seed, "rates": self.layout.rates}
+        services = {"seed": self.config.seed, "rates": self.layout.rates, "run_label": self._label}
         model: Model = build(self.container["model"], "model", services)
         return model
 
@@ -138,11 +143,10 @@ class Cell:
 
     @cached_property
     def runner(self) -> Runner:
-        label = f"{self.group_id}/{self.run_id}"
         services = {
             "workspace": self.workspace,
             "seed": self.config.seed,
-            "run_label": label,
+            "run_label": self._label,
             "board": self.board,
         }
         if self.uses_model:
@@ -172,6 +176,10 @@ class Cell:
         return ContextStage(
             layout=self.layout, generator=self.generator, settings=settings, signals=self.signals
         )
+
+    @property
+    def _label(self) -> str:
+        return f"{self.group_id}/{self.run_id}"
 
     @property
     def _is_bundled(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from contexttune.errors import ConfigError
 
@@ -139,6 +139,9 @@ def check(cfg: DictConfig) -> Config:
     """The configuration as typed objects. Raises ConfigError with the key in its sentence."""
     try:
         config = OmegaConf.to_object(cfg)
+    except MissingMandatoryValue as error:
+        key = error.full_key
+        raise ConfigError(f"{key} is not set and has no default: say {key}=...") from None
     except OmegaConfBaseException as error:
         raise ConfigError(" ".join(str(error).split())) from None
     assert isinstance(config, Config)

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contexttune.budget import Budget, spent_before
+from contexttune.budget import Budget, earlier_than, spent_for
 from contexttune.config import BudgetConfig
 from contexttune.errors import ArtifactError, ConfigError, InfraError
 from contexttune.interfaces import Runner
+from contexttune.models.journal import CALLS, Paid, paid
 from contexttune.paths import Layout
 from contexttune.prices import Price
 from contexttune.progress import Board, Progress
@@ -51,8 +52,11 @@ class Inference:
         the run was interrupted.
         """
         records = {i.instance_id: self._record(i, blocks[i.instance_id]) for i in instances}
-        self.budget.begin(records.values())
         final = {name: record for name, record in records.items() if record and is_final(record)}
+        for name, record in records.items():
+            # a final record has all that its journal has, which may be megabytes
+            journal = None if name in final else self._paid(name)
+            self.budget.note(name, spent_for(record, journal, self.price))
         pending = [i for i in instances if i.instance_id not in final]
         if final and pending:
             log.info("resuming: %d of %d instances are done", len(final), len(instances))
@@ -98,18 +102,34 @@ class Inference:
         out_dir.mkdir(parents=True, exist_ok=True)
         progress.start(instance.instance_id)
         started = time.monotonic()
+        paid_before = self._paid(instance.instance_id)
         attempt = self._guarded(instance, block, out_dir)
         record = _as_record(instance, block, attempt, time.monotonic() - started)
         record["cost_usd"] = self._cost_usd(attempt)
-        record["earlier"] = spent_before(read_json(out_dir / "attempt.json"))
+        self._settle_accounts(record, paid_before, read_json(out_dir / "attempt.json"))
         with self._write:
-            self.budget.add(record)
             write_json(out_dir / "attempt.json", record)
             if is_final(record):
                 append_jsonl(self._predictions, self._prediction(record))
         why = f" ({attempt.error})" if attempt.error else ""
         progress.finish(instance.instance_id, f"{attempt.status}, {attempt.exit_status}{why}")
         return record
+
+    def _settle_accounts(
+        self, record: dict[str, Any], paid_before: Paid | None, before: Mapping[str, Any] | None
+    ) -> None:
+        """Say which calls of the attempt were given before, and what the instance took besides it."""
+        name = record["instance_id"]
+        now = self._paid(name)
+        if now is not None:
+            n_asked = now.n_calls - (paid_before.n_calls if paid_before else 0)
+            record["details"]["n_replayed"] = max(record["n_calls"] - n_asked, 0)
+        record["earlier"] = earlier_than(record, before, now, self.price)
+        with self._write:
+            self.budget.note(name, spent_for(record, now, self.price))
+
+    def _paid(self, instance_id: str) -> Paid | None:
+        return paid(self.layout.instance(self.group_id, self.run_id, instance_id) / CALLS)
 
     def _guarded(self, instance: GoldInstance, block: str, out_dir: Path) -> Attempt:
         """The runner's attempt. Whatever it raises is missing data: no answer was measured."""

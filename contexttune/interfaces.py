@@ -14,14 +14,12 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from contexttune.git import Tree
-    from contexttune.models.openai_compatible import OpenAICompatible
+    from contexttune.models.journal import Recorded
     from contexttune.types import (
         Attempt,
-        Completion,
         Context,
         GoldInstance,
         Instance,
-        Message,
         Outcome,
         RepoAtCommit,
     )
@@ -82,12 +80,11 @@ class Model(Protocol):
         """Raise PreflightError when no call could succeed."""
         ...
 
-    def endpoint(self) -> OpenAICompatible:
-        """How another process reaches the endpoint; holds the name of a key's variable, never the key."""
-        ...
+    def recorded(self, out_dir: Path) -> Recorded:
+        """The only way to ask it: for the attempt whose own directory is `out_dir`, where each answer is kept.
 
-    def complete(self, messages: Sequence[Message]) -> Completion:
-        """One answer. Raises InfraError when, after retries, there is none."""
+        A model that inherits `models.journal.Journaled` only says what its endpoint is.
+        """
         ...
 
     def __enter__(self) -> Self: ...
@@ -123,7 +120,11 @@ class Runner(Protocol):
         ...
 
     def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
-        """One attempt. Raises InfraError for an outage; `out_dir` is the instance's own directory."""
+        """One attempt. Raises InfraError for an outage; `out_dir` is the instance's own directory.
+
+        An attempt that was cut off is made again from its start: what the model has answered is then answered
+        from `out_dir`, as long as the same is asked.
+        """
         ...
 
 

@@ -83,6 +83,7 @@ class RunRecord:
             "seed": cell.config.seed,
             "model_name_or_path": cell.model_name_or_path,
             "scripted": cell.is_scripted,
+            "replay": cell.is_replay,
             "harness": cell.harness.name,
             "official": cell.harness.official,
             "instances": [{"instance_id": i.instance_id, "repo": i.repo} for i in cell.instances],

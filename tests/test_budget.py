@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from contexttune.budget import Budget, spent_before
+from contexttune.budget import Budget, spent_in
 from contexttune.config import BudgetConfig
 from contexttune.errors import ConfigError, InfraError
 from contexttune.prices import Price
@@ -46,20 +46,20 @@ def test_each_limit_stops_when_it_is_reached_and_not_before(limits, words):
     took = record(n_calls=3, prompt_tokens=300, completion_tokens=30, cost_usd=0.5, wall_s=9.5)
     budget = Budget(BudgetConfig(**limits), Price(prompt=1, completion=1))
     assert budget.exceeded() is None or limits == {"calls": 0}
-    budget.add(took)
+    budget.note("a", took)
     assert words in budget.exceeded()
     more = {key: value * 2 + 1 for key, value in limits.items()}
     roomy = Budget(BudgetConfig(**(more if limits != {"calls": 0} else {})), Price(prompt=1, completion=1))
-    roomy.add(took)
+    roomy.note("a", took)
     assert roomy.exceeded() is None
 
 
 def test_an_outage_is_paid_for_and_the_next_record_remembers_it():
     first = record(n_calls=2, cost_usd=0.25)
-    second = record(n_calls=5, cost_usd=1.0) | {"earlier": spent_before(first)}
-    assert spent_before(second)["n_calls"] == 7
-    assert spent_before(second)["cost_usd"] == 1.25
-    assert spent_before(None) == {}
+    second = record(n_calls=5, cost_usd=1.0) | {"earlier": spent_in(first)}
+    assert spent_in(second)["n_calls"] == 7
+    assert spent_in(second)["cost_usd"] == 1.25
+    assert spent_in(None) == {}
 
 
 def test_a_cost_that_cannot_be_known_cannot_be_limited():

@@ -28,6 +28,8 @@ GROUPS = {
 }
 OPTIONS = [(g, p.stem) for g in GROUPS for p in sorted((config_dir() / g).glob("*.yaml"))]
 
+NEEDED = {"replay": ["model.source=somewhere"]}  # keys without a default
+
 
 @pytest.fixture(autouse=True)
 def composing(monkeypatch):
@@ -51,7 +53,7 @@ def parts_of(group: str, option: str) -> list[object]:
         return list(
             cell("condition=baseline_context", f"card@condition.cards=[{option}]").generator.cards.values()
         )
-    made = cell(f"{group}={option}", "model.name=m" if group != "model" else "seed=0")
+    made = cell(f"{group}={option}", *([] if group == "model" else ["model.name=m"]), *NEEDED.get(option, []))
     if group == "task":
         return [build(made.container["task"], "task")]
     if group == "condition":

@@ -10,16 +10,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from contexttune.errors import ConfigError, InfraError, PreflightError
+from contexttune.models.journal import Journaled
 from contexttune.models.rate import RateLimit
-from contexttune.models.retry import MalformedAnswer, call_with_retries
+from contexttune.models.retry import call_with_retries
+from contexttune.models.wire import (
+    Answered,
+    ContextWindowExceeded,
+    MalformedAnswer,
+    completion_of,
+    request_body,
+    require_shape,
+)
 from contexttune.parts import NO_EFFECT
 from contexttune.secret_values import without_passwords
 from contexttune.store import fingerprint
-from contexttune.types import Completion, Message, Usage
+from contexttune.types import Completion, Message
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -43,20 +52,8 @@ _CONTEXT_WORDS = (
 _CHARS_PER_TOKEN = 4  # a guess, until the endpoint has counted
 
 
-class ContextWindowExceeded(Exception):
-    """The prompt is longer than the model reads: a limit of the model, not an outage."""
-
-
-class Answered(NamedTuple):
-    """An endpoint's answer, which has a choice, and what it took to get it."""
-
-    completion: ChatCompletion
-    n_requests: int  # over HTTP, retries included
-    waited_s: float  # for the endpoint to be well and for the rate limit: no time of the model's
-
-
 @dataclass(frozen=True, kw_only=True)
-class OpenAICompatible:
+class OpenAICompatible(Journaled):
     """One chat completion at a time; threads may share it.
 
     `base_url` null means OPENAI_BASE_URL, and without that OpenAI itself; `api_key_env` names the variable
@@ -104,18 +101,21 @@ class OpenAICompatible:
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise PreflightError(f"{without_passwords(self._where)} refuses the key in {self.api_key_env}")
 
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """Model and sampling parameters as they are sent: null ones are not."""
+        chosen = {
+            "model": str(self.name),
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "seed": self.seed,
+        }
+        return {name: value for name, value in chosen.items() if value is not None}
+
     def complete(self, messages: Sequence[Message]) -> Completion:
-        """One answer. Raises as `chat` does."""
-        answer, n_requests, _ = self.chat(messages)
-        choice = answer.choices[0]
-        return Completion(
-            text=_printable(choice.message.content or ""),
-            finish_reason=choice.finish_reason or "unknown",
-            usage=usage_of(answer),
-            refusal=choice.message.refusal,
-            n_requests=n_requests,
-            served_model=answer.model or "",
-        )
+        """One answer, kept nowhere. Raises as `chat` does."""
+        return completion_of(self.chat(messages))
 
     def chat(
         self,
@@ -227,20 +227,9 @@ class OpenAICompatible:
     def _request(
         self, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
     ) -> ChatCompletion:
-        sampling = {
-            "temperature": self.temperature,
-            "top_p": self.top_p,
-            "max_tokens": self.max_tokens,
-            "seed": self.seed,
-        }
-        set_ones: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
-        answer: ChatCompletion = self._client.chat.completions.create(
-            model=str(self.name), messages=cast("Any", [dict(m) for m in messages]), **set_ones, **parameters
-        )
-        try:
-            _ = answer.choices[0].message.content
-        except (AttributeError, IndexError, TypeError) as error:
-            raise MalformedAnswer(f"an answer without choices: {str(answer)[:200]}") from error
+        body = request_body(self.sampling, messages, parameters)
+        answer: ChatCompletion = self._client.chat.completions.create(**body)
+        require_shape(answer)
         return answer
 
 
@@ -250,24 +239,6 @@ def _certificates() -> SSLContext:
     import httpx
 
     return httpx.create_ssl_context()
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()  # JSON can carry lone surrogates, files cannot
-
-
-def usage_of(answer: ChatCompletion) -> Usage:
-    """Tokens as the endpoint counted them."""
-    usage = answer.usage
-    if usage is None:
-        return Usage()
-    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
-    return Usage(
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        cached_tokens=prompt.cached_tokens if prompt else None,
-        reasoning_tokens=completion.reasoning_tokens if completion else None,
-    )
 
 
 def _cause(error: BaseException) -> str:

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
+from contexttune.models.wire import MalformedAnswer
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -30,10 +32,6 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(
         error, openai.APIConnectionError | openai.APIResponseValidationError | ValueError | MalformedAnswer
     )
-
-
-class MalformedAnswer(Exception):
-    """The endpoint answered 200 with something that is no chat completion."""
 
 
 def call_with_retries(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from contexttune.errors import ConfigError
+from contexttune.models.journal import Journaled
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.parts import NO_EFFECT
 from contexttune.paths import is_bundled, resolve
@@ -43,7 +44,7 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scripted:
+class Scripted(Journaled):
     """Replies from a YAML file: a list of `contains`, `lacks`, `reply`, `finish_reason`; the first match answers."""
 
     seed: int

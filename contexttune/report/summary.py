@@ -116,6 +116,7 @@ def summarize(
         "harness": runs[0]["harness"] if runs else None,
         "official": all(run["official"] for run in runs),
         "scripted": any(run["scripted"] for run in runs),
+        "replay": any(run.get("replay") for run in runs),
         "n_instances": len({row["instance_id"] for row in rows}),
         "conditions": conditions,
         "runs": [

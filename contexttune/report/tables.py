@@ -116,4 +116,6 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
         lines.append(
             "The model is scripted: its answers were written beforehand, and the result is no evidence."
         )
+    if summary.get("replay"):
+        lines.append("A replay: the model's answers are those of an earlier run, and no endpoint was asked.")
     return lines

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from contexttune.contexts.injection import inject
 from contexttune.git import Tree
 from contexttune.interfaces import Model
-from contexttune.models.openai_compatible import ContextWindowExceeded
+from contexttune.models.wire import ContextWindowExceeded
 from contexttune.runners.commit_patch import commit_index
 from contexttune.runners.reply_diff import find_diff, repair
 from contexttune.runners.search_replace import EditDoesNotApply, apply_blocks
@@ -69,11 +69,10 @@ class SingleShot:
     def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
         messages = self.prompt(instance, block)
         try:
-            completion = self.model.complete(messages)
+            with self.model.recorded(out_dir) as model:
+                completion = model.complete(messages)
         except ContextWindowExceeded as error:
-            return Attempt(
-                status=AttemptStatus.LIMIT, exit_status="ContextWindowExceeded", n_calls=1, error=str(error)
-            )
+            return Attempt(status=AttemptStatus.LIMIT, exit_status="ContextWindowExceeded", error=str(error))
         _write_trajectory(out_dir / f"{instance.instance_id}.traj.json", instance, messages, completion)
         return self._attempt(instance, completion)
 

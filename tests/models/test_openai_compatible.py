@@ -7,7 +7,8 @@ import pytest
 
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.models import retry
-from contexttune.models.openai_compatible import ContextWindowExceeded, OpenAICompatible
+from contexttune.models.openai_compatible import OpenAICompatible
+from contexttune.models.wire import ContextWindowExceeded
 from contexttune.types import Message
 from tests.models.fault_server import error, ok, raw, serving, stall
 

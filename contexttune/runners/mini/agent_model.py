@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contexttune.errors import InfraError
-from contexttune.models.openai_compatible import OpenAICompatible, usage_of
+from contexttune.models.journal import Recorded
+from contexttune.models.wire import add_usage, response_of, usage_of
 from contexttune.prices import Price
 from contexttune.runners.mini.protocols import AgentProtocol
 from contexttune.types import Usage
@@ -28,7 +29,9 @@ class TokenLimits:
             limit is not None for limit in (self.completion_tokens, self.total_tokens, self.cost_usd)
         )
         if limited and (answered.prompt_tokens is None or answered.completion_tokens is None):
-            raise InfraError("the endpoint counts no tokens, so limits by tokens or cost cannot be held")
+            raise InfraError(
+                "the endpoint counts no tokens, so limits by tokens or cost cannot be held: remove them, or have it count, and calls.jsonl away"
+            )
 
     def reached(self, used: Usage) -> bool:
         completion, total = (
@@ -44,7 +47,7 @@ class TokenLimits:
 class AgentModel:
     """One attempt's conversation with the endpoint."""
 
-    endpoint: OpenAICompatible
+    endpoint: Recorded
     protocol: AgentProtocol
     templates: Mapping[str, str]  # the protocol's own: observation_template and others
     limits: TokenLimits
@@ -56,6 +59,7 @@ class AgentModel:
     n_calls: int = 0
     n_steps: int = 0  # calls that were answered with actions
     waited_s: float = 0.0
+    replayed_s: float = 0.0  # what answers that were read back took when they were given
     cost_usd: float | None = 0.0
     served_model: str = ""
     config: Any = None  # the protocol has one; nothing of ours is in it
@@ -65,18 +69,18 @@ class AgentModel:
         self._check_limits()
         sent = [{k: v for k, v in message.items() if k != "extra"} for message in messages]
         began = time.monotonic()
-        answer, n_requests, waited_s = self.endpoint.chat(
-            sent, on_wait=lambda: self.on_wait(began), **self.protocol.parameters()
-        )
-        self.n_requests += n_requests
-        self.waited_s += waited_s
+        answered = self.endpoint.chat(sent, on_wait=lambda: self.on_wait(began), **self.protocol.parameters())
+        answer = answered.completion
+        self.n_requests += answered.n_requests
+        self.waited_s += answered.waited_s
+        self.replayed_s += answered.replayed_s
         cost_usd = self._count(answer)
         self.on_answer(self)
         self.limits.require_counts(usage_of(answer))
         choice = answer.choices[0]
         # `cost` is mini-swe-agent's own key, which its cost limit adds up
         extra = {
-            "response": answer.model_dump(mode="json"),
+            "response": response_of(answer),
             "cost": cost_usd or 0.0,
             "timestamp": time.time(),
         }
@@ -90,7 +94,7 @@ class AgentModel:
         cost_usd = self.price.cost_usd(used) if self.price else None
         self.n_calls += 1
         self.served_model = answer.model or ""
-        self.usage = _sum(self.usage, used)
+        self.usage = add_usage(self.usage, used)
         self.cost_usd = None if self.cost_usd is None or cost_usd is None else self.cost_usd + cost_usd
         return cost_usd
 
@@ -110,16 +114,8 @@ class AgentModel:
         return kwargs
 
     def serialize(self) -> dict[str, Any]:
-        shown = {
-            "model_name": self.endpoint.name,
-            "temperature": self.endpoint.temperature,
-            "seed": self.endpoint.seed,
-        }
-        shown |= {
-            "max_tokens": self.endpoint.max_tokens,
-            "top_p": self.endpoint.top_p,
-            "protocol": self.protocol.name,
-        }
+        sent = dict(self.endpoint.client.sampling)
+        shown = {"model_name": sent.pop("model", None), **sent, "protocol": self.protocol.name}
         return {"info": {"config": {"model": shown, "model_type": type(self).__name__}}}
 
     def _actions(self, choice: Any, extra: dict[str, Any]) -> list[dict[str, Any]]:
@@ -137,15 +133,3 @@ class AgentModel:
 
             extra = {"exit_status": "TokenLimitExceeded", "submission": ""}
             raise LimitsExceeded({"role": "exit", "content": "TokenLimitExceeded", "extra": extra})
-
-
-def _sum(a: Usage, b: Usage) -> Usage:
-    def add(x: int | None, y: int | None) -> int | None:
-        return None if x is None and y is None else (x or 0) + (y or 0)
-
-    return Usage(
-        prompt_tokens=add(a.prompt_tokens, b.prompt_tokens),
-        completion_tokens=add(a.completion_tokens, b.completion_tokens),
-        cached_tokens=add(a.cached_tokens, b.cached_tokens),
-        reasoning_tokens=add(a.reasoning_tokens, b.reasoning_tokens),
-    )

@@ -167,7 +167,7 @@ class AgentRunner:
             instance_id=instance.instance_id,
             task=inject(block, instance.problem_statement),
             trajectory=out_dir / f"{instance.instance_id}.traj.json",
-            endpoint=self.model.endpoint(),
+            endpoint=self.model.recorded(out_dir),
             shell=place.shell,
             described=place.described,
             protocol=self.protocol,

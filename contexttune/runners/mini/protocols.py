@@ -37,7 +37,7 @@ class AgentProtocol(ABC):
 
     def turn(self, message: Any) -> Turn:
         """The endpoint's message as it is sent back with the next request."""
-        return dict(message.model_dump(exclude_none=True)) | {"content": message.content}
+        return dict(message.model_dump(exclude_none=True)) | {"role": "assistant", "content": message.content}
 
     @abstractmethod
     def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -71,6 +71,9 @@ def attend(
 def _is_over(report: Report, started: float, wall_limit_s: float) -> bool:
     """Whether the attempt has had its time; what it waited for the endpoint is not its own.
 
+    An answer that was read back counts with what it took when it was given: an attempt that was cut off and is made
+    again must not get more time than another.
+
     Raises InfraError when a single wait takes as long as an attempt may.
     """
     now = time.monotonic()
@@ -79,7 +82,7 @@ def _is_over(report: Report, started: float, wall_limit_s: float) -> bool:
         if now - since > wall_limit_s:
             raise InfraError(f"the endpoint has not answered for {now - since:.0f} s")
         return False
-    return now > started + wall_limit_s + report.waited_s
+    return now > started + wall_limit_s + report.waited_s - report.replayed_s
 
 
 def _cut_short(worker: Any, source: Any, report: Report) -> Report:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from contexttune.models.openai_compatible import ContextWindowExceeded, OpenAICompatible
+from contexttune.models.journal import Recorded
+from contexttune.models.wire import ContextWindowExceeded
 from contexttune.prices import Price
 from contexttune.runners.mini.agent_model import AgentModel, TokenLimits
 from contexttune.runners.mini.environment import ShellEnvironment
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 INFRA = "infra"  # the kind of a report that is no measurement
 DONE = "done"
+_ADDED_UP = (
+    *("n_calls", "n_steps", "n_requests", "usage", "cost_usd"),
+    *("waited_s", "replayed_s", "served_model"),
+)
 _LAST_WORDS_S = 2.0
 SUBMITTED = "Submitted"  # mini-swe-agent's word
 SOCKETS = (
@@ -42,7 +47,7 @@ class Job:
     instance_id: str
     task: str
     trajectory: Path
-    endpoint: OpenAICompatible
+    endpoint: Recorded
     shell: Shell
     described: Mapping[str, Any]
     protocol: str
@@ -65,6 +70,7 @@ class Report:
     n_requests: int = 0
     cost_usd: float | None = None
     waited_s: float = 0.0  # on the endpoint's account, not the agent's
+    replayed_s: float = 0.0  # what answers that were read back took when they were given
     waiting_since_s: float | None = None  # monotonic; None: not waiting now
     mentions: list[list[str]] | None = None  # for each step, what its commands name that looks like a path
     served_model: str = ""
@@ -93,7 +99,7 @@ def work(job: Job, sink: Connection) -> None:
 
 def _work(job: Job, report: Report, sink: Connection) -> None:
     def on_answer(model: AgentModel) -> None:
-        for name in ("n_calls", "n_steps", "n_requests", "usage", "cost_usd", "waited_s", "served_model"):
+        for name in _ADDED_UP:
             setattr(report, name, getattr(model, name))
         report.waiting_since_s = None
         sink.send(report)
