@@ -129,9 +129,13 @@ class Journal:
         head = {"schema_version": _SCHEMA_VERSION, "number": self._n_answered + 1}
         text = json.dumps(head | call | {"answered_at": datetime.now(UTC).isoformat()}, ensure_ascii=False)
         raw = text.encode("utf-8", "replace")  # JSON can carry lone surrogates, files and requests cannot
-        if self._file.write(raw + b"\n") != len(raw) + 1:
-            raise InfraError("the disk is full: an answer could not be recorded")
-        os.fsync(self._file.fileno())
+        try:
+            n_written = self._file.write(raw + b"\n")
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise InfraError(f"an answer could not be recorded: {error.strerror}") from None
+        if n_written != len(raw) + 1:
+            raise InfraError("an answer could not be recorded: no space is left for it")
         self._n_answered += 1
         line: Line = json.loads(raw)
         return line

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from contexttune import child
 from contexttune.config import slug
 from contexttune.errors import InfraError, PreflightError
-from contexttune.runners.mini.shells import TESTBED
+from contexttune.runners.mini.shells import HOSTNAME, TESTBED
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,9 @@ _FINAL = ("not found", "manifest unknown", "access denied", "invalid reference")
 _START_TIMEOUT_S = 120.0
 # Says what an attempt's changes are changes to (images carry commits of their own on top of base_commit), and which
 # files there are: in its own time, while the model thinks about its first answer.
+# The engine has just made /, which a listing of /testbed shows; a date of the image's does not change from start to start.
 _FIRST_PROCESS = f"""
+touch -r {TESTBED} / 2>/dev/null
 git -C {TESTBED} rev-parse HEAD 2>/dev/null || echo
 git -C {TESTBED} -c core.quotePath=false ls-tree -r --name-only HEAD 2>/dev/null
 exec sleep infinity
@@ -122,6 +124,8 @@ class Engine:
             name,
             "--label",
             f"{LABEL}={label}",
+            "--hostname",
+            HOSTNAME,
             "--workdir",
             TESTBED,
         )

@@ -19,7 +19,8 @@ from contexttune.errors import ArtifactError, InfraError
 from contexttune.git import Tree, try_git
 from contexttune.runners.commit_patch import commit_index
 from contexttune.runners.mini.containers import Engine
-from contexttune.runners.mini.shells import TESTBED, CheckoutShell, ContainerShell, Shell
+from contexttune.runners.mini.dates import settle_dates
+from contexttune.runners.mini.shells import COMMAND_FILE, TESTBED, CheckoutShell, ContainerShell, Shell
 from contexttune.store import fingerprint
 from contexttune.types import Instance
 from contexttune.workspace import Workspace
@@ -176,21 +177,33 @@ def checkout_place(
     workspace: Workspace, instance: Instance, label: str, bwrap: str | None, variables: Mapping[str, str]
 ) -> Iterator[CheckoutPlace]:
     """An agent checkout in a scratch directory, in bubblewrap unless `bwrap` is None."""
-    scratch = Path(tempfile.mkdtemp(prefix=_prefix(label)))
+    scratch = _scratch(label, instance.instance_id)
     try:
         for name in ("tmp", "home", "bin"):
             (scratch / name).mkdir()
         write_interpreter(scratch / "bin")
         user = f"agent:x:{os.getuid()}:{os.getgid()}::/home/agent:/bin/bash\n"
         (scratch / "passwd").write_text(user)
+        (scratch / COMMAND_FILE).touch()
         workspace.agent_checkout(instance.repo, instance.base_commit, scratch / "testbed")
+        date = settle_dates(scratch, scratch / "testbed")
         yield CheckoutPlace(
-            shell=CheckoutShell(bwrap=bwrap, scratch=scratch, variables=variables),
+            shell=CheckoutShell(bwrap=bwrap, scratch=scratch, variables=variables, date=date),
             described={"sandbox": "bwrap" if bwrap else "none"},
             tree=workspace.tree(instance.repo, instance.base_commit),
         )
     finally:
         _remove(scratch)
+
+
+def _scratch(label: str, instance_id: str) -> Path:
+    """A new directory, under the name that it has in every attempt: without a sandbox the agent sees it."""
+    path = Path(tempfile.gettempdir()) / f"{_prefix(label)}{fingerprint(instance_id)}"
+    try:
+        path.mkdir(mode=stat.S_IRWXU)
+    except FileExistsError:  # one that cannot be removed, or somebody else's
+        return Path(tempfile.mkdtemp(prefix=_prefix(label)))
+    return path
 
 
 def sweep_checkouts(label: str) -> None:

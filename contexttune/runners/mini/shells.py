@@ -17,6 +17,8 @@ from contexttune.errors import InfraError
 from contexttune.runners.mini.standing_shell import StandingShell
 
 TESTBED = "/testbed"
+HOSTNAME = "testbed"  # in a sandbox and in a container: the machine's, or a container's id, would change
+COMMAND_FILE = "command.sh"
 _OUTPUT_BYTES = 10_000_000
 _GRACE_S = 15.0  # what a client of the engine may take beyond the command's own limit
 _KILLED = 137  # a shell's word for a command that ended by SIGKILL
@@ -35,6 +37,9 @@ _RUN_FROM_STDIN = (
     '{ echo "no space left for the command"; exit 125; }; '
     f'timeout -k 2 "$1" bash $3 "$c" {_TAKEN}'
 )
+# Runs in bubblewrap, which makes these directories anew for each command: a listing of /testbed shows the first.
+_COMMAND = "/run/command.sh"
+_RUN_DATED = 'touch -cd "$0" / /home 2>/dev/null; exec bash "$1"'
 
 
 class Shell(Protocol):
@@ -144,10 +149,11 @@ class CheckoutShell:
     bwrap: str | None
     scratch: Path  # holds testbed/, tmp/, home/, bin/ and passwd
     variables: Mapping[str, str]
+    date: int = 0  # of the files, see dates.py
 
     def run(self, command: str, timeout_s: int) -> child.Ended:
         raw = command.encode("utf-8", "replace")
-        script = self.scratch / "command.sh"
+        script = self.scratch / COMMAND_FILE
         script.write_bytes(raw)  # a file, because an argument has a limit of 128 KiB
         argv = self._sandboxed() if self.bwrap else ["bash", str(script)]
         return child.run(
@@ -173,6 +179,8 @@ class CheckoutShell:
         flags = [
             str(self.bwrap),
             "--unshare-all",
+            "--hostname",
+            HOSTNAME,
             "--die-with-parent",
             "--new-session",
             "--clearenv",
@@ -183,10 +191,10 @@ class CheckoutShell:
         for inside, outside in ((TESTBED, "testbed"), ("/home/agent", "home")):
             flags += ["--bind", str(self.scratch / outside), inside]
         for name, inside in (
-            ("command.sh", "/run/command.sh"),
+            (COMMAND_FILE, _COMMAND),
             ("bin", "/run/bin"),
             ("passwd", "/etc/passwd"),
         ):
             flags += ["--ro-bind", str(self.scratch / name), inside]
         flags += ["--chdir", TESTBED]
-        return [*flags, "bash", "/run/command.sh"]
+        return [*flags, "sh", "-c", _RUN_DATED, f"@{self.date}", _COMMAND]
