@@ -97,7 +97,8 @@ def serving(*answers: Answer) -> Iterator[FaultServer]:
 
         def do_POST(self) -> None:
             fault.times.append(time.monotonic())
-            fault.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            fault.requests.append(self.body)
             fault.answers[min(len(fault.requests), len(fault.answers)) - 1](self)
 
         def log_message(self, *args: object) -> None:

@@ -177,7 +177,12 @@ def checkout_place(
     workspace: Workspace, instance: Instance, label: str, bwrap: str | None, variables: Mapping[str, str]
 ) -> Iterator[CheckoutPlace]:
     """An agent checkout in a scratch directory, in bubblewrap unless `bwrap` is None."""
-    scratch = _scratch(label, instance.instance_id)
+    prefix = _prefix(label)
+    scratch = (
+        Path(tempfile.mkdtemp(prefix=prefix))
+        if bwrap
+        else _seen(f"{prefix}{fingerprint(instance.instance_id)}")
+    )
     try:
         for name in ("tmp", "home", "bin"):
             (scratch / name).mkdir()
@@ -196,13 +201,13 @@ def checkout_place(
         _remove(scratch)
 
 
-def _scratch(label: str, instance_id: str) -> Path:
-    """A new directory, under the name that it has in every attempt: without a sandbox the agent sees it."""
-    path = Path(tempfile.gettempdir()) / f"{_prefix(label)}{fingerprint(instance_id)}"
+def _seen(name: str) -> Path:
+    """A new directory under the name that it has in every attempt: without a sandbox the agent sees it."""
+    path = Path(tempfile.gettempdir()) / name
     try:
         path.mkdir(mode=stat.S_IRWXU)
     except FileExistsError:  # one that cannot be removed, or somebody else's
-        return Path(tempfile.mkdtemp(prefix=_prefix(label)))
+        return Path(tempfile.mkdtemp(prefix=f"{name}-"))
     return path
 
 

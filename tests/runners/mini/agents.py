@@ -77,6 +77,7 @@ class Agent:
     root: Path
     runner: str = BWRAP
     overrides: tuple[str, ...] = ()  # of a run
+    model: tuple[str, ...] = ("model.name=m", "model.api_key_env=null")
     # of `infer`: the runner's settings, and where instances and repositories come from
     settings: Mapping[str, Any] = field(default_factory=dict)
     dataset: Path = DEMO
@@ -85,8 +86,7 @@ class Agent:
 
     def arguments(self, *more: str) -> list[str]:
         common = ("slice=demo", "harness=none", "condition=no_context", "group_id=g", "workers=1")
-        model = ("model.name=m", "model.api_key_env=null")
-        return [f"runner={self.runner}", *common, *model, *self.overrides, *more]
+        return [f"runner={self.runner}", *common, *self.model, *self.overrides, *more]
 
     def run(
         self, url: str, *more: str, instances: str = ROTA, **env: str

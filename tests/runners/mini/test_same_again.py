@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.models.fault_server import serving
@@ -17,7 +19,7 @@ NOSY = (
 )
 
 
-def requests_of_two_attempts(agent: Agent, commands: tuple[str, ...], **settings: str) -> list[list[dict]]:
+def requests_of_two_attempts(agent: Agent, commands: tuple[str, ...], **settings: Any) -> list[list[dict]]:
     """What each of two attempts asked, the second without any memory of the first."""
     asked = []
     for _ in range(2):
