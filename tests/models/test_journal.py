@@ -100,8 +100,8 @@ def test_equal_requests_get_their_answers_in_order(tmp_path):
 def test_from_the_first_request_that_differs_nothing_old_is_given_again_and_nothing_is_lost(tmp_path):
     with serving(*numbered()) as server:
         said(server, tmp_path, "a", "b", "c")
-        assert said(server, tmp_path, "a", "X", "c") == ["answer 1", "answer 4", "answer 5"]
-        assert said(server, tmp_path, "a", "X", "c", "d") == ["answer 1", "answer 4", "answer 5", "answer 6"]
+        assert said(server, tmp_path, "a", "X", "b") == ["answer 1", "answer 4", "answer 5"]
+        assert said(server, tmp_path, "a", "X", "b", "c") == ["answer 1", "answer 4", "answer 5", "answer 6"]
         assert said(server, tmp_path, "a", "b") == ["answer 1", "answer 7"], "b is no longer on record"
         assert len(server.requests) == 7
     lines = read_calls(tmp_path / CALLS)

@@ -9,15 +9,15 @@ FINE: tuple[Answer, ...] = (calls(EDIT), calls(SUBMIT))
 BOTH = f"{ROTA},{TABLET}"
 
 
-def is_outage(agent: Agent, again: tuple[Answer, ...] = FINE) -> None:
-    """Nothing is predicted for it and nothing is left of it; the next start finishes it alone, by `again`."""
+def is_outage(agent: Agent) -> None:
+    """Nothing is predicted for it and nothing is left of it; the next start finishes it alone, by what it lacked."""
     assert agent.attempt(TABLET)["status"] == "infra_error"
     before = agent.predictions()
     assert set(before) == {ROTA}
     assert remains(agent) == []
-    with serving(*again) as sound:
+    with serving(*FINE) as sound:
         records = agent.infer(sound.url, BOTH)
-    assert len(sound.requests) == len(again)
+    assert len(sound.requests) == len(FINE)
     assert records[TABLET]["status"] == "submitted"
     assert agent.predictions() == before | {TABLET: records[TABLET]["model_patch"]}
     assert remains(agent) == []

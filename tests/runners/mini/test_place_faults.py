@@ -39,11 +39,15 @@ class Row:
     n_requests: int
     fine: tuple[Answer, ...] = FINE
     settings: Mapping[str, Any] = field(default_factory=dict)
+    remedy: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # settings without which the next start meets the same
 
 
-FILL = calls("cat /dev/zero > filler; echo filled")
+FILL = calls("head -c 8000000 /dev/zero > filler; echo filled")
 COMMIT = "git init -q; echo a > README.md; git add .; git -c user.name=a -c user.email=a@a commit -qm a"
 SMALL = {"run_args": ["--tmpfs=/testbed:size=2m"]}
+LARGER = {"run_args": ["--tmpfs=/testbed:size=20m"]}
 REPEATED = (calls(COMMIT), *FINE)
 ROWS = {
     "killed": Row(
@@ -63,10 +67,10 @@ ROWS = {
         2,
     ),
     "killed during a command": Row(
-        lambda agent: (after(lambda: kill_soon(agent), calls("sleep 50")),), "the container is gone", 1
+        lambda agent: (after(lambda: kill_soon(agent), calls("sleep 20")),), "the container is gone", 1
     ),
     "its disk is full": Row(
-        lambda _: (calls(COMMIT), FILL, *FINE), "disk of the container is full", 4, REPEATED, SMALL
+        lambda _: (calls(COMMIT), FILL, *FINE), "disk of the container is full", 4, REPEATED, SMALL, LARGER
     ),
 }
 
@@ -81,7 +85,8 @@ def test_a_container_that_fails_is_an_outage_and_not_an_answer(boxed_agent, row)
     assert (attempt["status"], attempt["exit_status"]) == ("infra_error", "InfraError")
     assert row.error in attempt["error"]
     assert len(server.requests) == len(row.fine) + row.n_requests
-    is_outage(boxed_agent, row.fine)
+    boxed_agent.settings = {**row.settings, **row.remedy}
+    is_outage(boxed_agent)
 
 
 @pytest.fixture
@@ -106,6 +111,12 @@ def test_a_full_disk_of_the_machine_is_an_outage_too(agent, small_disk):
     assert "no more can be written to" in records[TABLET]["error"]
     assert len(server.requests) == len(FINE) + 3
     assert list(small_disk.iterdir()) == []
+    with serving(
+        *FINE
+    ) as sound:  # without more space, what it was answered fills the disk again, and nothing is paid
+        assert agent.infer(sound.url, BOTH)[TABLET]["status"] == "infra_error"
+    assert sound.requests == []
+    subprocess.run(["mount", "-o", "remount,size=40m", small_disk], check=True)
     is_outage(agent)
 
 
