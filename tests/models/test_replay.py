@@ -49,6 +49,7 @@ def same(record: dict[str, Any]) -> dict[str, Any]:
     return {key: record[key] for key in (*SAME, "model_patch", "status")}
 
 
+@pytest.mark.slow
 def test_each_cell_of_a_sweep_replays_its_own_run_without_an_endpoint(finished, tmp_path):
     source = finished / "artifacts/preds/g"
     arguments = (*RUN, ARMS, "seed=0,1", "group_id=h", "model=replay", f"model.source={source}")
@@ -67,6 +68,7 @@ def test_each_cell_of_a_sweep_replays_its_own_run_without_an_endpoint(finished, 
     assert "A replay:" in told.stdout
 
 
+@pytest.mark.slow
 def test_another_prompt_is_an_outage_with_a_remedy_and_no_answer(finished, tmp_path):
     (source,) = finished.glob("artifacts/preds/g/no_context-s0-*")
     shutil.rmtree(tmp_path / "x", ignore_errors=True)
@@ -81,6 +83,7 @@ def test_another_prompt_is_an_outage_with_a_remedy_and_no_answer(finished, tmp_p
     assert again.returncode == 4
 
 
+@pytest.mark.slow
 def test_without_a_source_or_a_run_in_it_nothing_begins(finished, tmp_path):
     done = contexttune(*RUN, "model=replay", cwd=tmp_path)
     assert (done.returncode, "model.source is not set" in done.stdout + done.stderr) == (2, True)
