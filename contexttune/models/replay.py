@@ -66,8 +66,8 @@ class Replay:
     def _runs(self) -> list[Path]:
         """The run that `source` is, or those below it that are this cell's. Raises ConfigError unless they are one."""
         home = Path(self.source).expanduser()
-        if (home / "preds.jsonl").exists():
-            return [home]
+        if (home / "preds.jsonl").exists():  # of a run that came in shards it may be all that is there
+            return [home, *sorted(home.parent.glob(f"{home.name}-shard*of*"))]
         cell = _HASH.sub("", self.run_label.rpartition("/")[2])
         runs = [path.parent for path in sorted(home.glob("*/preds.jsonl"))]
         own = [run for run in runs if _HASH.sub("", run.name) == cell]

@@ -136,6 +136,11 @@ def test_in_a_group_the_run_of_the_cell_is_found_shards_of_it_together(tmp_path)
     (tmp_path / "g" / "c-s0-0123abcd-shard0of2").mkdir()
     (tmp_path / "g" / "c-s0-0123abcd-shard0of2" / "preds.jsonl").touch()
     assert replayed(tmp_path / "g", tmp_path / "out", "a") == f"{shard.name}: a"
+    whole = tmp_path / "g" / "c-s0-0123abcd"  # as a report puts shards together
+    whole.mkdir()
+    (whole / "preds.jsonl").touch()
+    for source in (tmp_path / "g", whole):
+        assert replayed(source, tmp_path / "out", "a") == f"{shard.name}: a"
     journals(tmp_path / "g", "c-s0-ffffffff", "a")
     with pytest.raises(ConfigError, match=r"several runs of c-s0 .*name one of them"):
         replayed(tmp_path / "g", tmp_path / "out", "a")
