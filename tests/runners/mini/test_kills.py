@@ -126,8 +126,8 @@ def test_after_20_kills_all_is_as_if_nothing_had_been_and_no_answer_was_paid_twi
     assert program.returncode == 0, said
     assert n_at_work == KILLS, "a kill came after the end: the script is too short"
     assert predictions(agent.root) == predictions(undisturbed.root)
-    assert counting.paid_twice == []
     assert set(counting.asked) == set(undisturbed.asked), "an attempt went another way"
+    assert counting.paid_twice == []
     journals = counting.journals()
     for instance in INSTANCES:
         assert [line["number"] for line in journals[instance]] == list(range(1, len(TURNS) + 1))
