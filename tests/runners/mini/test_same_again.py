@@ -15,7 +15,7 @@ NOSY = (
     "pwd; uname -n; hostname; id; env | sort; echo $$ $PPID; cat /etc/passwd",
     "find . -printf '%p %t %s\\n'; git status; git log -1; git ls-files --stage; git diff",
     "python -c 'import os, sys, platform; print(sys.path, platform.node(), os.getcwd(), os.listdir())'",
-    "python -m unittest no_such_module; python -c 'import rota; print(rota)'; mktemp -d -u | wc -c; df . | wc -l",
+    "python -m unittest no_such_module 2>&1 | sed '/^Ran/d'; python -c 'import rota; print(rota)'; mktemp -d -u | wc -c; df . | wc -l",
 )
 
 
