@@ -4,7 +4,7 @@ set -euo pipefail
 declare -A package=(
     [dockerd]=docker.io [docker]=docker.io [bwrap]=bubblewrap [patch]=patch [ps]=procps [git]=git [make]=make
     [slurmctld]=slurmctld [slurmd]=slurmd [sbatch]=slurm-client [munged]=munge
-    [mawk]=mawk [find]=findutils [cmp]=diffutils [unshare]=util-linux [python3]=python3
+    [mawk]=mawk [find]=findutils [cmp]=diffutils [unshare]=util-linux [python3]=python3 [g++]=g++
 )
 wanted=()
 for command in "${!package[@]}"; do

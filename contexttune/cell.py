@@ -114,7 +114,12 @@ class Cell:
 
     @cached_property
     def model(self) -> Model:
-        services = {"seed": self.config.seed, "rates": self.layout.rates, "run_label": self._label}
+        services = {
+            "seed": self.config.seed,
+            "rates": self.layout.rates,
+            "run_label": self._label,
+            "run_dir": self.layout.run(self.group_id, self.run_id),
+        }
         model: Model = build(self.container["model"], "model", services)
         return model
 

@@ -17,6 +17,7 @@ from types import FrameType
 from contexttune.errors import InfraError
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _POLL_S = 0.2
 _CHUNK_BYTES = 65_536
 
@@ -52,6 +53,11 @@ def dies_with_parent() -> Callable[[], None]:
 def die_with_parent() -> None:
     """The same, asked for by a child that is running already."""
     _prctl()(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant that loses its own, so that none is out of reach."""
+    _prctl()(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _prctl() -> Callable[..., int]:

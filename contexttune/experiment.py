@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from contexttune import drift, session
+from contexttune import drift, gpu, session
 from contexttune.cell import Cell, cell_of
 from contexttune.errors import ArtifactError, ConfigError, ExitCode, PreflightError
 from contexttune.inference import Inference
@@ -42,8 +42,6 @@ class Experiment:
             self._preflight()
             if cell.keeps_records:
                 stack.enter_context(sole_worker(cell.layout.run_lock(cell.group_id, cell.run_id)))
-            if "inference" in stages and cell.uses_model and not cell.config.dry_run:
-                stack.enter_context(cell.model)
             log.info("run %s of group %s: %d instances", cell.run_id, cell.group_id, len(cell.instances))
             drift.warn(cell)
             blocks = self._contexts() if stages & {"signals", "context"} else None
@@ -54,7 +52,7 @@ class Experiment:
             if not cell.keeps_records:
                 return ExitCode.DONE
             session.current.groups[cell.group_id] = cell.layout
-            with RunRecord(cell).kept():
+            with RunRecord(cell).kept(), gpu.sampled(cell.layout.run(cell.group_id, cell.run_id)):
                 if "inference" in stages:
                     self._infer(blocks)
                 if "evaluate" in stages:
@@ -148,6 +146,7 @@ class Experiment:
             price=cell.price,
             budget=cell.budget,
             board=cell.board,
+            model=cell.model if cell.uses_model else nullcontext(),
         )
         stage.run(cell.instances, blocks)
         self.stopped_by = stage.stopped_by

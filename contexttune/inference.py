@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Inference:
     price: Price | None = None
     budget: Budget = field(default_factory=lambda: Budget(BudgetConfig(), None))
     board: Board = field(default_factory=Board)
+    model: AbstractContextManager[Any] = field(default_factory=nullcontext)  # entered while it has work
     stopped_by: str | None = None  # the budget that ended the stage
     _write: threading.Lock = field(default_factory=threading.Lock)
     _outages: list[str] = field(default_factory=list)
@@ -62,9 +64,11 @@ class Inference:
             log.info("resuming: %d of %d instances are done", len(final), len(instances))
         self._settle(final)
         prepare = getattr(self.runner, "prepare", None)
-        if prepare and pending and not self._over_budget():
-            prepare([i.public() for i in pending])
-        attempted = self._attempt_all(pending, blocks)
+        idle = not pending or self._over_budget()
+        with nullcontext() if idle else self.model:
+            if prepare and not idle:
+                prepare([i.public() for i in pending])
+            attempted = self._attempt_all(pending, blocks)
         self._settle(final | {name: record for name, record in attempted.items() if is_final(record)})
         return final | attempted
 

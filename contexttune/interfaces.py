@@ -71,7 +71,10 @@ class ContextGenerator(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """An endpoint. Entered before the first call and left after the last."""
+    """An endpoint. Entered before the first call and left after the last, when there are calls to be made.
+
+    One may also have `served() -> Mapping | None`: what it found on a server of its own, for the run's record.
+    """
 
     @property
     def name(self) -> str | None: ...

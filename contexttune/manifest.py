@@ -76,7 +76,8 @@ def job_dir() -> Path | None:
 def _endpoint(container: dict[str, Any]) -> str | None:
     """Where the model was asked, which the configuration need not say; None without a model, or for its own server."""
     model = container["model"]
-    if not wants(container["runner"], "model", "runner") or model.get("script"):
+    own_server = model.get("script") or (model.get("server") or {}).get("command")
+    if not wants(container["runner"], "model", "runner") or own_server:
         return None
     return str(model.get("base_url") or os.environ.get("OPENAI_BASE_URL") or "") or None
 

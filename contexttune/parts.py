@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from contexttune.errors import ConfigError
 
-SERVICES = ("model", "workspace", "seed", "bundled", "run_label", "rates", "model_price", "board")
+SERVICES = ("model", "workspace", "seed", "bundled", "run_label", "run_dir", "rates", "model_price", "board")
 """Field names that the experiment supplies and a YAML may not."""
 
 
@@ -18,16 +18,22 @@ NO_EFFECT: Mapping[str, bool] = {"affects_results": False}
 
 
 def result_settings(node: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The node's values that can change a result; defaults of keys that it does not mention are not added."""
+    """The node's values that can change a result; defaults of keys that it does not mention are not added.
+
+    A nested part whose class says `affects_results = False` is as good as not there.
+    """
     cls = _target(node, key)
     inert = {f.name for f in fields(cls) if not f.metadata.get("affects_results", True)}
-    return {
-        name: result_settings(value, f"{key}.{name}")
-        if isinstance(value, Mapping) and "_target_" in value
-        else value
-        for name, value in node.items()
-        if name not in inert
-    }
+    settings = {}
+    for name, value in node.items():
+        if name in inert:
+            continue
+        if isinstance(value, Mapping) and "_target_" in value:
+            if getattr(_target(value, f"{key}.{name}"), "affects_results", True):
+                settings[name] = result_settings(value, f"{key}.{name}")
+        else:
+            settings[name] = value
+    return settings
 
 
 def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None = None) -> Any:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from contexttune import identity
+from contexttune import gpu, identity
 from contexttune.cell import Cell
 from contexttune.errors import ConfigError
 from contexttune.manifest import job_dir, rows_digest
@@ -69,9 +69,16 @@ class RunRecord:
 
     def _write(self, record: dict[str, Any]) -> None:
         """Where the run's files are, and for the job that did it: another job may continue the run with other code."""
+        record |= self._seen()
         write_json(self.path, record)
         if job := job_dir():
             write_json(job / "run.json", record)
+
+    def _seen(self) -> dict[str, Any]:
+        """What shows only while it runs: the model of its own server, kept from earlier sessions, and the GPUs."""
+        served: Any = getattr(self.cell.model, "served", dict)() if self.cell.uses_model else None
+        served = served or (read_json(self.path) or {}).get("served")
+        return ({"served": served} if served else {}) | gpu.summary(self.path.parent)
 
     def _describe(self) -> dict[str, Any]:
         cell, begun = self.cell, read_json(self.path) or {}

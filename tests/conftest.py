@@ -1,6 +1,6 @@
 """Parts of the machine that tests need, and what happens when they are not there.
 
-A test marked `docker`, `slurm` or `bwrap` is skipped where that part is missing. Where
+A test marked `docker`, `slurm`, `bwrap` or `llama` is skipped where that part is missing. Where
 CONTEXTTUNE_REQUIRE names the part (comma-separated), it fails instead: CI must not pass by skipping.
 """
 
@@ -18,6 +18,7 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
+LLAMA_PYTHON = os.environ.get("CONTEXTTUNE_LLAMA_PYTHON", sys.executable)  # .ci/llama.sh makes one
 
 
 def _answers(*command: str) -> bool:
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "docker": lambda: _answers("docker", "version"),
     "slurm": lambda: _answers("sinfo") and _answers("squeue"),
     "bwrap": lambda: _answers("bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"),
+    "llama": lambda: _answers(LLAMA_PYTHON, "-c", "import llama_cpp.server, gguf"),
 }
 
 

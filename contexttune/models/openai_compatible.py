@@ -17,6 +17,7 @@ from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.models.journal import Journaled
 from contexttune.models.rate import RateLimit
 from contexttune.models.retry import call_with_retries
+from contexttune.models.server import NoServer, RunningServer, Server
 from contexttune.models.wire import (
     Answered,
     ContextWindowExceeded,
@@ -72,9 +73,16 @@ class OpenAICompatible(Journaled):
     requests_per_minute: int | None = field(default=None, metadata=NO_EFFECT)
     tokens_per_minute: int | None = field(default=None, metadata=NO_EFFECT)
     price: Mapping[str, float | None] | None = field(default=None, metadata=NO_EFFECT)
+    server: Server = field(default_factory=NoServer)
     rates: Path | None = None  # where the rate limits' windows are kept
 
     def __post_init__(self) -> None:
+        if self.server.starts:
+            if self.base_url:
+                raise ConfigError(
+                    f"model.base_url={self.base_url} is set, and model.server starts a server: choose model/server=none, or unset it"
+                )
+            object.__setattr__(self, "api_key_env", None)  # our own server checks no key
         if self.timeout_s <= 0:
             raise ConfigError(f"model.timeout_s must be above 0, got {self.timeout_s}")
         if self.attempts < 1:
@@ -89,6 +97,9 @@ class OpenAICompatible(Journaled):
 
         if not self.name:
             raise ConfigError("model.name is not set: name the model that the endpoint serves")
+        if self.server.starts:
+            self.server.preflight(self.name)
+            return
         headers, models = {"Authorization": f"Bearer {self._key}"}, f"{self._where.rstrip('/')}/models"
         try:
             with httpx.Client(**self._transport, timeout=_PROBE_TIMEOUT_S, follow_redirects=True) as client:
@@ -151,21 +162,30 @@ class OpenAICompatible(Journaled):
         """Words for a record and a log. Servers quote the key that they refuse, and a URL may hold a password."""
         for secret in (self._client.api_key if self.api_key_env else "", urlsplit(self._where).password):
             words = words.replace(secret, "***") if secret else words
-        return words
+        return words + (self.server.address.last_words() if self.server.address else "")
 
     def endpoint(self) -> OpenAICompatible:
         """The same endpoint without its open connections, as another process may use it."""
-        return replace(self)
+        address = self.server.address
+        return replace(self, server=RunningServer(listens=address) if address else NoServer())
+
+    def served(self) -> Mapping[str, Any] | None:
+        """What the job's own server said of itself, and how long it took to load."""
+        return self.server.served()
 
     def __enter__(self) -> Self:
+        self.server.start(str(self.name))
         return self
 
     def __exit__(self, *exc: object) -> None:
         if "_client" in self.__dict__:
             self._client.close()
+        self.server.stop()
 
     @property
     def _where(self) -> str:
+        if self.server.address:
+            return self.server.address.base_url
         return self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
 
     @property

@@ -1,0 +1,231 @@
+"""A model server as a process: a free port of the loopback, the wait until it answers, its end."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contexttune import child
+from contexttune.errors import PreflightError
+from contexttune.guardian import GRACE_S, KILL_S, TOLD
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+_POLL_S = 0.2
+_SAY_EVERY_S = 15.0
+_PROBE_TIMEOUT_S = 5.0
+_LAST_PROBE_S = 2.0
+_ANSWER_BYTES = 1_000_000
+_TAIL_LINES, _TAIL_CHARS = 15, 3000
+_NO_SUCH_ROUTE = (404, 405, 501)
+_PORT_TAKEN = re.compile(r"in use|EADDRINUSE|(could ?n.t|cannot|failed to) bind", re.IGNORECASE)
+
+
+def _bound_socket() -> socket.socket:
+    """A free port, taken without listening."""
+    holder = socket.socket()
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        holder.setsockopt(socket.SOL_SOCKET, option, 1)
+    holder.bind((HOST, 0))
+    return holder
+
+
+class PortTaken(Exception):
+    """The server could not listen on the port that was chosen for it."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """What another process needs to use a server that this job has started."""
+
+    base_url: str
+    log_path: Path
+
+    def last_words(self) -> str:
+        """What to add to an outage when the server is gone; "" while it answers anything, or is too busy to."""
+        # asked, not only reached: one that dies may take connections after it has dropped others
+        connection = http.client.HTTPConnection(self.base_url.split("/")[2], timeout=_LAST_PROBE_S)
+        try:
+            connection.request("GET", "/v1/models")
+            connection.getresponse()
+            return ""
+        except TimeoutError:
+            return ""
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        return f"; the model server of this job has exited, its log is {self.log_path}"
+
+
+@dataclass
+class ServerProcess:
+    """One server on one port, from `start` to `stop`."""
+
+    argv: Callable[[int], list[str]]  # the command for a port
+    log_path: Path
+    startup_timeout_s: float
+    reserve: bool = True
+    facts: dict[str, Any] = field(default_factory=dict)
+    # Held as long as the server may live: nobody else is given the port while ours loads, or when it has
+    # died and requests for it are still under way. Servers may listen on it all the same, those that reuse
+    # addresses, as good as all.
+    _holder: socket.socket = field(default_factory=_bound_socket)
+    _process: subprocess.Popen[bytes] | None = None
+    _watcher: threading.Thread | None = None
+
+    def __post_init__(self) -> None:
+        self.port = int(self._holder.getsockname()[1])
+
+    def start(self) -> None:
+        """Return when it answers; `stop` is due in any case. Raises PreflightError, or PortTaken when another port may do."""
+        if not self.reserve:
+            self._holder.close()
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("ab") as sink:
+            self._log_begins = sink.tell()
+            process = self._process = subprocess.Popen(
+                [sys.executable, "-m", "contexttune.guardian", str(os.getpid()), *self.argv(self.port)],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        loading_s = self._wait_until_ready(process)
+        self.facts |= self._reported() | {"loading_s": round(loading_s, 2)}
+        self._watcher = threading.Thread(
+            target=self._watch, args=(process,), name="model-server", daemon=True
+        )
+        self._watcher.start()
+
+    @property
+    def address(self) -> Address:
+        return Address(f"http://{HOST}:{self.port}/v1", self.log_path)
+
+    def stop(self) -> None:
+        """End it and all that it has started. Interrupted, this leaves the rest to the guardian."""
+        if self._process:
+            if self._watcher and self.address.last_words():  # it is about to be seen dead, and to be said so
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(GRACE_S)
+            _end(self._process)
+        if self._watcher:
+            self._watcher.join()
+        self._holder.close()
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> float:
+        """Seconds until it answered."""
+        began = said = time.monotonic()
+        while not self._is_ready():
+            now = time.monotonic()
+            if (status := process.poll()) is not None:
+                if self._is_port_taken():
+                    raise PortTaken
+                raise PreflightError(f"the model server {_ended(status)} while it loaded; {self._log()}")
+            if now - began > self.startup_timeout_s:
+                raise PreflightError(
+                    "the model server was not ready within model.server.startup_timeout_s="
+                    f"{self.startup_timeout_s:g}: give it more, or mend what keeps it; {self._log()}"
+                )
+            if now - said > _SAY_EVERY_S:
+                said = now
+                log.info(
+                    "the model server has been loading for %.0f s: %s", now - began, self._tail(1).strip()
+                )
+            time.sleep(_POLL_S)
+        return time.monotonic() - began
+
+    def _is_ready(self) -> bool:
+        status, _ = _get(self.port, "/health")
+        if status in _NO_SUCH_ROUTE:
+            status, _ = _get(self.port, "/v1/models")
+        return status == http.client.OK
+
+    def _is_port_taken(self) -> bool:
+        """Whether it died because it could not listen."""
+        self._holder.close()
+        with suppress(OSError), socket.create_connection((HOST, self.port), _PROBE_TIMEOUT_S):
+            return True
+        return bool(_PORT_TAKEN.search(self._tail(_TAIL_LINES)))
+
+    def _reported(self) -> dict[str, Any]:
+        """What the server says of itself, where it says something."""
+        listed = _json(_get(self.port, "/v1/models")[1]).get("data")
+        models = [m.get("id") for m in listed if isinstance(m, Mapping)] if isinstance(listed, list) else []
+        version = _json(_get(self.port, "/version")[1]).get("version")
+        if version is None:  # llama_cpp.server has its own in its description
+            described = _json(_get(self.port, "/openapi.json")[1]).get("info")
+            version = described.get("version") if isinstance(described, Mapping) else None
+        return {"models": models, "version": version}
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Say so at once when it ends before it is made to."""
+        status = process.wait()
+        if status != TOLD:
+            log.error("the model server %s; %s", _ended(status), self._log())
+
+    def _log(self) -> str:
+        return f"its log {self.log_path} ends:\n{self._tail(_TAIL_LINES)}"
+
+    def _tail(self, n_lines: int) -> str:
+        with self.log_path.open("rb") as source:
+            size = source.seek(0, os.SEEK_END)
+            source.seek(max(self._log_begins, size - _TAIL_CHARS))
+            text = source.read().decode("utf-8", "replace")
+        lines = [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+        return "\n".join(f"  {line}" for line in lines[-n_lines:]) or "  (nothing)"
+
+
+def _end(guardian: subprocess.Popen[bytes]) -> None:
+    guardian.terminate()
+    try:
+        guardian.wait(GRACE_S + KILL_S + _PROBE_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        guardian.kill()
+        guardian.wait()
+    if guardian.returncode < 0:  # killed: what it guarded may still be there
+        child.signal_group(guardian, signal.SIGKILL)
+
+
+def _get(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body; (0, b"") without an answer."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=_PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read(_ANSWER_BYTES)
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()
+
+
+def _json(body: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, Mapping) else {}
+
+
+def _ended(status: int) -> str:
+    number = -status if status < 0 else status - 128
+    try:
+        return f"was killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"exited with status {status}"
