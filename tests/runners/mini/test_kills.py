@@ -6,7 +6,9 @@ import os
 import random
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -64,8 +66,15 @@ class Counting:
         }
 
 
-def started(agent: Agent, server: FaultServer) -> subprocess.Popen[str]:
-    return agent.start(server.url, f"workers={WORKERS}", instances=",".join(INSTANCES))
+@pytest.fixture
+def scratch() -> Iterator[str]:
+    """For what killed programs leave in the temporary directory; with a short path, as sockets need it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:
+        yield made
+
+
+def started(agent: Agent, server: FaultServer, scratch: str) -> subprocess.Popen[str]:
+    return agent.start(server.url, f"workers={WORKERS}", instances=",".join(INSTANCES), TMPDIR=scratch)
 
 
 def predictions(root: Path) -> bytes:
@@ -74,11 +83,11 @@ def predictions(root: Path) -> bytes:
 
 
 @pytest.fixture
-def undisturbed(tmp_path: Path) -> Counting:
+def undisturbed(tmp_path: Path, scratch: str) -> Counting:
     (tmp_path / "undisturbed").mkdir()
     counting = Counting(tmp_path / "undisturbed")
     with serving(counting) as server:
-        program = started(Agent(counting.root), server)
+        program = started(Agent(counting.root), server, scratch)
         said, _ = program.communicate(timeout=300)
     assert program.returncode == 0, said
     assert len(counting.asked) == len(TURNS) * len(INSTANCES)
@@ -110,7 +119,7 @@ def kill_somewhere(program: subprocess.Popen[str], counting: Counting, moments: 
 
 
 def test_after_20_kills_all_is_as_if_nothing_had_been_and_no_answer_was_paid_twice(
-    undisturbed, agent, tmp_path
+    undisturbed, agent, scratch
 ):
     """An answer is one that has reached the journal. That none of these is asked for again is exact: the server looks
     into the journals as a request comes in. What it sent and a kill kept from the journal, it has to send again: at
@@ -120,8 +129,8 @@ def test_after_20_kills_all_is_as_if_nothing_had_been_and_no_answer_was_paid_twi
     counting, n_at_work = Counting(agent.root), 0
     with serving(counting) as server:
         for _ in range(KILLS):
-            n_at_work += kill_somewhere(started(agent, server), counting, moments)
-        program = started(agent, server)
+            n_at_work += kill_somewhere(started(agent, server, scratch), counting, moments)
+        program = started(agent, server, scratch)
         said, _ = program.communicate(timeout=300)
     assert program.returncode == 0, said
     assert n_at_work == KILLS, "a kill came after the end: the script is too short"
