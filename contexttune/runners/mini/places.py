@@ -18,8 +18,8 @@ from contexttune.bubblewrap import write_interpreter
 from contexttune.errors import ArtifactError, InfraError
 from contexttune.git import Tree, try_git
 from contexttune.runners.commit_patch import commit_index
-from contexttune.runners.mini.containers import Engine
-from contexttune.runners.mini.shells import TESTBED, CheckoutShell, ContainerShell, Shell
+from contexttune.runners.mini.engine import TESTBED, Engine
+from contexttune.runners.mini.shells import CheckoutShell, ContainerShell, Shell
 from contexttune.store import fingerprint
 from contexttune.types import Instance
 from contexttune.workspace import Workspace
@@ -87,7 +87,7 @@ class ContainerPlace:
         if done.returncode != 0:
             words = " ".join(done.stderr.decode(errors="replace").split())[-300:]
             self.shell.require_running(words)
-            log.warning("what the tree of %s holds cannot be read: %s", self.shell.container, words)
+            log.warning("what the tree of %s holds cannot be read: %s", self.shell.container.name, words)
         return done.stdout
 
     def files(self) -> frozenset[str]:
@@ -156,15 +156,13 @@ def container_place(
     engine: Engine, instance: Instance, label: str, variables: Mapping[str, str], *, login: bool = False
 ) -> Iterator[ContainerPlace]:
     """A container of the instance's own image. Raises InfraError when there is none."""
-    with engine.container(instance.image, label, instance.instance_id) as name:
+    with engine.container(instance.image, label, instance.instance_id) as container:
         yield ContainerPlace(
-            shell=ContainerShell(
-                executable=engine.executable, container=name, variables=variables, login=login
-            ),
+            shell=ContainerShell(container=container, variables=variables, login=login),
             described={
                 "image": instance.image,
                 "image_digest": engine.digest(instance.image),
-                "engine": engine.executable,
+                "engine": engine.name,
             },
             engine=engine,
             base_commit=instance.base_commit,
