@@ -30,6 +30,7 @@ TABLET = "ctdemo__tablet-12"
 SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT && cat patch.txt"
 EDIT = "echo a new line >> README.md && git diff -- README.md > patch.txt"
 BWRAP, DOCKER = "mini_swe_agent", "mini_swe_agent_swebench"
+PODMAN = "podman"  # DOCKER, by another engine
 RUNNERS: Mapping[str, Any] = {BWRAP: MiniSweAgent, DOCKER: MiniSweAgentSwebench}
 DEMO = PACKAGE / "demo"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -76,6 +77,7 @@ class Agent:
 
     root: Path
     runner: str = BWRAP
+    engine: str = ""  # whose containers it works in
     overrides: tuple[str, ...] = ()  # of a run
     # of `infer`: the runner's settings, and where instances and repositories come from
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -86,7 +88,8 @@ class Agent:
     def arguments(self, *more: str) -> list[str]:
         common = ("slice=demo", "harness=none", "condition=no_context", "group_id=g", "workers=1")
         model = ("model.name=m", "model.api_key_env=null")
-        return [f"runner={self.runner}", *common, *model, *self.overrides, *more]
+        engine = [f"runner.container={self.engine}"] if self.engine else []
+        return [f"runner={self.runner}", *engine, *common, *model, *self.overrides, *more]
 
     def run(
         self, url: str, *more: str, instances: str = ROTA, **env: str
@@ -131,8 +134,11 @@ class Agent:
         parts = {"workspace": Workspace(layout=layout, remote=self.remote), "run_label": "g/r"}
         keys: dict[str, Any] = {"seed": 0, "name": "m", "base_url": url, "api_key_env": None} | dict(model)
         with OpenAICompatible(**keys) as endpoint:
+            engine = {"container": self.engine} if self.engine else {}
             inference = Inference(
-                runner=RUNNERS[self.runner](model=endpoint, **parts, **dict(self.settings) | settings),
+                runner=RUNNERS[self.runner](
+                    model=endpoint, **parts, **engine | dict(self.settings) | settings
+                ),
                 layout=layout,
                 group_id="g",
                 run_id="r",
@@ -145,8 +151,15 @@ class Agent:
 
     def containers(self) -> list[str]:
         """Names of containers of runs of this directory, running or not."""
-        command = ["docker", "ps", "--all", "--filter", "label=contexttune.run"]
-        command += ["--format", '{{.Names}} {{.Label "contexttune.run"}}']
+        if not self.engine:
+            return []
+        command = [self.engine, "ps", "--all", "--filter", "label=contexttune.run"]
+        label = (
+            '{{.Label "contexttune.run"}}'
+            if self.engine == "docker"
+            else '{{index .Labels "contexttune.run"}}'
+        )
+        command += ["--format", "{{.Names}} " + label]
         listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
         own = fingerprint(str((self.root / "results").resolve()))
         return [line.split()[0] for line in listed if line.endswith(own)]
