@@ -12,6 +12,7 @@ from contexttune.errors import ConfigError, InfraError
 from contexttune.parts import NO_EFFECT
 from contexttune.progress import Progress
 from contexttune.runners.mini.agent_runner import AgentRunner
+from contexttune.runners.mini.apptainer import Apptainer
 from contexttune.runners.mini.containers import Docker, Podman
 from contexttune.runners.mini.engine import Engine, Limits
 from contexttune.runners.mini.places import Place, container_place
@@ -21,7 +22,7 @@ from contexttune.types import Instance
 
 log = logging.getLogger(__name__)
 
-ENGINES: Mapping[str, type[Engine]] = {made.name: made for made in (Docker, Podman)}
+ENGINES: Mapping[str, type[Engine]] = {made.name: made for made in (Docker, Podman, Apptainer)}
 _PULLS_AT_ONCE = 2
 
 

@@ -126,7 +126,7 @@ class ContainerShell:
         self._close()
         argv = self.container.client("sh", "-c", "kill -s KILL -- -1")
         with suppress(subprocess.TimeoutExpired):
-            subprocess.run(argv, capture_output=True, check=False, timeout=_GRACE_S)
+            subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_GRACE_S)
 
     def _close(self) -> None:
         while self._standing:

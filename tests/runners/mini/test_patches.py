@@ -12,8 +12,8 @@ import pytest
 from contexttune.git import git, try_git
 from tests.gitrepos import commit, workspace
 from tests.models.fault_server import serving
-from tests.runners.mini.agents import SUBMIT, Agent, calls
-from tests.runners.mini.conftest import every_engine, every_runner
+from tests.runners.mini.agents import APPTAINER, SUBMIT, Agent, calls
+from tests.runners.mini.conftest import every_engine, every_runner, publish
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,12 @@ def odd_agent(
 ) -> Agent:
     """The agent on a dataset of one row, the repository with odd bytes."""
     made = any_agent
-    if made.engine:  # the second time it is there already
+    if made.engine == APPTAINER:
+        base = next(iter(request.getfixturevalue("image_layers").values()))[0]
+        layer, context = str(tmp_path / "layer.tar"), request.getfixturevalue("odd_context")
+        subprocess.run(["tar", "--create", "--file", layer, "testbed"], cwd=context, check=True)
+        publish(made, IMAGE, [base, layer])
+    elif made.engine:  # the second time it is there already
         command = [made.engine, "build", "--quiet", "--tag", IMAGE, request.getfixturevalue("odd_context")]
         subprocess.run(command, check=True, capture_output=True)
     folder, sha = odd_repo

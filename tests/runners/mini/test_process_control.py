@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.models.fault_server import Answer, serving, stall
-from tests.runners.mini.agents import BWRAP, DOCKER, EDIT, PODMAN, ROTA, Agent, calls, is_living
+from tests.runners.mini.agents import APPTAINER, BWRAP, DOCKER, EDIT, PODMAN, ROTA, Agent, calls, is_living
 from tests.runners.mini.conftest import settled
 from tests.runners.mini.outages import FINE
 
@@ -30,6 +30,7 @@ RUNNERS = [
     pytest.param(BWRAP, "none"),
     pytest.param(DOCKER, "", marks=pytest.mark.docker),
     pytest.param(PODMAN, "", marks=pytest.mark.podman),
+    pytest.param(APPTAINER, "", marks=pytest.mark.bwrap),
 ]
 
 
