@@ -99,7 +99,10 @@ def quoted(value: str | int) -> str:
 def start(script: str, flags: argparse.ArgumentParser, recipe: Sequence[str] = ()) -> NoReturn:
     """Translate this process's arguments, print the command, and become it."""
     words, rest = _parted(sys.argv[1:])
-    arguments = [*overrides(flags.parse_args(words), recipe), *rest]
+    given = [*overrides(flags.parse_args(words), recipe), *rest]
+    # Hydra takes overrides in one piece only: a sweep that the user asks for comes first as well
+    sweep = ["-m"] if {"-m", "--multirun"} & set(given) else []
+    arguments = [*sweep, *(word for word in given if word not in ("-m", "--multirun"))]
     if not arguments:  # the bare program would explain itself, and this is a script that runs
         flags.error(f"nothing to do: {script} --model NAME")
     path = _python_path()

@@ -80,6 +80,7 @@ def command_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             "--limit 5 -- seed=1 'slice.repos=[a/b]'",
             ["slice.limit=5", "seed=1", "slice.repos=[a/b]"],
         ),
+        (INFERENCE, "--limit 5 -- -m seed=0,1", ["-m", "slice.limit=5", "seed=0,1"]),
         (BASELINE, "", RECIPE),
         (BASELINE, "--model m --limit 5", [*RECIPE, "model.name=m", "slice.limit=5"]),
         (BASELINE, "--conditions a b", [*RECIPE, "condition=a,b"]),
