@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.command_line import contexttune
 from tests.documents import ROOT, Document, shell
@@ -29,7 +30,12 @@ README = Document(
 )
 
 
-@pytest.mark.parametrize("command", README.runnable)
+def marked(command: str) -> ParameterSet:
+    on_slurm = [pytest.mark.slurm, pytest.mark.slow] if "slurm" in command else []
+    return pytest.param(command, marks=on_slurm, id=command.split("-m contexttune ")[1])
+
+
+@pytest.mark.parametrize("command", [marked(command) for command in README.runnable])
 def test_a_command_of_the_readme_works_as_written(command, tmp_path):
     with serving(ok("no change")) as server:
         done = shell(command, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
