@@ -56,8 +56,8 @@ def test_the_readme_leads_to_every_document(document):
 def test_one_machine_with_docker(tmp_path):
     """Here with bubblewrap in the place of Docker. The endpoint stalls once, so that there is a run to stop."""
     stalls = tmp_path / "stalls"
-    kill = EC2.one("kill")
-    script = "\n".join(EC2.runnable).replace(kill, f"until [ -e {stalls} ]; do sleep 0.1; done; {kill}")
+    look = EC2.one("tail")
+    script = "\n".join(EC2.runnable).replace(look, f"until [ -e {stalls} ]; do sleep 0.1; done; {look}")
     answers = ok("no change"), ok("no change"), after(stalls.touch, stall(60)), ok("no change")
     with serving(*answers) as server:
         done = shell(script, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
