@@ -1,4 +1,4 @@
-"""The walk-throughs: each is run from its first line to its last, in one shell."""
+"""Every command of a document is run, alone or, where it walks through something, from the first line to the last."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.documents import ROOT, Document, shell
 from tests.models.fault_server import ok, serving, stall
 from tests.runners.mini.agents import after
-from tests.test_readme import README
+from tests.test_readme import LOCAL, README
 
 DEMO = ["slice=demo", "harness=local"]
 EC2 = Document(
@@ -35,7 +37,52 @@ EC2 = Document(
         **{part: [] for part in ("uname", "tail", "kill", "ls results")},
     },
 )
-DOCUMENTS = [README, EC2]
+ONE_CPU = "hydra.launcher.cpus_per_task=1"  # the test's cluster is this machine
+SLURM = Document(
+    name="docs/slurm.md",
+    extra={
+        "export OPENAI": None,
+        "task=report": None,  # the README's
+        "model/server=vllm": None,  # no GPU here
+        "stages=[evaluate": None,  # by another host
+        "--config-dir my": [*LOCAL, ONE_CPU],
+        "runner.container=apptainer": [*LOCAL, "dry_run=true", ONE_CPU],
+        "hydra/launcher=slurm": [*LOCAL, "slice.limit=2", ONE_CPU],
+        "dry_run=true": LOCAL,
+        "stages=[signals,context]": ["slice=demo"],
+    },
+)
+DOCUMENTS = [README, EC2, SLURM]
+STANDING_ALONE = [README, SLURM]
+
+
+def marked(command: str) -> ParameterSet:
+    on_slurm = (
+        [pytest.mark.slurm, pytest.mark.slow] if "hydra/launcher=s" in command or "lab" in command else []
+    )
+    return pytest.param(command, marks=on_slurm, id=command.split("-m contexttune ")[1])
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """The preset of docs/slurm.md, where it says, for a cluster whose nodes are called otherwise."""
+    (text,) = [text for language, text in SLURM.fences if language == "yaml"]
+    name = text.splitlines()[0].removeprefix("# ")
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "command", [marked(command) for document in STANDING_ALONE for command in document.runnable]
+)
+def test_a_command_works_as_written(command, lab, tmp_path):
+    with serving(ok("no change")) as server:
+        lab.write_text(lab.read_text().replace("http://node7:8000/v1", server.url))
+        done = shell(command, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
+    assert done.returncode == 0, done.stdout + done.stderr
+    if "model.name" in command and "dry_run" not in command:
+        assert server.requests
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)

@@ -1,15 +1,13 @@
-"""Every command of the README is run, with what a machine without Docker or network needs appended."""
+"""What the README says: its commands (those that stand alone: see test_documents.py), its table, its condition."""
 
 import shlex
 import shutil
 import subprocess
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from tests.command_line import contexttune
-from tests.documents import ROOT, Document, shell
-from tests.models.fault_server import ok, serving
+from tests.documents import ROOT, Document
 
 LOCAL = ["slice=demo", "harness=none"]
 README = Document(
@@ -28,18 +26,6 @@ README = Document(
         "export": None,
     },
 )
-
-
-def marked(command: str) -> ParameterSet:
-    on_slurm = [pytest.mark.slurm, pytest.mark.slow] if "slurm" in command else []
-    return pytest.param(command, marks=on_slurm, id=command.split("-m contexttune ")[1])
-
-
-@pytest.mark.parametrize("command", [marked(command) for command in README.runnable])
-def test_a_command_of_the_readme_works_as_written(command, tmp_path):
-    with serving(ok("no change")) as server:
-        done = shell(command, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_contexts_are_built_from_a_file_and_own_mirrors(tmp_path):
