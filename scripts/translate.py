@@ -14,8 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from hydra.core.override_parser.types import Quote, QuotedString
-
 ROOT = Path(__file__).resolve().parent.parent
 # What Hydra's grammar takes for a string, and for the same string, without quotes.
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.-]*")
@@ -92,6 +90,8 @@ def quoted(value: str | int) -> str:
     """`value` in Hydra's grammar: quoted unless it would be read as that very string (or number) without."""
     if isinstance(value, int) or (_PLAIN.fullmatch(value) and value.lower() not in _NO_STRINGS):
         return str(value)
+    from hydra.core.override_parser.types import Quote, QuotedString
+
     # a string of the configuration may refer to others by ${...}: this one is meant as it stands
     return QuotedString(value.replace("${", "\\${"), Quote.double).with_quotes()
 
@@ -99,7 +99,12 @@ def quoted(value: str | int) -> str:
 def start(script: str, flags: argparse.ArgumentParser, recipe: Sequence[str] = ()) -> NoReturn:
     """Translate this process's arguments, print the command, and become it."""
     words, rest = _parted(sys.argv[1:])
-    given = [*overrides(flags.parse_args(words), recipe), *rest]
+    parsed = flags.parse_args(words)
+    if find_spec("hydra") is None:
+        sys.exit(
+            f"{script}: {sys.executable} lacks what {ROOT / 'requirements.txt'} names: pip install -r it first"
+        )
+    given = [*overrides(parsed, recipe), *rest]
     # Hydra takes overrides in one piece only: a sweep that the user asks for comes first as well
     sweep = ["-m"] if {"-m", "--multirun"} & set(given) else []
     arguments = [*sweep, *(word for word in given if word not in ("-m", "--multirun"))]

@@ -207,6 +207,17 @@ def test_what_cannot_be_is_said_in_the_programs_own_words(tmp_path, flags, words
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_without_its_libraries_a_script_says_what_to_install(tmp_path):
+    command = [sys.executable, "-S", str(SCRIPTS / INFERENCE)]  # -S: the standard library alone
+    for flags, code, words in ((["-h"], 0, "--ablation"), (["--model", "m"], 1, "requirements.txt")):
+        done = subprocess.run(
+            [*command, *flags], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+        assert words in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_a_checkout_that_is_not_installed_runs_from_anywhere(tmp_path):
     """What is installed in the interpreter that runs it is another checkout: PYTHONPATH is part of the command."""
     checkout = tmp_path / "other checkout"

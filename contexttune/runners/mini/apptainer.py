@@ -109,8 +109,9 @@ class Apptainer(Engine):
         if not self._file(image).exists():
             return Done([], 1, b"", f"{self._file(image)} is not there".encode())
         folder = self._scratch(name)
+        folder.mkdir(mode=0o700)
         for part in ("overlay", "work"):
-            (folder / part).mkdir(parents=True)
+            (folder / part).mkdir()
         flags = ["--containall", "--cleanenv", "--no-home", "--workdir", str(folder / "work")]
         flags += ["--fakeroot"] if os.geteuid() != 0 else []  # files of an image are root's
         if not any(word.split("=")[0] in _WRITABLE for word in self.run_args):
