@@ -149,5 +149,5 @@ def test_its_environment_can_be_made_and_filled(tmp_path):
 
 @pytest.mark.docker
 def test_the_engine_says_how_much_of_the_disk_it_takes(tmp_path):
-    done = shell(EC2.one("docker"), tmp_path)
+    done = shell(EC2.one("docker system df"), tmp_path)
     assert done.returncode == 0, done.stderr
