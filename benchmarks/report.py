@@ -20,6 +20,7 @@ from typing import Any
 
 from benchmarks.sweep import write_rows
 from contexttune.paths import Layout
+from contexttune.report import summary
 from contexttune.store import read_json, write_json
 from contexttune.types import Outcome
 
@@ -66,8 +67,6 @@ def profile(root: Path) -> None:
     import cProfile
     import pstats
 
-    from contexttune.report import summary
-
     measured = cProfile.Profile()
     measured.runcall(summary.rebuild, layout(root), _GROUP)
     pstats.Stats(measured).sort_stats("cumtime").print_stats(25)
@@ -112,8 +111,11 @@ def write_run(where: Layout, record: dict[str, Any], seed: int, lots: random.Ran
     home = where.run(_GROUP, run_id)
     settings = record["manifest"]["settings"] | {"seed": seed}
     manifest = record["manifest"] | {"settings": settings}
-    write_json(home / "run.json", record | {"run_id": run_id, "seed": seed, "manifest": manifest})
+    run = record | {"run_id": run_id, "seed": seed, "manifest": manifest}
+    (home / "rows.jsonl").unlink(missing_ok=True)  # those of the run without verdicts
     write_json(home / "outcomes.json", outcomes)
+    summary.keep_rows(where, run)
+    write_json(home / "run.json", run)
 
 
 if __name__ == "__main__":
