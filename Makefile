@@ -27,7 +27,7 @@ check: env ## what must be green before a commit: ruff, mypy, the fast tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not docker and not slurm and not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not docker and not podman and not slurm and not slow"
 
 bench: env ## speed and memory, as ratios measured in one run (BENCH="--repo GIT_DIR --commit SHA --second SHA")
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -13,6 +13,7 @@ host=unix://$dir/docker.sock
 unshare -n -m true || { echo "dockerd_up: this machine does not allow namespaces" >&2; exit 1; }
 
 mkdir -p "$dir/config"
+echo "{}" >"$dir/config/config.json" # podman reads it too, and wants it to be there
 if ! DOCKER_HOST=$host docker version >/dev/null 2>&1; then
     # A second engine in the machine's own network namespace would take down the first one's bridge.
     # Its mounts live in a namespace of their own too, so that they are gone when it is.

@@ -2,7 +2,7 @@
 # Install what the tests need and this machine lacks (root, Debian). Installs nothing when nothing is missing.
 set -euo pipefail
 declare -A package=(
-    [dockerd]=docker.io [docker]=docker.io [bwrap]=bubblewrap [patch]=patch [ps]=procps [git]=git [make]=make
+    [dockerd]=docker.io [docker]=docker.io [podman]=podman [bwrap]=bubblewrap [patch]=patch [ps]=procps [git]=git [make]=make
     [slurmctld]=slurmctld [slurmd]=slurmd [sbatch]=slurm-client [munged]=munge
     [mawk]=mawk [find]=findutils [cmp]=diffutils [unshare]=util-linux [python3]=python3 [g++]=g++
 )

@@ -12,6 +12,8 @@ _ALL = {
     "benchmarks.signals": sys.argv[1:],
     "benchmarks.startup": [],
     "benchmarks.memory": [],
+    "benchmarks.sweep": [],
+    "benchmarks.report": [],
     "benchmarks.agents": [],
 }
 

@@ -240,15 +240,16 @@ def synthetic(scratch: Path, n_modules: int = 600, n_classes: int = 10) -> Path:
         body = "".join(_CLASS.format(n=n, k=k, other=other) for k in range(n_classes))
         (package / f"part{n}.py").write_text(_HEAD.format(n=n, other=other) + body)
     git("init", "--quiet", cwd=work)
-    _commit(work)
+    commit_all(work)
     for n in range(0, n_modules, 20):
         with (package / f"part{n}.py").open("a") as sink:
             sink.write("\n\ndef added():\n    return 1\n")
-    _commit(work)
+    commit_all(work)
     return work / ".git"
 
 
-def _commit(work: Path) -> None:
+def commit_all(work: Path) -> None:
+    """Commit all that is there, always at the same date."""
     who = {"NAME": "bench", "EMAIL": "bench@example.org", "DATE": "2020-01-01T00:00:00Z"}
     env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
     git("add", ".", cwd=work)

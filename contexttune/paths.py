@@ -60,6 +60,10 @@ class Layout:
     def rates(self) -> Path:
         return self.cache / "rates"
 
+    @property
+    def images(self) -> Path:
+        return self.cache / "images"
+
     def prompts(self, release: str) -> Path:
         return self.cache / "prompts" / release
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
+
+# how network file systems say that they do not lock
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
@@ -107,9 +114,25 @@ def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
 
 @contextmanager
 def locked(path: Path, timeout_s: float = -1) -> Iterator[None]:
-    """Hold `path` as a lock; the system frees it when its holder dies. Raises filelock.Timeout."""
-    from filelock import FileLock
+    """Hold `path` as a lock; the system frees it when its holder dies. Raises filelock.Timeout.
+
+    On a file system without such locks a file is the lock: one whose holder died on another machine stays.
+    """
+    from filelock import FileLock, SoftFileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path, timeout=timeout_s):
+    lock: FileLock | SoftFileLock = FileLock(path, timeout=timeout_s)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        held = path.with_name(f"{path.name}.held")
+        log.warning("%s: %s; it is locked by %s, to be deleted if its holder was killed on another machine",
+                    path.parent, error.strerror, held)  # fmt: skip
+        lock = SoftFileLock(held, timeout=timeout_s)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()

@@ -50,6 +50,8 @@ class Workspace:
         """A checkout of `commit` that shares the mirror's objects: for reading, never for an agent."""
         mirror, path = self.mirror(repo, commit), self.layout.worktree(repo, commit)
         complete = path.with_name(f"{path.name}.complete")
+        if complete.exists():  # on a shared cache that cannot be written to, either
+            return path
         with locked(mirror.with_suffix(".lock")):
             if not complete.exists():
                 shutil.rmtree(path, ignore_errors=True)  # half of one, from a process that was killed

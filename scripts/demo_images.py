@@ -1,4 +1,4 @@
-"""Build the Docker images of a swebench task repo without a registry and without a network.
+"""Build the images of a swebench task repo, for Docker or podman, without a registry and without a network.
 
 The base image is made of this machine's own files: a shell, git, patch, and a Python with its libraries.
 Each task's image is its Dockerfile plus testbed.tar, a checkout of base_commit alone, made from the bundle
@@ -30,6 +30,7 @@ from contexttune.workspace import Workspace
 
 BASE = "contexttune-demo-base:1"
 LABEL = "contexttune.context"
+_ENGINE = ["docker"]  # the command, as the command line names it
 EPOCH_S = 1_704_067_200  # 2024-01-01: the date of every file in an image
 DEBIAN_PYTHON = Path("/usr/bin/python3")
 
@@ -178,20 +179,20 @@ def build_base(tag: str, site: Path | None) -> None:
         archive = Path(scratch) / "rootfs.tar"
         write_rootfs(archive, site)
         settings = ("WORKDIR /testbed", "ENV PATH=/usr/local/bin:/usr/bin:/bin", "ENV LANG=C.UTF-8")
-        docker("import", *(word for setting in settings for word in ("--change", setting)), str(archive), tag)
+        engine("import", *(word for setting in settings for word in ("--change", setting)), str(archive), tag)
 
 
-def docker(*args: str) -> str:
-    """Standard output of `docker *args`; ends the script when it fails."""
+def engine(*args: str) -> str:
+    """Standard output of the engine's command; ends the script when it fails."""
     done = subprocess.run(
-        ["docker", *args],
+        [_ENGINE[0], *args],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "DOCKER_BUILDKIT": "0"},
     )
     if done.returncode != 0:
-        sys.exit(f"demo_images: docker {args[0]} failed: {done.stderr.strip()}")
+        sys.exit(f"demo_images: {_ENGINE[0]} {args[0]} failed: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
@@ -199,7 +200,7 @@ def image_label(tag: str) -> str | None:
     """The digest that an existing image was built with ("" for none), or None when there is no such image."""
     form = '{{with .Config.Labels}}{{index . "' + LABEL + '"}}{{end}}'
     found = subprocess.run(
-        ["docker", "image", "inspect", "--format", form, tag], capture_output=True, text=True, check=False
+        [_ENGINE[0], "image", "inspect", "--format", form, tag], capture_output=True, text=True, check=False
     )
     return found.stdout.strip() if found.returncode == 0 else None
 
@@ -232,7 +233,7 @@ def build_instance(tasks: Path, task: dict[str, Any], base: str) -> bool:
         if image_label(task["image"]) == digest.hexdigest():
             return False
         options = ("--build-arg", f"BASE={base}", "--label", f"{LABEL}={digest.hexdigest()}")
-        docker("build", "--quiet", "--network", "none", *options, "--tag", task["image"], str(context))
+        engine("build", "--quiet", "--network", "none", *options, "--tag", task["image"], str(context))
     return True
 
 
@@ -248,8 +249,12 @@ def main() -> None:
     parser.add_argument(
         "--site", type=Path, help="directory with further Python packages for a newly built base image"
     )
+    parser.add_argument(
+        "--engine", default=_ENGINE[0], choices=("docker", "podman"), help="whose images (default: docker's)"
+    )
     parser.add_argument("--rebuild-base", action="store_true", help="build the base image even if it exists")
     args = parser.parse_args()
+    _ENGINE[0] = args.engine
     if args.rebuild_base or image_label(args.base) is None:
         build_base(args.base, args.site)
         print(f"built {args.base}")

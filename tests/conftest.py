@@ -1,6 +1,6 @@
 """Parts of the machine that tests need, and what happens when they are not there.
 
-A test marked `docker`, `slurm`, `bwrap` or `llama` is skipped where that part is missing. Where
+A test marked `docker`, `podman`, `slurm`, `bwrap` or `llama` is skipped where that part is missing. Where
 CONTEXTTUNE_REQUIRE names the part (comma-separated), it fails instead: CI must not pass by skipping.
 """
 
@@ -30,8 +30,11 @@ def _answers(*command: str) -> bool:
         return False
 
 
+# as containers of attempts are started, over this machine's own files
+_PODMAN = ("podman", "run", "--rm", "--network=none", "--memory=1g", "--pids-limit=64")
 PARTS: dict[str, Callable[[], bool]] = {
     "docker": lambda: _answers("docker", "version"),
+    "podman": lambda: _answers(*_PODMAN, "--rootfs", "/:O", "true"),
     "slurm": lambda: _answers("sinfo") and _answers("squeue"),
     "bwrap": lambda: _answers("bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"),
     "llama": lambda: _answers(LLAMA_PYTHON, "-c", "import llama_cpp.server, gguf"),
@@ -79,6 +82,12 @@ def build_images(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None
         assert done.returncode == 0, done.stdout + done.stderr
 
     return build
+
+
+@pytest.fixture(scope="session")
+def podman_images(build_images: Callable[..., None]) -> None:
+    """The same in podman's store. Ask for it in tests marked `podman` only."""
+    build_images("--engine", "podman")
 
 
 @pytest.fixture(scope="session")

@@ -1,54 +1,35 @@
-"""Every command of the README is run, with what a machine without Docker or network needs appended."""
+"""What the README says: its commands (those that stand alone: see test_documents.py), its table, its condition."""
 
-import re
 import shlex
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.command_line import contexttune
-from tests.models.fault_server import ok, serving
+from tests.documents import ROOT, Document
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-FENCES = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for kind, text in FENCES if kind == "bash" for line in text.splitlines()]
 LOCAL = ["slice=demo", "harness=none"]
-EXTRA = {
-    "runner=mini_swe_agent": [
-        *LOCAL,
-        "dry_run=true",
-    ],  # agents have tests of their own, with Docker and bubblewrap
-    "runner=gold": LOCAL,
-    "dry_run=true": LOCAL,
-    "experiment=verified_mini_baseline": LOCAL,
-    "condition=no_context,baseline_context": LOCAL,
-    "slice.dataset=rows.jsonl": None,  # has a test of its own
-    "task=report": None,
-    "--config-dir": None,
-    "make demo": None,
-    "export": None,
-}
-
-
-def extra(command: str) -> list[str] | None:
-    return next(added for key, added in EXTRA.items() if key in command)
-
-
-@pytest.mark.parametrize("command", [c for c in COMMANDS if extra(c) is not None])
-def test_a_command_of_the_readme_works_as_written(command, tmp_path):
-    arguments = shlex.split(command)
-    assert arguments[:3] == ["python", "-m", "contexttune"]
-    with serving(ok("no change")) as server:
-        env = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "any"}
-        done = contexttune(*arguments[3:], *(extra(command) or []), cwd=tmp_path, **env)
-    assert done.returncode == 0, done.stdout + done.stderr
+README = Document(
+    name="README.md",
+    extra={
+        # agents have tests of their own, with Docker and bubblewrap
+        "runner=mini_swe_agent": [*LOCAL, "dry_run=true"],
+        "runner=gold": LOCAL,
+        "dry_run=true": LOCAL,
+        "experiment=verified_mini_baseline": LOCAL,
+        "condition=no_context,baseline_context": LOCAL,
+        "slice.dataset=rows.jsonl": None,
+        "task=report": None,
+        "--config-dir": None,
+        "make demo": None,
+        "export": None,
+    },
+)
 
 
 def test_contexts_are_built_from_a_file_and_own_mirrors(tmp_path):
-    (command,) = [c for c in COMMANDS if "rows.jsonl" in c]
+    command = README.one("rows.jsonl")
     from swebench.task.repo import load_task_repo
 
     from contexttune.store import write_jsonl
@@ -65,7 +46,7 @@ def test_contexts_are_built_from_a_file_and_own_mirrors(tmp_path):
 
 
 def test_a_group_is_reported_by_hand(tmp_path):
-    (command,) = [c for c in COMMANDS if "task=report" in c]
+    command = README.one("task=report")
     group = "group_id=my-group"
     assert group in command
     contexttune("runner=gold", "condition=no_context", *LOCAL, "slice.limit=1", group, cwd=tmp_path)
@@ -75,11 +56,11 @@ def test_a_group_is_reported_by_hand(tmp_path):
 
 
 def test_the_condition_that_the_readme_adds_works(tmp_path):
-    python, yaml = (text for kind, text in FENCES if kind in ("python", "yaml"))
+    python, yaml = (text for kind, text in README.fences if kind in ("python", "yaml"))
     (tmp_path / "my_conditions.py").write_text(python)
     (tmp_path / "my/condition").mkdir(parents=True)
     (tmp_path / "my/condition/readme.yaml").write_text(yaml)
-    (command,) = [c for c in COMMANDS if "--config-dir" in c]
+    command = README.one("--config-dir")
     # the scripted model answers by the issue alone, so any context will do
     done = contexttune(*shlex.split(command)[3:], "harness=none", cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -88,7 +69,7 @@ def test_the_condition_that_the_readme_adds_works(tmp_path):
 
 
 def test_the_table_of_the_readme_is_what_the_demo_prints(tmp_path):
-    (table,) = [text for kind, text in FENCES if kind == "text"]
+    (table,) = [text for kind, text in README.fences if kind == "text"]
     said = contexttune("-m", "experiment=demo", cwd=tmp_path).stdout
     for line in table.splitlines():
         assert line.rstrip() in said
@@ -97,12 +78,8 @@ def test_the_table_of_the_readme_is_what_the_demo_prints(tmp_path):
 def test_make_demo_is_the_demo():
     if shutil.which("make") is None:
         pytest.skip("no make here")
-    assert "make demo" in COMMANDS
+    assert "make demo" in README.commands
     planned = subprocess.run(
         ["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert "-m contexttune -m experiment=demo" in planned
-
-
-def test_every_command_has_a_test():
-    assert all(any(key in command for key in EXTRA) for command in COMMANDS)

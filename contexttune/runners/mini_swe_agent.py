@@ -8,8 +8,9 @@ from typing import Literal
 
 from contexttune.bubblewrap import find_bwrap
 from contexttune.errors import PreflightError
+from contexttune.runners.mini import scratch
 from contexttune.runners.mini.agent_runner import AgentRunner
-from contexttune.runners.mini.places import Place, checkout_place, sweep_checkouts
+from contexttune.runners.mini.places import Place, checkout_place
 from contexttune.runners.mini.worker import Report
 from contexttune.types import Instance
 
@@ -32,7 +33,7 @@ class MiniSweAgent(AgentRunner):
 
     def sweep(self) -> None:
         """Remove checkouts of this run: no other process is at work on it."""
-        sweep_checkouts(self.label)
+        scratch.sweep(self.label)
 
     def place(self, instance: Instance) -> AbstractContextManager[Place]:
         bwrap = find_bwrap() if self.sandbox == "bwrap" else None

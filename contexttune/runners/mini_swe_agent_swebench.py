@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal
 
-from contexttune.errors import InfraError
+from contexttune.errors import ConfigError, InfraError
+from contexttune.parts import NO_EFFECT
 from contexttune.progress import Progress
 from contexttune.runners.mini.agent_runner import AgentRunner
-from contexttune.runners.mini.containers import Engine
+from contexttune.runners.mini.apptainer import Apptainer
+from contexttune.runners.mini.containers import Docker, Podman
+from contexttune.runners.mini.engine import Engine, Limits
 from contexttune.runners.mini.places import Place, container_place
 from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.worker import Report
@@ -20,6 +22,7 @@ from contexttune.types import Instance
 
 log = logging.getLogger(__name__)
 
+ENGINES: Mapping[str, type[Engine]] = {made.name: made for made in (Docker, Podman, Apptainer)}
 _PULLS_AT_ONCE = 2
 
 
@@ -28,13 +31,19 @@ class MiniSweAgentSwebench(AgentRunner):
     """The agent's commands run in a container of the instance's image, without a network."""
 
     name: str = "mini_swe_agent_swebench"
-    container: Literal["docker", "podman"] = "docker"
+    container: str = "docker"  # a name in ENGINES
+    container_command: str | None = field(default=None, metadata=NO_EFFECT)  # what that engine is called here
     network: str = "none"
     memory_gb: float | None = 8.0
     cpus: float | None = None
     pids_limit: int | None = 2048
     run_args: list[str] = field(default_factory=list)
     _unavailable: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.container not in ENGINES:
+            raise ConfigError(f"runner.container must be one of {', '.join(ENGINES)}, got {self.container}")
+        super().__post_init__()
 
     def preflight(self) -> None:
         """Raise PreflightError when the engine does not answer."""
@@ -86,8 +95,12 @@ class MiniSweAgentSwebench(AgentRunner):
         return report.submission
 
     def _engine(self) -> Engine:
-        flags = [f"--network={self.network}"]
-        flags += [f"--memory={self.memory_gb}g"] if self.memory_gb is not None else []
-        flags += [f"--cpus={self.cpus}"] if self.cpus is not None else []
-        flags += [f"--pids-limit={self.pids_limit}"] if self.pids_limit is not None else []
-        return Engine(executable=self.container, run_args=[*flags, *self.run_args])
+        limits = Limits(
+            network=self.network, memory_gb=self.memory_gb, cpus=self.cpus, pids_limit=self.pids_limit
+        )
+        return ENGINES[self.container](
+            executable=self.container_command or self.container,
+            limits=limits,
+            run_args=self.run_args,
+            images=self.workspace.layout.images,
+        )

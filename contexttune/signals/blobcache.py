@@ -17,7 +17,9 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 900  # names in one query: the oldest sqlite allows 999 parameters
 _PAGE_BYTES = 16_384  # a row is some kB, and a commit reads most of the file
-_BUSY_S = 5.0  # how long a writer waits for another process before it gives up
+_BUSY_S = 5.0  # how long we wait for another process before we give up
+_BUSY_AGAIN_S = 0.1  # and how long once that was in vain: a lock may never be freed, on a network file system
+_FAILED: set[tuple[Path, str]] = set()  # files that this process could not read, or write, when it last tried
 
 
 class Kept(NamedTuple):
@@ -41,10 +43,12 @@ class BlobCache:
     def get(self, names: Iterable[str]) -> dict[str, Kept]:
         """Records of those `names` (object sha1s) that are known."""
         wanted = list(names)
-        if self.path is None or not self.path.exists() or not wanted:
+        if self.path is None or not wanted:
             return {}
-        with self._survived("read"), self._connection() as db:
-            return dict(self._rows(db, wanted))
+        with self._survived("read"):
+            if self.path.exists():
+                with self._connection("read") as db:
+                    return dict(self._rows(db, wanted))
         return {}
 
     def put(self, records: Mapping[str, Kept]) -> None:
@@ -54,7 +58,7 @@ class BlobCache:
         rows = [self._row(name, record) for name, record in records.items()]
         with self._survived("written"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connection() as db:
+            with self._connection("written") as db:
                 db.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # heeded when the file is made, not later
                 db.execute(
                     "CREATE TABLE IF NOT EXISTS kept"
@@ -78,22 +82,32 @@ class BlobCache:
                 yield name.hex(), Kept(head, body)
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(str(self.path), timeout=_BUSY_S)) as db:
+    def _connection(self, verb: str) -> Iterator[sqlite3.Connection]:
+        timeout = _BUSY_AGAIN_S if (self.path, verb) in _FAILED else _BUSY_S
+        with closing(sqlite3.connect(str(self.path), timeout=timeout)) as db:
             # no fsync: a cache damaged by a power cut is noticed, thrown away and filled again
             db.execute("PRAGMA synchronous=OFF")
             yield db
 
     @contextmanager
     def _survived(self, verb: str) -> Iterator[None]:
+        assert self.path is not None
         try:
             yield
+            _FAILED.discard((self.path, verb))
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):  # only created: another process is about to fill it
-                log.warning("blob cache %s could not be %s: %s", self.path, verb, error)
+                self._complain(verb, "", error)
         except (sqlite3.Error, OSError) as error:
-            log.warning("blob cache %s could not be %s and is dropped: %s", self.path, verb, error)
+            self._complain(verb, " and is dropped", error)
             self._drop()
+
+    def _complain(self, verb: str, so: str, error: Exception) -> None:
+        """Once a file: what is wrong with it will be wrong at the next commit."""
+        assert self.path is not None
+        level = logging.DEBUG if (self.path, verb) in _FAILED else logging.WARNING
+        log.log(level, "blob cache %s could not be %s%s: %s", self.path, verb, so, error)
+        _FAILED.add((self.path, verb))
 
     def _drop(self) -> None:
         with suppress(OSError):

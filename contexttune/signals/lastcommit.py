@@ -15,6 +15,7 @@ from contexttune.store import write_atomic
 
 log = logging.getLogger(__name__)
 
+_FAILED: set[tuple[Path, str]] = set()  # complained of once: at the next commit it will fail as well
 _FRAME = struct.Struct("<II")  # checksum of all that follows it, bytes of the head
 
 
@@ -43,7 +44,7 @@ class LastCommit:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, struct.error) as error:
-            log.warning("%s could not be read: %s", self._path, error)
+            self._complain("read", error)
             return None
         content = raw[4:]
         if crc32(content) != checksum:
@@ -64,7 +65,13 @@ class LastCommit:
         try:
             write_atomic(self._path, b"".join((struct.pack("<I", checksum), *parts)), durable=False)
         except OSError as error:
-            log.warning("%s could not be written: %s", self._path, error)
+            self._complain("written", error)
+
+    def _complain(self, verb: str, error: Exception) -> None:
+        assert self._path is not None
+        level = logging.DEBUG if (self._path, verb) in _FAILED else logging.WARNING
+        log.log(level, "%s could not be %s: %s", self._path, verb, error)
+        _FAILED.add((self._path, verb))
 
 
 def is_stale(n_found: int, n_needed: int) -> bool:

@@ -41,7 +41,7 @@ def run_pytest(tmp_path: Path, required: str) -> subprocess.CompletedProcess[str
         ("", 0, "no working docker here"),
         ("bwrap", 0, "1 skipped"),
         ("docker", 1, "CONTEXTTUNE_REQUIRE names docker, which does not work here"),
-        ("docker,podman", 4, "CONTEXTTUNE_REQUIRE names podman; it knows docker, slurm, bwrap"),
+        ("docker,dokcer", 4, "CONTEXTTUNE_REQUIRE names dokcer; it knows docker, podman, slurm, bwrap"),
     ],
 )
 def test_a_missing_part_skips_unless_it_is_required(

@@ -6,6 +6,7 @@ import json
 import logging
 import multiprocessing
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from contexttune.errors import ArtifactError
 from contexttune.git import Tree
 from contexttune.interfaces import Signal
-from contexttune.signals import blobs, history
+from contexttune.signals import blobcache, blobs, history
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
@@ -228,6 +229,42 @@ def test_a_cache_that_cannot_be_made_is_a_miss(repository, tmp_path, caplog):
     repository.blob_cache.mkdir(parents=True)
     assert json.loads(_fresh(repository, commit, tmp_path / "1.json"))["signals"]["tree"]["n_files"] == 1
     assert "could not be" in caplog.text
+
+
+def _io_error(*_, **__):
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+def test_a_cache_that_fails_is_complained_of_once_and_costs_time_alone(
+    repository, tmp_path, caplog, monkeypatch
+):
+    """A double: what sqlite says where a network file system does not lock."""
+    commits = [repository.commit({"a.py": f"def f{n}(): pass\n"}) for n in range(3)]
+    monkeypatch.setattr(sqlite3, "connect", _io_error)
+    for number, commit in enumerate(commits):
+        made = _fresh(repository, commit, tmp_path / f"{number}.json")
+        assert f'"f{number}"' in made.decode()
+    assert caplog.text.count("disk I/O error") == 1
+    assert "dropped" not in caplog.text
+
+
+def test_a_lock_that_is_never_freed_is_waited_for_once(repository, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(blobcache, "_BUSY_S", 2.0)
+    commits = [repository.commit({"a.py": f"def f{n}(): pass\n"}) for n in range(8)]
+    repository.blob_cache.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(repository.blob_cache, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        for number, commit in enumerate(commits):
+            _fresh(repository, commit, tmp_path / f"{number}.json")
+        elapsed = time.monotonic() - began
+        other.execute("ROLLBACK")
+    assert 2.0 <= elapsed < 8 * 2.0
+    assert caplog.text.count("database is locked") == 2  # to read it, and to write it
+    caplog.clear()
+    good = _fresh(repository, repository.commit({"b.py": ""}), tmp_path / "after.json")
+    assert good
+    assert not caplog.text
 
 
 def _write(arguments):

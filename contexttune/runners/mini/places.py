@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import stat
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,10 +16,10 @@ from contexttune.bubblewrap import write_interpreter
 from contexttune.errors import ArtifactError, InfraError
 from contexttune.git import Tree, try_git
 from contexttune.runners.commit_patch import commit_index
-from contexttune.runners.mini.containers import Engine
+from contexttune.runners.mini import scratch
 from contexttune.runners.mini.dates import settle_dates
-from contexttune.runners.mini.shells import COMMAND_FILE, TESTBED, CheckoutShell, ContainerShell, Shell
-from contexttune.store import fingerprint
+from contexttune.runners.mini.engine import TESTBED, Engine
+from contexttune.runners.mini.shells import COMMAND_FILE, CheckoutShell, ContainerShell, Shell
 from contexttune.types import Instance
 from contexttune.workspace import Workspace
 
@@ -34,8 +32,6 @@ _ADD = ("add", "--all", "--ignore-errors", "--")
 # Ignore rules and attributes of the user who runs us must not decide what a patch holds.
 _NO_HABITS = ("-c", "core.excludesFile=/dev/null", "-c", "core.attributesFile=/dev/null")
 _DIFF_TIMEOUT_S = 120.0
-_REMOVALS = 20
-_REMOVAL_WAIT_S = 0.1
 # With an index of its own: a command that was cut off may have left the tree's locked.
 _DIFF = """
 cd {testbed} || exit 1
@@ -88,7 +84,7 @@ class ContainerPlace:
         if done.returncode != 0:
             words = " ".join(done.stderr.decode(errors="replace").split())[-300:]
             self.shell.require_running(words)
-            log.warning("what the tree of %s holds cannot be read: %s", self.shell.container, words)
+            log.warning("what the tree of %s holds cannot be read: %s", self.shell.container.name, words)
         return done.stdout
 
     def files(self) -> frozenset[str]:
@@ -157,15 +153,13 @@ def container_place(
     engine: Engine, instance: Instance, label: str, variables: Mapping[str, str], *, login: bool = False
 ) -> Iterator[ContainerPlace]:
     """A container of the instance's own image. Raises InfraError when there is none."""
-    with engine.container(instance.image, label, instance.instance_id) as name:
+    with engine.container(instance.image, label, instance.instance_id) as container:
         yield ContainerPlace(
-            shell=ContainerShell(
-                executable=engine.executable, container=name, variables=variables, login=login
-            ),
+            shell=ContainerShell(container=container, variables=variables, login=login),
             described={
                 "image": instance.image,
                 "image_digest": engine.digest(instance.image),
-                "engine": engine.executable,
+                "engine": engine.name,
             },
             engine=engine,
             base_commit=instance.base_commit,
@@ -177,70 +171,21 @@ def checkout_place(
     workspace: Workspace, instance: Instance, label: str, bwrap: str | None, variables: Mapping[str, str]
 ) -> Iterator[CheckoutPlace]:
     """An agent checkout in a scratch directory, in bubblewrap unless `bwrap` is None."""
-    prefix = _prefix(label)
-    scratch = (
-        Path(tempfile.mkdtemp(prefix=prefix))
-        if bwrap
-        else _seen(f"{prefix}{fingerprint(instance.instance_id)}")
-    )
+    # without a sandbox the agent sees its name, which must be the same in every attempt
+    folder = scratch.new(label) if bwrap else scratch.named(label, instance.instance_id)
     try:
         for name in ("tmp", "home", "bin"):
-            (scratch / name).mkdir()
-        write_interpreter(scratch / "bin")
+            (folder / name).mkdir()
+        write_interpreter(folder / "bin")
         user = f"agent:x:{os.getuid()}:{os.getgid()}::/home/agent:/bin/bash\n"
-        (scratch / "passwd").write_text(user)
-        (scratch / COMMAND_FILE).touch()
-        workspace.agent_checkout(instance.repo, instance.base_commit, scratch / "testbed")
-        date = settle_dates(scratch, scratch / "testbed")
+        (folder / "passwd").write_text(user)
+        (folder / COMMAND_FILE).touch()
+        workspace.agent_checkout(instance.repo, instance.base_commit, folder / "testbed")
+        date = settle_dates(folder, folder / "testbed")
         yield CheckoutPlace(
-            shell=CheckoutShell(bwrap=bwrap, scratch=scratch, variables=variables, date=date),
+            shell=CheckoutShell(bwrap=bwrap, scratch=folder, variables=variables, date=date),
             described={"sandbox": "bwrap" if bwrap else "none"},
             tree=workspace.tree(instance.repo, instance.base_commit),
         )
     finally:
-        _remove(scratch)
-
-
-def _seen(name: str) -> Path:
-    """A new directory under the name that it has in every attempt: without a sandbox the agent sees it."""
-    path = Path(tempfile.gettempdir()) / name
-    try:
-        path.mkdir(mode=stat.S_IRWXU)
-    except FileExistsError:  # one that cannot be removed, or somebody else's
-        return Path(tempfile.mkdtemp(prefix=f"{name}-"))
-    return path
-
-
-def sweep_checkouts(label: str) -> None:
-    """Remove the scratch directories that a killed process left under this label."""
-    for scratch in Path(tempfile.gettempdir()).glob(f"{_prefix(label)}*"):
-        _remove(scratch)
-
-
-def _remove(scratch: Path) -> None:
-    """Again while something is left: processes of the last command may still be dying, and make files as they do."""
-    for _ in range(_REMOVALS):
-        shutil.rmtree(scratch, ignore_errors=True)
-        if not scratch.exists():
-            return
-        _open_up(scratch)
-        time.sleep(_REMOVAL_WAIT_S)
-    log.warning("%s cannot be removed", scratch)
-
-
-def _open_up(folder: Path) -> None:
-    """Take back the directories that an agent has closed: only root could empty them.
-
-    Never through a path: a process that is still dying may put a link to another place there.
-    """
-    with suppress(FileNotFoundError):
-        for _, names, _, parent in os.fwalk(folder):
-            for name in names:
-                with suppress(OSError):  # a link to a directory, which is none of ours
-                    held = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
-                    Path(f"/proc/self/fd/{held}").chmod(stat.S_IRWXU)
-                    os.close(held)
-
-
-def _prefix(label: str) -> str:
-    return f"contexttune-{fingerprint(label)}-"
+        scratch.remove(folder)

@@ -14,10 +14,9 @@ from typing import Protocol
 from contexttune import child
 from contexttune.bubblewrap import system_flags
 from contexttune.errors import InfraError
+from contexttune.runners.mini.engine import HOSTNAME, TESTBED, Container
 from contexttune.runners.mini.standing_shell import StandingShell
 
-TESTBED = "/testbed"
-HOSTNAME = "testbed"  # in a sandbox and in a container: the machine's, or a container's id, would change
 COMMAND_FILE = "command.sh"
 _OUTPUT_BYTES = 10_000_000
 _GRACE_S = 15.0  # what a client of the engine may take beyond the command's own limit
@@ -52,12 +51,10 @@ class Shell(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerShell:
-    """Commands by `docker exec` (or podman's) in a container that is already running, one at a time."""
+    """Commands by the engine's `exec` in a container that is already running, one at a time."""
 
-    executable: str
-    container: str
+    container: Container
     variables: Mapping[str, str]
-    cwd: str = TESTBED
     login: bool = False  # each command in a login shell, which reads /etc/profile and ~/.profile
     # none or one; made by the process that runs commands
     _standing: list[StandingShell] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -75,7 +72,7 @@ class ContainerShell:
         if self._standing and not self._standing[0].is_open:  # a command may end all that it finds
             self._close()
         if not self._standing:
-            self._standing.append(StandingShell([*self._exec("-i"), "sh"], self.cwd, self._flag))
+            self._standing.append(StandingShell(self._client("sh", stdin=True), TESTBED, self._flag))
         return self._standing[0].run(raw.decode(), timeout_s, _OUTPUT_BYTES + 1, _GRACE_S)
 
     def _alone(self, raw: bytes, timeout_s: int) -> subprocess.CompletedProcess[bytes]:
@@ -86,7 +83,7 @@ class ContainerShell:
             script = [_RUN_FROM_STDIN, "ct", *limits, "-l" if self.login else ""]
         else:
             script = [_RUN, "ct", *limits, raw.decode(), self._flag]
-        argv = [*self._exec(*(["-i"] if large else [])), "sh", "-c", *script]
+        argv = self._client("sh", "-c", *script, stdin=large)
         stdin = raw if large else b""
         return subprocess.run(
             argv, input=stdin, capture_output=True, timeout=timeout_s + _GRACE_S, check=False
@@ -96,9 +93,8 @@ class ContainerShell:
     def _flag(self) -> str:
         return "-lc" if self.login else "-c"
 
-    def _exec(self, *flags: str) -> list[str]:
-        variables = [word for name, value in self.variables.items() for word in ("-e", f"{name}={value}")]
-        return [self.executable, "exec", *flags, *variables, "-w", self.cwd, self.container]
+    def _client(self, *command: str, stdin: bool) -> list[str]:
+        return self.container.client(*command, variables=self.variables, stdin=stdin)
 
     def _ended(self, run: Callable[[], subprocess.CompletedProcess[bytes]], timeout_s: int) -> child.Ended:
         started = time.monotonic()
@@ -122,20 +118,19 @@ class ContainerShell:
 
     def require_running(self, why: str) -> None:
         """Raise InfraError when the container has ended or its engine does not answer."""
-        argv = [self.executable, "inspect", "--format", "{{.State.Running}}", self.container]
         try:
-            state = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_GRACE_S)
+            trouble = self.container.trouble(_GRACE_S)
         except subprocess.TimeoutExpired:
-            raise InfraError(f"{self.executable} does not answer") from None
-        if state.stdout.strip() != "true":
-            raise InfraError(f"the container is gone ({why or state.stderr.strip() or 'it exited'})")
+            raise InfraError("the engine of the container does not answer") from None
+        if trouble is not None:
+            raise InfraError(f"the container is gone ({why or trouble})")
 
     def _kill_strays(self) -> None:
         """End all that the command left behind; the container's first process is out of kill's reach."""
         self._close()
-        argv = [self.executable, "exec", self.container, "sh", "-c", "kill -s KILL -- -1"]
+        argv = self.container.client("sh", "-c", "kill -s KILL -- -1")
         with suppress(subprocess.TimeoutExpired):
-            subprocess.run(argv, capture_output=True, check=False, timeout=_GRACE_S)
+            subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_GRACE_S)
 
     def _close(self) -> None:
         while self._standing:

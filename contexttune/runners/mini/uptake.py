@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from contexttune.runners.mini.shells import TESTBED
+from contexttune.runners.mini.engine import TESTBED
 
 _TOKEN = re.compile(r"[\w@+./-]+")
 _CD = re.compile(r"(?:^|[;&|({]|\bthen\b|\bdo\b)\s*cd\s+([\w@+./-]+)", re.MULTILINE)

@@ -30,6 +30,7 @@ TABLET = "ctdemo__tablet-12"
 SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT && cat patch.txt"
 EDIT = "echo a new line >> README.md && git diff -- README.md > patch.txt"
 BWRAP, DOCKER = "mini_swe_agent", "mini_swe_agent_swebench"
+PODMAN, APPTAINER = "podman", "apptainer"  # DOCKER, by other engines
 RUNNERS: Mapping[str, Any] = {BWRAP: MiniSweAgent, DOCKER: MiniSweAgentSwebench}
 DEMO = PACKAGE / "demo"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -76,6 +77,8 @@ class Agent:
 
     root: Path
     runner: str = BWRAP
+    engine: str = ""  # whose containers it works in
+    command: str | None = None  # what that engine is called
     overrides: tuple[str, ...] = ()  # of a run
     model: tuple[str, ...] = ("model.name=m", "model.api_key_env=null")
     # of `infer`: the runner's settings, and where instances and repositories come from
@@ -86,7 +89,9 @@ class Agent:
 
     def arguments(self, *more: str) -> list[str]:
         common = ("slice=demo", "harness=none", "condition=no_context", "group_id=g", "workers=1")
-        return [f"runner={self.runner}", *common, *self.model, *self.overrides, *more]
+        engine = [f"runner.container={self.engine}"] if self.engine else []
+        engine += [f"runner.container_command={self.command}"] if self.command else []
+        return [f"runner={self.runner}", *engine, *common, *self.model, *self.overrides, *more]
 
     def run(
         self, url: str, *more: str, instances: str = ROTA, **env: str
@@ -131,8 +136,11 @@ class Agent:
         parts = {"workspace": Workspace(layout=layout, remote=self.remote), "run_label": "g/r"}
         keys: dict[str, Any] = {"seed": 0, "name": "m", "base_url": url, "api_key_env": None} | dict(model)
         with OpenAICompatible(**keys) as endpoint:
+            engine = {"container": self.engine, "container_command": self.command} if self.engine else {}
             inference = Inference(
-                runner=RUNNERS[self.runner](model=endpoint, **parts, **dict(self.settings) | settings),
+                runner=RUNNERS[self.runner](
+                    model=endpoint, **parts, **engine | dict(self.settings) | settings
+                ),
                 layout=layout,
                 group_id="g",
                 run_id="r",
@@ -145,11 +153,27 @@ class Agent:
 
     def containers(self) -> list[str]:
         """Names of containers of runs of this directory, running or not."""
-        command = ["docker", "ps", "--all", "--filter", "label=contexttune.run"]
-        command += ["--format", '{{.Names}} {{.Label "contexttune.run"}}']
+        if not self.engine:
+            return []
+        if self.engine == APPTAINER:
+            return self.instances()
+        command = [self.engine, "ps", "--all", "--filter", "label=contexttune.run"]
+        label = (
+            '{{.Label "contexttune.run"}}'
+            if self.engine == "docker"
+            else '{{index .Labels "contexttune.run"}}'
+        )
+        command += ["--format", "{{.Names}} " + label]
         listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
         own = fingerprint(str((self.root / "results").resolve()))
         return [line.split()[0] for line in listed if line.endswith(own)]
+
+    def instances(self) -> list[str]:
+        """Names of apptainer's, which are this agent's own."""
+        listed = subprocess.run(
+            [str(self.command), "instance", "list", "--json"], capture_output=True, check=True
+        )
+        return [one["instance"] for one in json.loads(listed.stdout)["instances"]]
 
     def processes(self) -> list[str]:
         """Command lines of living processes that this agent's runs started (those in a sandbox aside)."""

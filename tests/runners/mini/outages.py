@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.models.fault_server import Answer, serving
-from tests.runners.mini.agents import DOCKER, EDIT, ROTA, SUBMIT, TABLET, Agent, calls
+from tests.runners.mini.agents import EDIT, ROTA, SUBMIT, TABLET, Agent, calls
 
 FINE: tuple[Answer, ...] = (calls(EDIT), calls(SUBMIT))
 BOTH = f"{ROTA},{TABLET}"
@@ -35,4 +35,4 @@ def is_measured(agent: Agent, instances: str = BOTH) -> None:
 
 
 def remains(agent: Agent) -> list[str]:
-    return agent.containers() if agent.runner == DOCKER else []
+    return agent.containers()

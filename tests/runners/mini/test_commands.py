@@ -8,7 +8,7 @@ import pytest
 
 from tests.models.fault_server import serving
 from tests.runners.mini.agents import ROTA, calls, is_living
-from tests.runners.mini.conftest import both_runners
+from tests.runners.mini.conftest import every_engine, every_runner
 from tests.runners.mini.outages import FINE, is_measured
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ def detached(seconds: str) -> str:
     return f'python -c "{program}"'
 
 
-@both_runners()
+@every_runner()
 def test_a_command_that_does_not_end_is_ended_where_it_runs(any_agent):
     endless = f"{detached(f'{MARK}.25')}; sleep {MARK}.5 & sleep 1; {LISTED}; while :; do sleep 0.1; done"
     holds_stdout = f"{detached(f'{MARK}.75')}; echo returned"
@@ -42,7 +42,7 @@ def test_a_command_that_does_not_end_is_ended_where_it_runs(any_agent):
     is_measured(any_agent, ROTA)
 
 
-@both_runners()
+@every_runner()
 def test_a_large_command_and_a_large_output_are_commands_like_others(any_agent):
     large = f": '{'x' * 200_000}'; echo 200 kB"
     commands = (
@@ -63,16 +63,16 @@ def test_a_large_command_and_a_large_output_are_commands_like_others(any_agent):
     is_measured(any_agent, ROTA)
 
 
-@pytest.mark.docker
-def test_a_full_tmp_is_the_agents_to_see_and_to_mend(boxed_agent):
+@every_engine()
+def test_a_full_tmp_is_the_agents_to_see_and_to_mend(any_agent):
     commands = (
         "cat /dev/zero > /tmp/x; echo next",
         "ls /tmp",
         f": '{'x' * 150_000}'; echo big",
     )
     with serving(*(calls(c) for c in commands), *FINE) as server:
-        records = boxed_agent.infer(server.url, run_args=["--tmpfs=/tmp:size=1m"])
-    seen = boxed_agent.observations()
+        records = any_agent.infer(server.url, run_args=["--tmpfs=/tmp:size=1m"])
+    seen = any_agent.observations()
     assert "next" in seen[0]
     assert seen[1] == "x\n"
     assert seen[2] == "big\n"

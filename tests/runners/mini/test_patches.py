@@ -12,8 +12,8 @@ import pytest
 from contexttune.git import git, try_git
 from tests.gitrepos import commit, workspace
 from tests.models.fault_server import serving
-from tests.runners.mini.agents import DOCKER, SUBMIT, Agent, calls
-from tests.runners.mini.conftest import both_runners
+from tests.runners.mini.agents import APPTAINER, SUBMIT, Agent, calls
+from tests.runners.mini.conftest import every_engine, every_runner, publish
 
 pytestmark = pytest.mark.slow
 
@@ -41,28 +41,31 @@ def odd_repo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.fixture(scope="session")
-def odd_image(
-    odd_repo: tuple[Path, str], demo_images: None, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def odd_context(odd_repo: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an image of that commit is built from."""
     folder, sha = odd_repo
     context = tmp_path_factory.mktemp("image")
     workspace(tmp_path_factory.mktemp("cache"), folder).agent_checkout("odd/bytes", sha, context / "testbed")
     (context / "Dockerfile").write_text(
         "FROM contexttune-demo-base:1\nCOPY testbed /testbed\nWORKDIR /testbed\n"
     )
-    subprocess.run(
-        ["docker", "build", "--quiet", "--tag", IMAGE, str(context)], check=True, capture_output=True
-    )
+    return context
 
 
 @pytest.fixture
 def odd_agent(
-    runner: str, request: pytest.FixtureRequest, tmp_path: Path, odd_repo: tuple[Path, str]
+    any_agent: Agent, request: pytest.FixtureRequest, tmp_path: Path, odd_repo: tuple[Path, str]
 ) -> Agent:
     """The agent on a dataset of one row, the repository with odd bytes."""
-    if runner == DOCKER:
-        request.getfixturevalue("odd_image")
-    made: Agent = request.getfixturevalue("any_agent")
+    made = any_agent
+    if made.engine == APPTAINER:
+        base = next(iter(request.getfixturevalue("image_layers").values()))[0]
+        layer, context = str(tmp_path / "layer.tar"), request.getfixturevalue("odd_context")
+        subprocess.run(["tar", "--create", "--file", layer, "testbed"], cwd=context, check=True)
+        publish(made, IMAGE, [base, layer])
+    elif made.engine:  # the second time it is there already
+        command = [made.engine, "build", "--quiet", "--tag", IMAGE, request.getfixturevalue("odd_context")]
+        subprocess.run(command, check=True, capture_output=True)
     folder, sha = odd_repo
     columns = "version FAIL_TO_PASS PASS_TO_PASS eval_script log_parser eval_type patch test_patch"
     row = dict.fromkeys(columns.split(), "") | {"instance_id": ODD, "repo": "odd/bytes", "base_commit": sha}
@@ -89,7 +92,7 @@ def applied(agent: Agent, odd_repo: tuple[Path, str], root: Path) -> Path:
     return root
 
 
-@both_runners()
+@every_runner()
 def test_odd_bytes_survive_in_a_form_that_git_apply_takes(odd_agent, odd_repo, tmp_path):
     attempt = submits(odd_agent, CHANGE, DIFF)
     assert attempt["status"] == "submitted", attempt["error"]
@@ -102,7 +105,7 @@ def test_odd_bytes_survive_in_a_form_that_git_apply_takes(odd_agent, odd_repo, t
     assert not (tree / "patch.txt").exists()
 
 
-@both_runners()
+@every_runner()
 def test_a_recovered_patch_is_as_exact(odd_agent, odd_repo, tmp_path):
     with serving(calls(CHANGE)) as server:
         attempt = odd_agent.infer(server.url, ODD, step_limit=1, submit_recovered=True)[ODD]
@@ -112,7 +115,7 @@ def test_a_recovered_patch_is_as_exact(odd_agent, odd_repo, tmp_path):
     assert (tree / "image.bin").read_bytes().endswith(b"\0\xffnew")
 
 
-@both_runners()
+@every_runner()
 def test_a_patch_that_no_prediction_can_hold_is_an_agent_error_that_says_so(odd_agent):
     attempt = submits(odd_agent, "printf 'na\\357ve\\n' >> latin.txt", "git diff -- latin.txt > patch.txt")
     assert attempt["status"] == "agent_error"
@@ -121,8 +124,7 @@ def test_a_patch_that_no_prediction_can_hold_is_an_agent_error_that_says_so(odd_
     assert odd_agent.trajectory(ODD)["info"]["exit_status"] == "Submitted"
 
 
-@pytest.mark.docker
-@pytest.mark.parametrize("runner", [DOCKER])  # the other one takes the tree's difference, whatever is printed
+@every_engine()  # the other runner takes the tree's difference, whatever is printed
 def test_a_binary_file_named_without_its_content_is_said_to_be(odd_agent):
     attempt = submits(odd_agent, f"{CHANGE}; git diff > patch.txt")
     assert attempt["status"] == "agent_error"
@@ -130,7 +132,7 @@ def test_a_binary_file_named_without_its_content_is_said_to_be(odd_agent):
     assert "Binary files" in odd_agent.predictions()[ODD]  # the harness decides on what the agent printed
 
 
-@both_runners()
+@every_runner()
 def test_mini_extra_inspect_opens_the_trajectories(odd_agent, monkeypatch, tmp_path):
     submits(odd_agent, "printf '\\377\\376 [bold] not utf-8'; echo; ls", f"{CHANGE}; {DIFF}")
     monkeypatch.setenv("MSWEA_GLOBAL_CONFIG_DIR", str(tmp_path / "mini"))

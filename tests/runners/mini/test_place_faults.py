@@ -15,18 +15,19 @@ import pytest
 
 from tests.models.fault_server import Answer, serving
 from tests.runners.mini.agents import DEMO, DOCKER, ROTA, TABLET, Agent, after, calls
+from tests.runners.mini.conftest import every_engine
 from tests.runners.mini.engines import start_engine, stop_engine
 from tests.runners.mini.outages import BOTH, FINE, is_outage
 
 pytestmark = pytest.mark.slow
 
 
-def docker(*words: str) -> None:
-    subprocess.run(["docker", *words], check=True, capture_output=True)
+def by_engine(agent: Agent, *words: str) -> None:
+    subprocess.run([agent.engine, *words], check=True, capture_output=True)
 
 
 def kill_soon(agent: Agent) -> None:
-    command = f"sleep 2; docker kill {' '.join(agent.containers())}"
+    command = f"sleep 2; {agent.engine} kill {' '.join(agent.containers())}"
     subprocess.Popen(["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -53,7 +54,7 @@ ROWS = {
     "killed": Row(
         lambda agent: (
             calls("true"),
-            after(lambda: docker("kill", *agent.containers()), calls("echo still here?")),
+            after(lambda: by_engine(agent, "kill", *agent.containers()), calls("echo still here?")),
         ),
         "the container is gone",
         2,
@@ -61,7 +62,7 @@ ROWS = {
     "removed": Row(
         lambda agent: (
             calls("true"),
-            after(lambda: docker("rm", "--force", *agent.containers()), calls("echo still here?")),
+            after(lambda: by_engine(agent, "rm", "--force", *agent.containers()), calls("echo still here?")),
         ),
         "the container is gone",
         2,
@@ -75,18 +76,18 @@ ROWS = {
 }
 
 
-@pytest.mark.docker
+@every_engine()
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_a_container_that_fails_is_an_outage_and_not_an_answer(boxed_agent, row):
-    boxed_agent.settings = row.settings
-    with serving(*row.fine, *row.answers(boxed_agent), *FINE) as server:
-        records = boxed_agent.infer(server.url, BOTH)
+def test_a_container_that_fails_is_an_outage_and_not_an_answer(any_agent, row):
+    any_agent.settings = row.settings
+    with serving(*row.fine, *row.answers(any_agent), *FINE) as server:
+        records = any_agent.infer(server.url, BOTH)
     attempt = records[TABLET]
     assert (attempt["status"], attempt["exit_status"]) == ("infra_error", "InfraError")
     assert row.error in attempt["error"]
     assert len(server.requests) == len(row.fine) + row.n_requests
-    boxed_agent.settings = {**row.settings, **row.remedy}
-    is_outage(boxed_agent)
+    any_agent.settings = {**row.settings, **row.remedy}
+    is_outage(any_agent)
 
 
 @pytest.fixture
@@ -120,34 +121,34 @@ def test_a_full_disk_of_the_machine_is_an_outage_too(agent, small_disk):
     is_outage(agent)
 
 
-@pytest.mark.docker
-def test_a_missing_image_is_missing_data_until_it_is_there(boxed_agent, tmp_path, caplog):
+@every_engine()
+def test_a_missing_image_is_missing_data_until_it_is_there(any_agent, tmp_path, caplog):
     from swebench.task.repo import load_task_repo
 
     image = "contexttune.invalid/no/such:image"
     rows = {t["instance_id"]: dict(t) for t in load_task_repo(str(DEMO))}
     there = rows[TABLET]["image"]
     rows[TABLET]["image"] = image
-    boxed_agent.dataset = tmp_path / "rows.jsonl"
-    boxed_agent.dataset.write_text("".join(json.dumps(row) + "\n" for row in rows.values()))
+    any_agent.dataset = tmp_path / "rows.jsonl"
+    any_agent.dataset.write_text("".join(json.dumps(row) + "\n" for row in rows.values()))
     caplog.set_level("INFO")
     with serving(*FINE) as server:
-        records = boxed_agent.infer(server.url, BOTH)
+        records = any_agent.infer(server.url, BOTH)
     assert f"pulling {image}" in caplog.text
     assert (records[TABLET]["status"], records[TABLET]["exit_status"]) == ("infra_error", "InfraError")
     assert image in records[TABLET]["error"]
     assert len(server.requests) == len(FINE)
-    docker("tag", there, image)
+    by_engine(any_agent, "tag", there, image)
     try:
-        is_outage(boxed_agent)
+        is_outage(any_agent)
     finally:
-        docker("rmi", image)
+        by_engine(any_agent, "rmi", image)
 
 
 @pytest.mark.docker
 def test_an_engine_that_stops_is_an_outage_and_what_it_held_is_swept(agent, own_engine):
     folder, env = own_engine
-    agent.runner = DOCKER
+    agent.runner, agent.engine = DOCKER, "docker"
     with serving(*FINE, calls("true"), after(lambda: stop_engine(folder), calls("true")), *FINE) as server:
         done = agent.run(server.url, instances=BOTH, **env)
     assert done.returncode == 4, done.stdout + done.stderr

@@ -12,7 +12,8 @@ import pytest
 from contexttune.bubblewrap import find_bwrap
 from contexttune.config import SliceConfig
 from contexttune.paths import Layout
-from contexttune.runners.mini.places import checkout_place, sweep_checkouts
+from contexttune.runners.mini.places import checkout_place
+from contexttune.runners.mini.scratch import sweep
 from contexttune.slices import load
 from contexttune.store import fingerprint
 from contexttune.workspace import Workspace
@@ -44,7 +45,7 @@ def test_directories_that_an_agent_has_closed_go_too_and_links_are_not_followed(
         (closed.parent / "link").symlink_to(outside)
         closed.chmod(0)
         closed.parent.chmod(0)
-        sweep_checkouts("label")
+        sweep("label")
         os._exit(scratch.exists())
     assert os.waitpid(child, 0)[1] == 0
     assert outside.stat().st_mode & 0o777 == 0o755

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.models.fault_server import Answer, serving, stall
-from tests.runners.mini.agents import BWRAP, DOCKER, EDIT, ROTA, Agent, calls, is_living
+from tests.runners.mini.agents import APPTAINER, BWRAP, DOCKER, EDIT, PODMAN, ROTA, Agent, calls, is_living
 from tests.runners.mini.conftest import settled
 from tests.runners.mini.outages import FINE
 
@@ -29,6 +29,8 @@ RUNNERS = [
     pytest.param(BWRAP, "bwrap", marks=pytest.mark.bwrap),
     pytest.param(BWRAP, "none"),
     pytest.param(DOCKER, "", marks=pytest.mark.docker),
+    pytest.param(PODMAN, "", marks=pytest.mark.podman),
+    pytest.param(APPTAINER, "", marks=pytest.mark.bwrap),
 ]
 
 
@@ -95,15 +97,14 @@ def test_an_interrupt_ends_all_within_15_s_and_the_same_command_goes_on(held_age
         settled(held_agent.processes, within_s=1) == []
     )  # no worker, and not the server they are forked from
     assert not is_living(NAP)
-    if held_agent.runner == DOCKER:
-        assert held_agent.containers() == []
+    assert held_agent.containers() == []
     assert checkouts(scratch) == []
     assert held_agent.predictions() == {}
     finishes(held_agent, scratch)
     assert settled(lambda: list(scratch.iterdir()), within_s=5) == []  # nor the sockets of either start
 
 
-@pytest.mark.parametrize(("runner", "sandbox"), [RUNNERS[0], RUNNERS[2]])
+@pytest.mark.parametrize(("runner", "sandbox"), [RUNNERS[0], *RUNNERS[2:]])
 def test_after_kill_9_no_worker_lives_on_and_the_next_start_sweeps(held_agent, scratch):
     with serving(calls("true"), BUSY["a command"]) as server:
         program = started(held_agent, server.url, "a command", lambda: len(server.requests), scratch)
@@ -111,12 +112,11 @@ def test_after_kill_9_no_worker_lives_on_and_the_next_start_sweeps(held_agent, s
         program.wait()
     assert settled(held_agent.processes, within_s=5) == []
     # the container, or the checkout
-    assert len(held_agent.containers() if held_agent.runner == DOCKER else checkouts(scratch)) == 1
+    assert len(held_agent.containers() if held_agent.engine else checkouts(scratch)) == 1
     finishes(held_agent, scratch)
     assert not is_living(NAP)
     assert settled(lambda: list(scratch.iterdir()), within_s=5) == []  # nor the sockets of either start
-    if held_agent.runner == DOCKER:
-        assert held_agent.containers() == []
+    assert held_agent.containers() == []
 
 
 @pytest.mark.docker
@@ -126,7 +126,7 @@ def test_a_second_start_leaves_the_first_ones_container_alone(boxed_agent):
         second = boxed_agent.run(server.url)
         said, _ = program.communicate(timeout=60)
     assert second.returncode == 3, second.stdout + second.stderr
-    assert "another process is at work on this run" in second.stdout + second.stderr
+    assert "is at work on this run" in second.stdout + second.stderr
     assert program.returncode == 0, said
     assert boxed_agent.attempt()["status"] == "submitted"
 

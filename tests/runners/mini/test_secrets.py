@@ -9,7 +9,7 @@ import pytest
 
 from tests.models.fault_server import error, serving
 from tests.runners.mini.agents import calls
-from tests.runners.mini.conftest import both_runners
+from tests.runners.mini.conftest import every_runner
 from tests.runners.mini.outages import FINE
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def holding(root: Path) -> list[str]:
     return [str(path.relative_to(root)) for path in found]
 
 
-@both_runners()
+@every_runner()
 def test_no_command_reaches_the_key_and_no_record_holds_it(any_agent, tmp_path, home):
     commands = (
         "env; cat /proc/*/environ | tr '\\0' '\\n'; cat /proc/*/cmdline | tr '\\0' ' '",

@@ -99,7 +99,7 @@ def compared(tmp_path: Path, release: Path, *answers: Answer) -> tuple[Agent, li
     """Our run and what it said, once both are known to be those of the real release."""
     wanted, patch = mini_extra(tmp_path / "theirs", release, answers)
     (tmp_path / "ours").mkdir()
-    agent = Agent(tmp_path / "ours", DOCKER)
+    agent = Agent(tmp_path / "ours", DOCKER, "docker")
     settings = ("runner.protocol=v1", f"runner.command_timeout_s={TIMEOUT_S}", "model.temperature=0")
     with serving(*answers) as server:
         done = agent.run(server.url, *settings)

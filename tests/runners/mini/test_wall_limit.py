@@ -8,7 +8,7 @@ import pytest
 
 from tests.models.fault_server import Answer, serving, stall
 from tests.runners.mini.agents import EDIT, ROTA, calls, is_living
-from tests.runners.mini.conftest import both_runners
+from tests.runners.mini.conftest import every_engine, every_runner
 from tests.runners.mini.outages import is_measured
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,7 @@ NAP = f"sleep 306{uuid.uuid4().int % 10**9:09d}.5"  # nobody else on this machin
 BUSY: dict[str, Answer] = {"a command": calls(f"{EDIT}; {NAP}"), "a stalled endpoint": stall(60)}
 
 
-@both_runners()
+@every_runner()
 @pytest.mark.parametrize("busy", BUSY)
 def test_the_wall_limit_ends_an_attempt_and_keeps_what_the_tree_held(any_agent, busy):
     with serving(calls(EDIT), BUSY[busy]) as server:
@@ -35,7 +35,7 @@ def test_the_wall_limit_ends_an_attempt_and_keeps_what_the_tree_held(any_agent, 
     is_measured(any_agent, ROTA)
 
 
-@both_runners()
+@every_runner()
 def test_what_the_tree_held_is_the_prediction_only_where_that_is_asked_for(any_agent):
     with serving(calls(EDIT), BUSY["a command"]) as server:
         attempt = any_agent.infer(server.url, wall_limit_s=6, submit_recovered=True)[ROTA]
@@ -44,12 +44,12 @@ def test_what_the_tree_held_is_the_prediction_only_where_that_is_asked_for(any_a
     assert "+a new line" in any_agent.predictions()[ROTA]
 
 
-@pytest.mark.docker
-def test_a_recovered_patch_needs_no_free_lock_and_no_base_commit(boxed_agent):
+@every_engine()
+def test_a_recovered_patch_needs_no_free_lock_and_no_base_commit(any_agent):
     """A cut-off git leaves a lock; and images carry a commit of their own on top of the base commit."""
     locked = "echo more >> README.md; echo x > new; git add README.md; touch .git/index.lock"
     with serving(calls(locked), calls("true")) as server:
-        attempt = boxed_agent.infer(server.url, step_limit=2)[ROTA]
+        attempt = any_agent.infer(server.url, step_limit=2)[ROTA]
     assert (attempt["status"], attempt["exit_status"]) == ("limit", "LimitsExceeded")
     assert "+more" in attempt["recovered_patch"]
     assert "b/new" in attempt["recovered_patch"]

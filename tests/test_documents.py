@@ -1,0 +1,153 @@
+"""Every command of a document is run, alone or, where it walks through something, from the first line to the last."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from tests.documents import ROOT, Document, shell
+from tests.models.fault_server import ok, serving, stall
+from tests.runners.mini.agents import after
+from tests.test_readme import LOCAL, README
+
+DEMO = ["slice=demo", "harness=local"]
+EC2 = Document(
+    name="docs/ec2.md",
+    extra={
+        "apt-get": None,
+        "usermod": None,
+        "python3 -m venv": None,
+        "activate": None,
+        "pip install": None,
+        "docker system df": None,
+        "export OPENAI": None,
+        "--limit": ["--", *DEMO],
+        "experiment=demo": [],
+        "experiment=smoke": [*DEMO, "slice.limit=1", "slice.instance_ids=null"],
+        "experiment=verified_mini_baseline": DEMO,
+        "task=report": [],
+        **{part: [] for part in ("uname", "tail", "kill", "ls results")},
+    },
+)
+ONE_CPU = "hydra.launcher.cpus_per_task=1"  # the test's cluster is this machine
+SLURM = Document(
+    name="docs/slurm.md",
+    extra={
+        "export OPENAI": None,
+        "task=report": None,  # the README's
+        "model/server=vllm": None,  # no GPU here
+        "stages=[evaluate": None,  # by another host
+        "--config-dir my": [*LOCAL, ONE_CPU],
+        "runner.container=apptainer": [*LOCAL, "dry_run=true", ONE_CPU],
+        "hydra/launcher=slurm": [*LOCAL, "slice.limit=2", ONE_CPU],
+        "dry_run=true": LOCAL,
+        "stages=[signals,context]": ["slice=demo"],
+    },
+)
+DOCUMENTS = [README, EC2, SLURM]
+STANDING_ALONE = [README, SLURM]
+
+
+def marked(command: str) -> ParameterSet:
+    on_slurm = (
+        [pytest.mark.slurm, pytest.mark.slow] if "hydra/launcher=s" in command or "lab" in command else []
+    )
+    return pytest.param(command, marks=on_slurm, id=command.split("-m contexttune ")[1])
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """The preset of docs/slurm.md, where it says, for a cluster whose nodes are called otherwise."""
+    (text,) = [text for language, text in SLURM.fences if language == "yaml"]
+    name = text.splitlines()[0].removeprefix("# ")
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "command", [marked(command) for document in STANDING_ALONE for command in document.runnable]
+)
+def test_a_command_works_as_written(command, lab, tmp_path):
+    with serving(ok("no change")) as server:
+        lab.write_text(lab.read_text().replace("http://node7:8000/v1", server.url))
+        done = shell(command, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
+    assert done.returncode == 0, done.stdout + done.stderr
+    if "model.name" in command and "dry_run" not in command:
+        assert server.requests
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_command_of_a_document_has_a_test(document):
+    assert document.commands
+    assert [command for command in document.commands if not document.is_known(command)] == []
+    unused = [part for part in document.extra if not any(part in command for command in document.commands)]
+    assert unused == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_the_readme_leads_to_every_document(document):
+    assert document is README or document.name in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.bwrap
+def test_one_machine_with_docker(tmp_path):
+    """Here with bubblewrap in the place of Docker. The endpoint stalls once, so that there is a run to stop."""
+    stalls = tmp_path / "stalls"
+    look = EC2.one("tail")
+    script = "\n".join(EC2.runnable).replace(look, f"until [ -e {stalls} ]; do sleep 0.1; done; {look}")
+    answers = ok("no change"), ok("no change"), after(stalls.touch, stall(60)), ok("no change")
+    with serving(*answers) as server:
+        done = shell(script, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the same command continues" in (tmp_path / "run.log").read_text()
+    assert "resuming: " in done.stdout
+    summaries = {path.parent.name for path in tmp_path.glob("results/*/summary.json")}
+    assert {"demo-local", "mini-1"} < summaries
+    assert len(list(tmp_path.glob("results/mini-1/runs/*/run.json"))) == 2
+
+
+def test_its_packages_exist():
+    command = EC2.one("apt-get")
+    packages = [word for word in command.split("install -y")[1].split() if word != "-y"]
+    assert packages
+    if shutil.which("apt-cache") is None:
+        pytest.skip("no Debian here")
+    known = subprocess.run(
+        ["apt-cache", "pkgnames"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    if not known:
+        pytest.skip("no list of packages here")
+    assert set(packages) <= set(known)
+
+
+def test_its_environment_can_be_made_and_filled(tmp_path):
+    """What pip would do is already done in the environment that runs this; it needs no index to say so."""
+    made = shell("\n".join((EC2.one("-m venv"), EC2.one("activate"), "command -v python")), tmp_path)
+    assert made.stdout.split() == [str(tmp_path / ".venv" / "bin" / "python")]
+    _, *words = shlex.split(EC2.one("pip install"))
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *words, "--dry-run"],
+        cwd=ROOT,
+        env={**os.environ, "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.findall(r"Would install (.*)", done.stdout) == ["contexttune-0.1.0"]
+
+
+@pytest.mark.docker
+def test_the_engine_says_how_much_of_the_disk_it_takes(tmp_path):
+    done = shell(EC2.one("docker system df"), tmp_path)
+    assert done.returncode == 0, done.stderr
