@@ -187,7 +187,10 @@ class ServerProcess:
             size = source.seek(0, os.SEEK_END)
             source.seek(max(self._log_begins, size - _TAIL_CHARS))
             text = source.read().decode("utf-8", "replace")
-        lines = [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+        # what it says of our own questions, five a second, would push out the rest
+        lines = [
+            line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip() and "/health" not in line
+        ]
         return "\n".join(f"  {line}" for line in lines[-n_lines:]) or "  (nothing)"
 
 
