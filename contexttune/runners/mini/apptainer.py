@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from contexttune.errors import InfraError
 from contexttune.runners.mini import scratch
-from contexttune.runners.mini.engine import LISTING, TESTBED, Container, Done, Engine, last_words
+from contexttune.runners.mini.engine import HOSTNAME, LISTING, TESTBED, Container, Done, Engine, last_words
 from contexttune.store import locked, write_atomic
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,8 @@ class Apptainer(Engine):
         folder.mkdir(mode=0o700)
         for part in ("overlay", "work"):
             (folder / part).mkdir()
-        flags = ["--containall", "--cleanenv", "--no-home", "--workdir", str(folder / "work")]
+        flags = ["--containall", "--cleanenv", "--no-home", "--hostname", HOSTNAME]
+        flags += ["--workdir", str(folder / "work")]
         flags += ["--fakeroot"] if os.geteuid() != 0 else []  # files of an image are root's
         if not any(word.split("=")[0] in _WRITABLE for word in self.run_args):
             flags += ["--overlay", str(folder / "overlay")]

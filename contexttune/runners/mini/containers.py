@@ -11,8 +11,6 @@ from contexttune.runners.mini.engine import HOSTNAME, LISTING, TESTBED, Containe
 
 LABEL = "contexttune.run"
 _START_TIMEOUT_S = 120.0
-# The engine has just made /, which a listing of /testbed shows; a date of the image's does not change from start to start.
-_FIRST_PROCESS = f"touch -r {TESTBED} / 2>/dev/null\n{LISTING}exec sleep infinity"
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -78,7 +76,7 @@ class Docker(Engine):
         return self._run(
             *("run", *flags, "--workdir", TESTBED, *self._limits(), *self.run_args),
             # in its own time, while the model thinks about its first answer
-            *("--entrypoint", "sh", image, "-c", _FIRST_PROCESS),
+            *("--entrypoint", "sh", image, "-c", f"{LISTING}exec sleep infinity"),
             timeout_s=_START_TIMEOUT_S,
         )
 

@@ -23,7 +23,9 @@ TESTBED = "/testbed"
 HOSTNAME = "testbed"  # in a sandbox and in a container: the machine's, or a container's id, would change
 # Says what an attempt's changes are changes to (images carry commits of their own on top of base_commit), and which
 # files there are: before any command of the agent's.
+# The engine has just made /, which a listing of /testbed shows; a date of the image's does not change from start to start.
 LISTING = f"""
+touch -r {TESTBED} / 2>/dev/null
 git -C {TESTBED} rev-parse HEAD 2>/dev/null || echo
 git -C {TESTBED} -c core.quotePath=false ls-tree -r --name-only HEAD 2>/dev/null
 """

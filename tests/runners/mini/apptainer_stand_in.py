@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 HOME = Path(sys.argv[1])
 SWITCHES = {"--containall", "--cleanenv", "--no-home", "--fakeroot", "--net", "--force", "--json"}
-VALUED = {"--workdir", "--overlay", "--network", "--memory", "--cpus", "--pids-limit", "--pwd"}
+VALUED = {"--hostname", "--workdir", "--overlay", "--network", "--memory", "--cpus", "--pids-limit", "--pwd"}
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/root"}
 
 
@@ -63,7 +63,13 @@ def start(words: list[str]) -> None:
     for layer in json.loads(Path(image).read_text()):
         subprocess.run(["tar", "--extract", "--directory", root, "--file", layer], check=True)
     (Path(flags["--workdir"]) / "tmp").mkdir()
-    shut_off = ["--unshare-ipc", *(["--unshare-net"] if flags.get("--network") == "none" else [])]
+    shut_off = [
+        "--unshare-uts",
+        "--hostname",
+        flags["--hostname"],
+        "--unshare-ipc",
+        *(["--unshare-net"] if flags.get("--network") == "none" else []),
+    ]
     shut_off += [] if (HOME / "no-pid-namespace").exists() else ["--unshare-pid", "--as-pid-1"]
     seen, told = os.pipe()
     places = ["--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev"]
@@ -112,7 +118,7 @@ def execute(words: list[str]) -> NoReturn:
     if not record(name).exists() or not is_alive(record(name)):
         fatal(f"no instance found with name {name}")
     pid = json.loads(record(name).read_text())["pid"]
-    enter = ["nsenter", "--target", str(pid), "--mount", "--ipc", "--net", "--root"]
+    enter = ["nsenter", "--target", str(pid), "--mount", "--ipc", "--uts", "--net", "--root"]
     enter += [] if (HOME / "no-pid-namespace").exists() else ["--pid"]
     there = ["sh", "-c", 'cd "$0" && exec "$@"', flags["--pwd"], *command]
     os.execvpe("nsenter", [*enter, *there], ENVIRONMENT | {"PATH": f"{ENVIRONMENT['PATH']}:/usr/sbin"})
