@@ -88,7 +88,7 @@ def mini_extra(root: Path, protocol: str) -> list[dict[str, Any]]:
 
 def ours(root: Path, protocol: str, *more: str) -> list[dict[str, Any]]:
     root.mkdir()
-    agent = Agent(root, "mini_swe_agent_swebench")
+    agent = Agent(root, "mini_swe_agent_swebench", "docker")
     with serving(*ANSWERS[protocol]) as server:
         done = agent.run(server.url, f"runner.protocol={protocol}", *OURS, *more)
     assert done.returncode == 0, done.stdout + done.stderr
