@@ -21,7 +21,7 @@ demo: env ## both arms of the demo: no key, no network, no Docker
 	$(BIN)/python -m contexttune -m experiment=demo
 
 test: env ## all tests; those whose engine is missing are skipped, unless CONTEXTTUNE_REQUIRE names it
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=20
 
 check: env ## what must be green before a commit: ruff, mypy, the fast tests
 	$(BIN)/ruff format --check

@@ -11,9 +11,9 @@ getent hosts "$host" >/dev/null || echo "127.0.0.1 $host" >>/etc/hosts
 mkdir -p /etc/slurm /var/spool/slurmctld /var/spool/slurmd /run/munge
 chown munge: /run/munge
 if ! [ -s /etc/slurm/slurm.conf ]; then
-    # Two processors at least, whatever the machine has: jobs of a sweep are to run beside each other.
+    # Four processors at least, whatever the machine has: jobs of several sweeps are to run beside each other.
     cpus=$(nproc)
-    [ "$cpus" -ge 2 ] || cpus=2
+    [ "$cpus" -ge 4 ] || cpus=4
     cat >/etc/slurm/slurm.conf <<CONF
 ClusterName=test
 SlurmctldHost=$host

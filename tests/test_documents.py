@@ -37,7 +37,7 @@ EC2 = Document(
         **{part: [] for part in ("uname", "tail", "kill", "ls results")},
     },
 )
-ONE_CPU = "hydra.launcher.cpus_per_task=1"  # the test's cluster is this machine
+SMALL = ["hydra.launcher.cpus_per_task=1", "seed=0"]  # the test's cluster is this machine
 SLURM = Document(
     name="docs/slurm.md",
     extra={
@@ -45,9 +45,9 @@ SLURM = Document(
         "task=report": None,  # the README's
         "model/server=vllm": None,  # no GPU here
         "stages=[evaluate": None,  # by another host
-        "--config-dir my": [*LOCAL, ONE_CPU],
-        "runner.container=apptainer": [*LOCAL, "dry_run=true", ONE_CPU],
-        "hydra/launcher=slurm": [*LOCAL, "slice.limit=2", ONE_CPU],
+        "--config-dir my": [*LOCAL, *SMALL],
+        "runner.container=apptainer": [*LOCAL, "dry_run=true", *SMALL],
+        "hydra/launcher=slurm": [*LOCAL, "slice.limit=2", *SMALL],
         "dry_run=true": LOCAL,
         "stages=[signals,context]": ["slice=demo"],
     },

@@ -17,6 +17,7 @@ README = Document(
         "runner=mini_swe_agent": [*LOCAL, "dry_run=true"],
         "runner=gold": LOCAL,
         "dry_run=true": LOCAL,
+        "hydra/launcher": [*LOCAL, "seed=0"],
         "experiment=verified_mini_baseline": LOCAL,
         "condition=no_context,baseline_context": LOCAL,
         "slice.dataset=rows.jsonl": None,
