@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,9 @@ class Sweep:
     jobs: Sequence[PlannedJob]
     is_launched: bool  # each job is a process of its own, which cannot tell us its exit code
     is_slurm: bool
+    _begun: set[int] = field(default_factory=set, init=False, repr=False, compare=False)
+    _ended: set[int] = field(default_factory=set, init=False, repr=False, compare=False)
+    _looking: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
     def record(self) -> None:
         """Write down the cells that will be filled, so that a report knows what is missing."""
@@ -63,6 +66,7 @@ class Sweep:
 
     def exit_codes(self) -> list[ExitCode]:
         """How the jobs ended, by their notes; one that left none has results missing. Says which these are."""
+        self._look()
         codes = []
         for job in self.jobs:
             note = job_note.read(job.directory) or {}
@@ -79,26 +83,25 @@ class Sweep:
         threading.Thread(target=self._tell, name="sweep", daemon=True).start()
 
     def _tell(self) -> None:
-        begun: set[int] = set()
-        ended: set[int] = set()
-        while len(ended) < len(self.jobs):
+        while len(self._ended) < len(self.jobs):
             time.sleep(_LOOK_S)
+            self._look()
+
+    def _look(self) -> None:
+        with self._looking:
             for number, job in enumerate(self.jobs):
-                note = job_note.read(job.directory) if number not in ended else None
-                if note and number not in begun:
-                    begun.add(number)
+                note = job_note.read(job.directory) if number not in self._ended else None
+                if note is None:
+                    continue
+                if number not in self._begun:
+                    self._begun.add(number)
                     log.info(
                         "job %d of %d has begun on %s: %s", number, len(self.jobs), note["host"], job.words
                     )
-                if note and "exit_code" in note:
-                    ended.add(number)
-                    log.info(
-                        "job %d ended (%d of %d): %s",
-                        number,
-                        len(ended),
-                        len(self.jobs),
-                        job_note.words(note),
-                    )
+                if "exit_code" in note:
+                    self._ended.add(number)
+                    n_ended, words = len(self._ended), job_note.words(note)
+                    log.info("job %d ended (%d of %d): %s", number, n_ended, len(self.jobs), words)
 
 
 def plan(config: DictConfig) -> Sweep:

@@ -12,7 +12,7 @@ from tests.runners.mini.conftest import both_runners
 
 NOSY = (
     "ls -la --time-style=full-iso; ls -la --time-style=full-iso ~; stat -c '%y %n' /testbed/.git/* . ..",
-    "pwd; uname -n; hostname; id; env | sort; echo $$ $PPID; cat /etc/passwd",
+    "pwd; uname -n; hostname; id; env | sort; cat /etc/passwd",
     "find . -printf '%p %t %s\\n'; git status; git log -1; git ls-files --stage; git diff",
     "python -c 'import os, sys, platform; print(sys.path, platform.node(), os.getcwd(), os.listdir())'",
     "python -m unittest no_such_module 2>&1 | sed '/^Ran/d'; python -c 'import rota; print(rota)'; mktemp -d -u | wc -c; df . | wc -l",
