@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from contexttune.errors import PreflightError
+from contexttune.errors import ExitCode, PreflightError
 from contexttune.store import dump_json, read_json
 
 log = logging.getLogger(__name__)
@@ -126,6 +126,8 @@ class _Lock:
                 os.utime(self._claim)  # without a time of ours: the disk's own clock is the one all share
                 if not self._is_ours() and not over.is_set():
                     log.error("this process stood still so long that %s took over its run", _read(self.path))
+                    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job
+                        os._exit(ExitCode.INTERRUPTED)
                     os.kill(os.getpid(), signal.SIGINT)
                     return
 
