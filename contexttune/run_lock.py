@@ -123,13 +123,22 @@ class _Lock:
         """Touch the lock until `over`; interrupt this program when another has taken it."""
         while not over.wait(every_s):
             with suppress(OSError):  # a disk that is away for a moment; the next beat may reach it
-                os.utime(self._claim)  # without a time of ours: the disk's own clock is the one all share
-                if not self._is_ours() and not over.is_set():
-                    log.error("this process stood still so long that %s took over its run", _read(self.path))
+                if self._is_lost() and not over.is_set():
+                    log.error(
+                        "this process stood still so long that another took over its run (%s)", self.path
+                    )
                     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job
                         os._exit(ExitCode.INTERRUPTED)
                     os.kill(os.getpid(), signal.SIGINT)
                     return
+
+    def _is_lost(self) -> bool:
+        """Whether another has taken the lock; touches it if not. Who takes over removes the claim of the dead, too."""
+        taker = _read(self.path)
+        if (taker and taker.token != self.holder.token) or not self._claim.exists():
+            return True
+        os.utime(self._claim)  # without a time of ours: the disk's own clock is the one all share
+        return False
 
     def _link(self) -> bool:
         with suppress(FileExistsError):
