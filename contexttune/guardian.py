@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from contexttune import child
+from contexttune.process import stat_fields
 
 GRACE_S = 10.0  # what the command may take to end by itself
 KILL_S = 10.0  # what the kernel may take to end what was killed: a driver can hold a process
@@ -87,11 +88,10 @@ def _descendants() -> Iterator[int]:
     None can leave: whoever loses its parent becomes a child of this process.
     """
     children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            # the name, in parentheses, may itself hold spaces and parentheses
-            parent = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(stat.parent.name))
+            parent = int(stat_fields(int(folder.name))[1])
+            children.setdefault(parent, []).append(int(folder.name))
     found = [os.getpid()]
     for pid in found:  # grows meanwhile
         found += children.get(pid, [])

@@ -19,6 +19,7 @@ from contexttune.errors import ContextTuneError, ExitCode
 from contexttune.interfaces import Task
 from contexttune.parts import build
 from contexttune.secret_values import masked
+from contexttune.slots import slot
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +28,16 @@ def run_job(cfg: DictConfig) -> None:
     """Execute `cfg.task`. Known errors are logged and noted, so that the other jobs of a sweep still run."""
     session.current.jobs += 1
     output_dir = Path(HydraConfig.get().runtime.output_dir)
-    if not _is_launched():
+    launcher = str(HydraConfig.get().launcher._target_)
+    if "submitit" not in launcher:  # which runs each job in a process of its own
         session.current.exit_codes.append(_noted(cfg, output_dir))
         return
     try:
-        with _cancellable(), job_note.slot(output_dir.parent, cfg.jobs_at_once):
+        on_slurm = launcher.endswith(
+            ".SlurmLauncher"
+        )  # by SLURM_JOB_ID other jobs inside an allocation would be, too
+        # Slurm has array_parallelism, and a queue
+        with _cancellable(on_slurm), slot(output_dir.parent, None if on_slurm else cfg.jobs_at_once):
             _noted(cfg, output_dir)
     except BaseException:  # noqa: BLE001 - noted, and nothing may keep this process: not a thread that waits for an answer
         logging.shutdown()
@@ -50,7 +56,11 @@ def _noted(cfg: DictConfig, output_dir: Path) -> ExitCode:
             note.code, note.error = error.exit_code, masked(str(error))
             log.error("%s", note.error)
         except Exception as error:
-            if type(error).__name__ == "UncompletedJobError":  # submitit's, raised where its signal met us
+            from submitit.core.utils import UncompletedJobError
+
+            if isinstance(
+                error, UncompletedJobError
+            ):  # raised by submitit's handler of signals, where it met us
                 log.warning("interrupted: %s", error)
                 raise KeyboardInterrupt from None
             # a defect of ours: Hydra 1.3 would leave it out of the job's log
@@ -59,17 +69,12 @@ def _noted(cfg: DictConfig, output_dir: Path) -> ExitCode:
     return note.code
 
 
-def _is_launched() -> bool:
-    """Whether submitit runs this job in a process of its own."""
-    return "submitit" in str(HydraConfig.get().launcher._target_)
-
-
 @contextmanager
-def _cancellable() -> Iterator[None]:
+def _cancellable(on_slurm: bool) -> Iterator[None]:
     """Let SIGTERM end the job as Ctrl-C does. submitit ignores it: on a cluster it may come before a requeue."""
 
     def end(number: int, frame: Any) -> None:
-        if "SLURM_JOB_ID" not in os.environ or slurm.is_cancelled():
+        if not on_slurm or slurm.is_cancelled():
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, end)

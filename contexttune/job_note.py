@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contexttune import slurm
 from contexttune.errors import ExitCode
+from contexttune.process import Process
 from contexttune.store import read_json, write_json
 
-_POLL_S = 1.0
 _WORDS = {
     ExitCode.DONE: "done",
     ExitCode.MISSING_UNITS: "some results are missing",
@@ -41,18 +38,21 @@ def read(job_dir: Path) -> dict[str, Any] | None:
 def words(note: Mapping[str, Any]) -> str:
     """How a job ended, for a person; an empty note is that of one that has none."""
     if "exit_code" not in note:
-        job = f" (Slurm job {note['slurm_job_id']})" if note.get("slurm_job_id") else ""
-        return f"it was killed on {note['host']}{job}" if note else "it never began"
+        return f"it was killed: {process_of(note)}" if note else "it never began"
     if note["error"]:
         return str(note["error"])
     return _WORDS.get(ExitCode(note["exit_code"]), f"exit code {note['exit_code']}")
 
 
+def process_of(note: Mapping[str, Any]) -> Process:
+    """The process that does, or did, the job."""
+    return Process(**note["process"])
+
+
 @contextmanager
 def kept(job_dir: Path) -> Iterator[Note]:
     """Write that the job has begun, and at the end how."""
-    begun = {"host": socket.gethostname(), "pid": os.getpid(), "started_s": round(time.time(), 3)}
-    begun["slurm_job_id"] = slurm.array_task() or os.environ.get("SLURM_JOB_ID")
+    begun = {"process": Process.here().as_json(), "started_s": round(time.time(), 3)}
     write_json(job_dir / "job.json", begun)
     note = Note()
     try:
@@ -60,26 +60,3 @@ def kept(job_dir: Path) -> Iterator[Note]:
     finally:
         ended = {"exit_code": int(note.code), "error": note.error, "ended_s": round(time.time(), 3)}
         write_json(job_dir / "job.json", begun | ended)
-
-
-@contextmanager
-def slot(sweep_dir: Path, n_slots: int | None) -> Iterator[None]:
-    """One of the places that the jobs of a sweep on one machine share; waits until one is free. None: no limit."""
-    if n_slots is None or "SLURM_JOB_ID" in os.environ:  # Slurm has array_parallelism, and a queue
-        yield
-        return
-    from filelock import FileLock, Timeout
-
-    while True:
-        for number in range(n_slots):
-            lock = FileLock(sweep_dir / f".slot{number}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            try:
-                yield
-            finally:
-                lock.release()
-            return
-        time.sleep(_POLL_S)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import threading
 import time
 import uuid
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.errors import ExitCode, PreflightError
+from contexttune.process import Process
 from contexttune.store import dump_json, read_json
 
 log = logging.getLogger(__name__)
@@ -35,42 +35,13 @@ class Holder:
     """Who holds a lock."""
 
     token: str
-    host: str
-    place: str  # boot and process namespace: where `pid` means something
-    pid: int
-    started: str  # of the process, in the kernel's ticks: tells it from a later one of the same number
-    slurm_job_id: str | None
-    since: str
-
-    @classmethod
-    def here(cls) -> Holder:
-        """The process that asks."""
-        return cls(
-            token=uuid.uuid4().hex,
-            host=socket.gethostname(),
-            place=_place(),
-            pid=os.getpid(),
-            started=_started(os.getpid()),
-            slurm_job_id=os.environ.get("SLURM_JOB_ID"),
-            since=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        )
-
-    def __str__(self) -> str:
-        job = f", Slurm job {self.slurm_job_id}" if self.slurm_job_id else ""
-        return f"process {self.pid} on {self.host}{job}, since {self.since}"
-
-    @property
-    def is_running_here(self) -> bool | None:
-        """Whether the process is there; None when it is another machine's, which cannot be asked."""
-        if self.place != _place():
-            return None
-        return bool(self.started) and _started(self.pid) == self.started
+    process: Process
 
 
 @contextmanager
 def sole_worker(
     path: Path, *, lifetime_s: float = LIFETIME_S, heartbeat_s: float = HEARTBEAT_S
-) -> Iterator[Holder]:
+) -> Iterator[None]:
     """Hold the lock at `path`; a lock whose holder is dead is taken over.
 
     Raises PreflightError that names the holder when it is alive. Whether it is can take `lifetime_s` to see when it
@@ -82,25 +53,26 @@ def sole_worker(
     beat = threading.Thread(target=lock.beat, args=(over, heartbeat_s), name="run-lock", daemon=True)
     beat.start()
     try:
-        yield lock.holder
+        yield
     finally:
         over.set()
         lock.release()
 
 
-def holder_of(path: Path, *, lifetime_s: float = LIFETIME_S) -> Holder | None:
+def holder_of(path: Path, *, lifetime_s: float = LIFETIME_S) -> Process | None:
     """The living holder of the lock at `path`, by this machine's clock; None when nobody holds it."""
-    holder, age_s = _read(path), _age_s(path, time.time())
-    if holder is None or age_s is None:
+    holder, heard_at = _read(path), _mtime(path)
+    if holder is None or heard_at is None:
         return None
-    running = holder.is_running_here
-    alive = age_s < lifetime_s if running is None else running
-    return holder if alive else None
+    running = holder.process.is_running
+    alive = time.time() - heard_at < lifetime_s if running is None else running
+    return holder.process if alive else None
 
 
 class _Lock:
     def __init__(self, path: Path, lifetime_s: float) -> None:
-        self.path, self.holder, self._lifetime_s = path, Holder.here(), lifetime_s
+        self.path, self._lifetime_s = path, lifetime_s
+        self.holder = Holder(token=uuid.uuid4().hex, process=Process.here())
         self._waited = False
         self._claim = self._aside(self.holder.token)
 
@@ -156,16 +128,16 @@ class _Lock:
         heard_at = _mtime(self.path)
         while heard_at is not None and self._might_live(found, heard_at):
             now_at = _mtime(self.path)
-            if (now_at is not None and now_at != heard_at) or (found and found.is_running_here):
+            if (now_at is not None and now_at != heard_at) or (found and found.process.is_running):
                 if _read(self.path) != found:
                     return  # it has changed hands meanwhile
-                who = str(found) if found else "another process"
+                who = str(found.process) if found else "another process"
                 raise PreflightError(f"{who}, is at work on this run ({self.path}): wait for it, or stop it")
             time.sleep(_POLL_S)
         self._remove(found)
 
     def _might_live(self, holder: Holder | None, heard_at: float) -> bool:
-        running = holder.is_running_here if holder else None
+        running = holder.process.is_running if holder else None
         if running is not None:
             return running
         silent_s = self._now() - heard_at
@@ -173,7 +145,7 @@ class _Lock:
             self._waited = True
             log.info(
                 "%s, was at work on this run: waiting until it is heard, or silent for %.0f s",
-                holder,
+                holder.process if holder else "another process",
                 self._lifetime_s,
             )
         return silent_s <= self._lifetime_s
@@ -188,7 +160,7 @@ class _Lock:
                 with suppress(FileExistsError):
                     os.link(grave, self.path)
             elif judged:
-                log.warning("taking over from %s, which is gone", judged)
+                log.warning("taking over from %s, which is gone", judged.process)
                 self._aside(judged.token).unlink(missing_ok=True)
             grave.unlink()
 
@@ -204,8 +176,8 @@ class _Lock:
 def _read(path: Path) -> Holder | None:
     try:
         found: Any = read_json(path)
-        return Holder(**found)
-    except (OSError, ValueError, TypeError):  # none, or of another version
+        return Holder(token=found["token"], process=Process(**found["process"]))
+    except (OSError, ValueError, TypeError, KeyError):  # none, or of another version
         return None
 
 
@@ -214,22 +186,3 @@ def _mtime(path: Path) -> float | None:
         return path.stat().st_mtime
     except FileNotFoundError:
         return None
-
-
-def _age_s(path: Path, now: float) -> float | None:
-    mtime = _mtime(path)
-    return None if mtime is None else now - mtime
-
-
-def _place() -> str:
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
-
-
-def _started(pid: int) -> str:
-    """Field 22 of /proc/<pid>/stat; "" when there is no such process, or only its remains."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, read_write
 
 from contexttune.errors import ExitCode
+from contexttune.slurm_job import job_state
 
 if TYPE_CHECKING:
     from submitit.slurm.slurm import SlurmInfoWatcher
@@ -31,18 +31,7 @@ def is_cancelled() -> bool:
 
     False when it is only preempted, which a further signal says, and when the controller does not answer.
     """
-    job = array_task() or os.environ.get("SLURM_JOB_ID")
-    asked = _ask("scontrol", "show", "job", "-o", job) if job else None
-    states = [
-        part.removeprefix("JobState=") for part in (asked or "").split() if part.startswith("JobState=")
-    ]
-    return bool(states) and states[0] not in _AT_WORK
-
-
-def array_task() -> str | None:
-    """`<array>_<task>` of this process's job, by which an array's last task is asked for: its plain id is the array's own."""
-    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    return f"{array}_{task}" if array and task else None
+    return (job_state() or "RUNNING") not in _AT_WORK
 
 
 def watch_jobs_to_their_end() -> None:
@@ -58,8 +47,7 @@ def watch_jobs_to_their_end() -> None:
     for kind in (LocalJob, SlurmJob):
         kind.results = _results  # type: ignore[assignment, method-assign]
     BaseSubmititLauncher.launch = _refusable(BaseSubmititLauncher.launch)
-    has_accounts = _ask("sacct", "--noheader", "-j", "0") is not None
-    SlurmJob.watcher = SlurmInfoWatcher(delay_s=_POLL_S) if has_accounts else _squeue_watcher()
+    SlurmJob.watcher = SlurmInfoWatcher(delay_s=_POLL_S) if _sacct_answers() else _squeue_watcher()
 
 
 def submitted_jobs() -> list[str]:
@@ -147,10 +135,11 @@ def read_squeue(text: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def _ask(*command: str) -> str | None:
-    """What a Slurm command prints; None when it fails or is not there."""
+def _sacct_answers() -> bool:
+    command = ["sacct", "--noheader", "-j", "0"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_TIMEOUT_S, check=False)
+        return (
+            subprocess.run(command, capture_output=True, timeout=_ASK_TIMEOUT_S, check=False).returncode == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
+        return False

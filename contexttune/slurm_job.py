@@ -28,6 +28,20 @@ _FROM_CONTROLLER = {
 _TIMES = {"submitted": "SubmitTime", "eligible": "EligibleTime", "started": "StartTime"}
 
 
+def job_name() -> str | None:
+    """What Slurm's commands call the job of this process, by its environment; None outside Slurm.
+
+    `<array>_<task>` for a task of an array: the plain id of the last one is the array's own.
+    """
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
+
+
+def job_state() -> str | None:
+    """The controller's word for it, such as RUNNING; None outside Slurm, and where the controller does not answer."""
+    return _this_job().get("JobState") if "SLURM_JOB_ID" in os.environ else None
+
+
 def slurm_facts() -> dict[str, Any] | None:
     """Ids, place, times and queue seconds of this job; None outside Slurm.
 
@@ -52,9 +66,8 @@ def _this_job() -> dict[str, str]:
     An array's last task bears the id of the array, which would list every task: a task is asked for by its number.
     A job submitted from inside a task may have inherited that task's number, which its own id gives away.
     """
-    own, array = os.environ["SLURM_JOB_ID"], os.environ.get("SLURM_ARRAY_JOB_ID")
-    names = [f"{array}_{os.environ.get('SLURM_ARRAY_TASK_ID')}"] if array else []
-    asked = (_shown(name) for name in (*names, own))
+    own = os.environ["SLURM_JOB_ID"]
+    asked = (_shown(name) for name in dict.fromkeys((job_name() or own, own)))
     return next((shown for shown in asked if shown.get("JobId") == own), {})
 
 

@@ -96,7 +96,11 @@ class Sweep:
                 if number not in self._begun:
                     self._begun.add(number)
                     log.info(
-                        "job %d of %d has begun on %s: %s", number, len(self.jobs), note["host"], job.words
+                        "job %d of %d has begun on %s: %s",
+                        number,
+                        len(self.jobs),
+                        job_note.process_of(note).host,
+                        job.words,
                     )
                 if "exit_code" in note:
                     self._ended.add(number)

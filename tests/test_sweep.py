@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from contexttune import slurm
-from contexttune.job_note import slot
+from contexttune.slots import slot
 from tests.command_line import contexttune, start
 
 GOLD = ("slice=demo", "runner=gold", "harness=none")
@@ -55,6 +55,7 @@ def test_local_jobs_run_a_few_at_once_and_their_exit_codes_are_heard(tmp_path):
         "jobs_at_once=1",
         "harness.name=none",
         cwd=tmp_path,
+        SLURM_JOB_ID="1",  # as inside an allocation, whose queue is not theirs
     )
     assert done.returncode == 0, done.stdout + done.stderr
     notes = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/*/*/*/job.json")]
@@ -74,10 +75,10 @@ def test_a_job_of_a_local_sweep_that_fails_or_is_killed_is_named(tmp_path):
         time.sleep(0.1)
         notes = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/*/*/*/job.json")]
         assert sweep.poll() is None
-    os.kill(notes[0]["pid"], signal.SIGKILL)
+    os.kill(notes[0]["process"]["pid"], signal.SIGKILL)
     said, _ = sweep.communicate(timeout=300)
     assert sweep.returncode == 4, said
-    assert "it was killed on" in said
+    assert "it was killed: process" in said
     states = [cell["state"] for cell in summary(tmp_path)["cells"]]
     assert sorted(states) == ["failed", "finished", "finished", "finished"]
 

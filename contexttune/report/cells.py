@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from contexttune.paths import Layout
 from contexttune.run_lock import holder_of
 from contexttune.store import read_json
 
-_STARTING_S = 120.0  # a job takes its run's lock within this
+_STARTING_S = 120.0  # a job takes its run's lock within this; where its process cannot be asked for
 _SHARD = re.compile(r"-shard(\d+)of(\d+)$")
 
 
@@ -99,8 +97,11 @@ def states(
 def _before_its_run(note: Mapping[str, Any] | None) -> tuple[State, str]:
     if note is None:
         return State.MISSING, "no job has begun it"
-    if "exit_code" not in note and _may_be_starting(note):
-        return State.RUNNING, f"starting on {note['host']}"
+    if "exit_code" not in note:
+        process = job_note.process_of(note)
+        is_young = time.time() - note["started_s"] < _STARTING_S
+        if is_young if process.is_running is None else process.is_running:
+            return State.RUNNING, f"starting: {process}"
     return State.FAILED, job_note.words(note)
 
 
@@ -112,9 +113,3 @@ def _after(run: Mapping[str, Any], note: Mapping[str, Any] | None, n_missing: in
     if note and note.get("error"):
         return State.FAILED, note["error"]
     return State.FAILED, "it was interrupted" if run["status"] == "interrupted" else "it was killed"
-
-
-def _may_be_starting(note: Mapping[str, Any]) -> bool:
-    if note["host"] == socket.gethostname():
-        return Path(f"/proc/{note['pid']}").exists() and note["pid"] != os.getpid()
-    return bool(time.time() - note["started_s"] < _STARTING_S)

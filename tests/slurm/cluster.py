@@ -51,7 +51,7 @@ class Sweep:
         return dict(until(read, f"job {number} has begun"))
 
     def job_id(self, number: int) -> str:
-        return str(self.note(number)["slurm_job_id"])
+        return str(self.note(number)["process"]["slurm_job"])
 
     def ended(self, patience_s: float = PATIENCE_S) -> str:
         """All that the launching process said, once it is gone."""

@@ -82,7 +82,7 @@ def test_jobs_outlive_a_killed_launching_process_and_are_reported_by_hand(tmp_pa
 
 def test_a_killed_job_is_told_from_one_that_works(tmp_path, slow_model):
     with sweeping(tmp_path, *SLOW, **endpoint(slow_model)) as sweep:
-        job, pid = sweep.job_id(0), sweep.note(0)["pid"]
+        job, pid = sweep.job_id(0), sweep.note(0)["process"]["pid"]
         until(lambda: len(slow_model.requests) > 1, "it is at work")
         group = f"group_id={next(tmp_path.glob('results/*')).name}"
         contexttune("task=report", group, cwd=tmp_path)
@@ -93,7 +93,7 @@ def test_a_killed_job_is_told_from_one_that_works(tmp_path, slow_model):
         os.kill(pid, signal.SIGKILL)
         said = sweep.ended()
         assert sweep.process.returncode == 4
-        assert "it was killed on" in said
+        assert "it was killed: process" in said
         assert cells(tmp_path) == {("no_context", 0): "failed"}
 
 
