@@ -13,7 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-log = logging.getLogger(__name__)
+from contexttune.complaints import Complaints
+
+_COMPLAINTS = Complaints(logging.getLogger(__name__))
 
 # how network file systems say that they do not lock
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -128,8 +130,8 @@ def locked(path: Path, timeout_s: float = -1) -> Iterator[None]:
         if error.errno not in _NO_LOCKS:
             raise
         held = path.with_name(f"{path.name}.held")
-        log.warning("%s: %s; it is locked by %s, to be deleted if its holder was killed on another machine",
-                    path.parent, error.strerror, held)  # fmt: skip
+        message = "%s: %s; it is locked by %s, to be deleted if its holder was killed on another machine"
+        _COMPLAINTS.make(path, "locked", message, path.parent, error.strerror, held)
         lock = SoftFileLock(held, timeout=timeout_s)
         lock.acquire()
     try:

@@ -13,13 +13,15 @@ from zlib import crc32
 
 import orjson
 
+from contexttune.complaints import Complaints
+
 log = logging.getLogger(__name__)
 
 _CHUNK = 900  # names in one query: the oldest sqlite allows 999 parameters
 _PAGE_BYTES = 16_384  # a row is some kB, and a commit reads most of the file
 _BUSY_S = 5.0  # how long we wait for another process before we give up
 _BUSY_AGAIN_S = 0.1  # and how long once that was in vain: a lock may never be freed, on a network file system
-_FAILED: set[tuple[Path, str]] = set()  # files that this process could not read, or write, when it last tried
+_COMPLAINTS = Complaints(log)
 
 
 class Kept(NamedTuple):
@@ -83,7 +85,8 @@ class BlobCache:
 
     @contextmanager
     def _connection(self, verb: str) -> Iterator[sqlite3.Connection]:
-        timeout = _BUSY_AGAIN_S if (self.path, verb) in _FAILED else _BUSY_S
+        assert self.path is not None
+        timeout = _BUSY_AGAIN_S if _COMPLAINTS.stands(self.path, verb) else _BUSY_S
         with closing(sqlite3.connect(str(self.path), timeout=timeout)) as db:
             # no fsync: a cache damaged by a power cut is noticed, thrown away and filled again
             db.execute("PRAGMA synchronous=OFF")
@@ -94,20 +97,14 @@ class BlobCache:
         assert self.path is not None
         try:
             yield
-            _FAILED.discard((self.path, verb))
+            _COMPLAINTS.withdraw(self.path, verb)
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):  # only created: another process is about to fill it
-                self._complain(verb, "", error)
+                _COMPLAINTS.make(self.path, verb, "blob cache %s could not be %s: %s", self.path, verb, error)
         except (sqlite3.Error, OSError) as error:
-            self._complain(verb, " and is dropped", error)
+            message = "blob cache %s could not be %s and is dropped: %s"
+            _COMPLAINTS.make(self.path, verb, message, self.path, verb, error)
             self._drop()
-
-    def _complain(self, verb: str, so: str, error: Exception) -> None:
-        """Once a file: what is wrong with it will be wrong at the next commit."""
-        assert self.path is not None
-        level = logging.DEBUG if (self.path, verb) in _FAILED else logging.WARNING
-        log.log(level, "blob cache %s could not be %s%s: %s", self.path, verb, so, error)
-        _FAILED.add((self.path, verb))
 
     def _drop(self) -> None:
         with suppress(OSError):

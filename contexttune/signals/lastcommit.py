@@ -10,12 +10,13 @@ from zlib import crc32
 
 import orjson
 
+from contexttune.complaints import Complaints
 from contexttune.signals.blobcache import Kept
 from contexttune.store import write_atomic
 
 log = logging.getLogger(__name__)
 
-_FAILED: set[tuple[Path, str]] = set()  # complained of once: at the next commit it will fail as well
+_COMPLAINTS = Complaints(log)
 _FRAME = struct.Struct("<II")  # checksum of all that follows it, bytes of the head
 
 
@@ -69,9 +70,7 @@ class LastCommit:
 
     def _complain(self, verb: str, error: Exception) -> None:
         assert self._path is not None
-        level = logging.DEBUG if (self._path, verb) in _FAILED else logging.WARNING
-        log.log(level, "%s could not be %s: %s", self._path, verb, error)
-        _FAILED.add((self._path, verb))
+        _COMPLAINTS.make(self._path, verb, "%s could not be %s: %s", self._path, verb, error)
 
 
 def is_stale(n_found: int, n_needed: int) -> bool:
