@@ -17,7 +17,7 @@ from contexttune.contexts.stage import ContextStage
 from contexttune.errors import InfraError
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
 from contexttune.manifest import manifest
-from contexttune.parts import build, wants
+from contexttune.parts import build, target_class, wants
 from contexttune.prices import Price, price_of
 from contexttune.progress import Board
 from contexttune.secret_values import masked
@@ -79,7 +79,9 @@ class Cell:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        return manifest(self.container, identity.run_settings(self.container), self.instances)
+        asks_elsewhere = self.answers_from == "endpoint"
+        settings = identity.run_settings(self.container)
+        return manifest(self.container, settings, self.instances, asks_elsewhere=asks_elsewhere)
 
     @cached_property
     def reproduction(self) -> dict[str, Any] | None:
@@ -99,14 +101,11 @@ class Cell:
         return wants(self.container["runner"], "model", "runner")
 
     @cached_property
-    def is_scripted(self) -> bool:
-        """Whether the answers are written down, so that the result says nothing about any model."""
-        return self.uses_model and bool(self.container["model"].get("script"))
-
-    @cached_property
-    def is_replay(self) -> bool:
-        """Whether the answers are those of an earlier run."""
-        return self.uses_model and bool(self.container["model"].get("source"))
+    def answers_from(self) -> str | None:
+        """One of "endpoint", "script" (then the result says nothing about any model), "journal"; None without a model."""
+        if not self.uses_model:
+            return None
+        return str(getattr(target_class(self.container["model"], "model"), "answers_from", "endpoint"))
 
     @cached_property
     def model_name_or_path(self) -> str:
@@ -189,5 +188,5 @@ class Cell:
     @property
     def _is_bundled(self) -> bool:
         """Whether all that the harness would execute ships with the package: tasks and patches."""
-        scripted = self.is_scripted and paths.is_bundled(str(self.container["model"]["script"]))
+        scripted = self.answers_from == "script" and paths.is_bundled(str(self.container["model"]["script"]))
         return paths.is_bundled(str(self.config.slice.dataset)) and (scripted or not self.uses_model)

@@ -47,18 +47,24 @@ def warn(cell: Cell) -> None:
         log.warning("not as in the reproduced run: %s: %s -> %s", row["key"], row["then"], row["now"])
 
 
-def configuration(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """(key, then, now) of values that differ, but for those that must."""
+def configuration(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The differences, but for those that must be."""
+    return [found for found in differences(then, now) if not found[0].startswith(_MUST_DIFFER)]
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(dotted key, then, now) of values that differ, at any depth."""
     before, after = dict(_leaves(then)), dict(_leaves(now))
-    for key in sorted(before.keys() | after.keys()):
-        a, b = before.get(key, _ABSENT), after.get(key, _ABSENT)
-        if a != b and not key.startswith(_MUST_DIFFER):
-            yield key, a, b
+    pairs = (
+        (key, before.get(key, _ABSENT), after.get(key, _ABSENT))
+        for key in sorted(before.keys() | after.keys())
+    )
+    return [(key, a, b) for key, a, b in pairs if a != b]
 
 
-def _versions(past: PastRun, cell: Cell) -> Iterator[tuple[str, Any, Any]]:
+def _versions(past: PastRun, cell: Cell) -> list[tuple[str, Any, Any]]:
     then = {key: past.manifest[key] for key in _VERSIONS if key in past.manifest}
-    yield from configuration(then, {key: cell.manifest[key] for key in then})
+    return differences(then, {key: cell.manifest[key] for key in then})
 
 
 def _images(past: PastRun, cell: Cell) -> Iterator[tuple[str, Any, Any]]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from contexttune import __version__, checkout
-from contexttune.parts import wants
 from contexttune.past_run import sources
 from contexttune.secret_values import masked
 from contexttune.slurm_job import slurm_facts
@@ -33,7 +32,11 @@ _PACKAGES = (
 
 
 def manifest(
-    container: dict[str, Any], settings: dict[str, Any], instances: Sequence[GoldInstance]
+    container: dict[str, Any],
+    settings: dict[str, Any],
+    instances: Sequence[GoldInstance],
+    *,
+    asks_elsewhere: bool,
 ) -> dict[str, Any]:
     """The record of a run, in the process that does it. Holds names of environment variables, never their values."""
     submitted = checkout.submission()
@@ -53,7 +56,7 @@ def manifest(
         "rows_digest": rows_digest(instances),
         "settings": settings,
         "settings_digest": fingerprint(settings, 16),
-        "endpoint": _endpoint(container),
+        "endpoint": _endpoint(container["model"]) if asks_elsewhere else None,
         "config": container,
         **_command(),
     }
@@ -73,11 +76,9 @@ def job_dir() -> Path | None:
     return Path(HydraConfig.get().runtime.output_dir) if HydraConfig.initialized() else None
 
 
-def _endpoint(container: dict[str, Any]) -> str | None:
-    """Where the model was asked, which the configuration need not say; None without a model, or for its own server."""
-    model = container["model"]
-    own_server = model.get("script") or (model.get("server") or {}).get("command")
-    if not wants(container["runner"], "model", "runner") or own_server:
+def _endpoint(model: dict[str, Any]) -> str | None:
+    """Where the model was asked, which the configuration need not say; None for the job's own server."""
+    if (model.get("server") or {}).get("command"):
         return None
     return str(model.get("base_url") or os.environ.get("OPENAI_BASE_URL") or "") or None
 

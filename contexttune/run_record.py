@@ -12,6 +12,7 @@ from typing import Any
 
 from contexttune import gpu, identity
 from contexttune.cell import Cell
+from contexttune.drift import differences
 from contexttune.errors import ConfigError
 from contexttune.manifest import job_dir, rows_digest
 from contexttune.secret_values import masked
@@ -44,7 +45,7 @@ class RunRecord:
             if saved is None:
                 write_json(path, {"group_id": cell.group_id, "settings": settings})
         if saved is not None and saved["settings"] != settings:
-            differing = ", ".join(differences(saved["settings"], settings))
+            differing = ", ".join(key for key, *_ in differences(saved["settings"], settings))
             raise ConfigError(
                 f"group_id={cell.group_id} holds runs with another {differing}: choose another group_id"
             )
@@ -89,8 +90,8 @@ class RunRecord:
             "condition": cell.condition,
             "seed": cell.config.seed,
             "model_name_or_path": cell.model_name_or_path,
-            "scripted": cell.is_scripted,
-            "replay": cell.is_replay,
+            "scripted": cell.answers_from == "script",
+            "replay": cell.answers_from == "journal",
             "harness": cell.harness.name,
             "official": cell.harness.official,
             "instances": [{"instance_id": i.instance_id, "repo": i.repo} for i in cell.instances],
@@ -144,15 +145,3 @@ def _session(cell: Cell) -> dict[str, Any]:
         "queue_s": slurm.get("queue_s"),
         "wall_s": None,
     }
-
-
-def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Dotted keys whose values differ."""
-    found = []
-    for key in sorted(then.keys() | now.keys()):
-        a, b = then.get(key), now.get(key)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            found += differences(a, b, f"{prefix}{key}.")
-        elif a != b:
-            found.append(f"{prefix}{key}")
-    return found

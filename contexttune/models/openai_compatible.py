@@ -22,14 +22,12 @@ from contexttune.models.wire import (
     Answered,
     ContextWindowExceeded,
     MalformedAnswer,
-    completion_of,
     request_body,
     require_shape,
 )
 from contexttune.parts import NO_EFFECT
 from contexttune.secret_values import without_passwords
 from contexttune.store import fingerprint
-from contexttune.types import Completion, Message
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -123,10 +121,6 @@ class OpenAICompatible(Journaled):
             "seed": self.seed,
         }
         return {name: value for name, value in chosen.items() if value is not None}
-
-    def complete(self, messages: Sequence[Message]) -> Completion:
-        """One answer, kept nowhere. Raises as `chat` does."""
-        return completion_of(self.chat(messages))
 
     def chat(
         self,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 from contexttune.errors import ConfigError, InfraError
 from contexttune.models.journal import CALLS, Recorded, read_calls
@@ -30,6 +30,7 @@ class Replay:
     may be its last one.
     """
 
+    answers_from: ClassVar[str] = "journal"
     seed: int
     source: str
     name: str = "replay"

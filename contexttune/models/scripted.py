@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from contexttune.errors import ConfigError
 from contexttune.models.journal import Journaled
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.parts import NO_EFFECT
-from contexttune.paths import is_bundled, resolve
-from contexttune.types import Completion, Message
+from contexttune.paths import resolve
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +46,7 @@ class Rule:
 class Scripted(Journaled):
     """Replies from a YAML file: a list of `contains`, `lacks`, `reply`, `finish_reason`; the first match answers."""
 
+    answers_from: ClassVar[str] = "script"
     seed: int
     name: str = "scripted"
     script: str
@@ -58,11 +58,6 @@ class Scripted(Journaled):
     price: Mapping[str, float | None] | None = field(default=None, metadata=NO_EFFECT)
     _serving: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @property
-    def is_bundled(self) -> bool:
-        """Whether the replies are the package's own."""
-        return is_bundled(self.script)
-
     def preflight(self) -> None:
         """Raise ConfigError when the script cannot be read."""
         load_script(self.script)
@@ -70,10 +65,6 @@ class Scripted(Journaled):
     def endpoint(self) -> OpenAICompatible:
         client: OpenAICompatible = self._serving["client"]
         return client.endpoint()
-
-    def complete(self, messages: Sequence[Message]) -> Completion:
-        client: OpenAICompatible = self._serving["client"]
-        return client.complete(messages)
 
     def __enter__(self) -> Self:
         server = serve(load_script(self.script))

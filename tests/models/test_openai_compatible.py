@@ -8,7 +8,7 @@ import pytest
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.models import retry
 from contexttune.models.openai_compatible import OpenAICompatible
-from contexttune.models.wire import ContextWindowExceeded
+from contexttune.models.wire import ContextWindowExceeded, completion_of
 from contexttune.types import Message
 from tests.models.fault_server import error, ok, raw, serving, stall
 
@@ -28,7 +28,7 @@ def model(url: str | None, **keys) -> OpenAICompatible:
 
 def test_sampling_parameters_are_explicit_and_null_ones_are_not_sent():
     with serving(ok()) as server, model(server.url, temperature=None, max_tokens=9) as endpoint:
-        answer = endpoint.complete(MESSAGES)
+        answer = completion_of(endpoint.chat(MESSAGES))
     assert server.requests == [{"messages": [dict(MESSAGES[0])], "model": "m", "max_tokens": 9, "seed": 3}]
     assert (answer.text, answer.finish_reason, answer.served_model, answer.n_requests) == (
         "hello",
@@ -57,7 +57,7 @@ def test_sampling_parameters_are_explicit_and_null_ones_are_not_sent():
 )
 def test_a_passing_fault_is_retried_and_counted(answers, n_requests):
     with serving(*answers) as server, model(server.url) as endpoint:
-        answer = endpoint.complete(MESSAGES)
+        answer = completion_of(endpoint.chat(MESSAGES))
     assert answer.text == "hello"
     assert answer.n_requests == len(server.requests) == n_requests
 
@@ -76,20 +76,20 @@ def test_a_passing_fault_is_retried_and_counted(answers, n_requests):
 def test_a_lasting_fault_is_an_outage_after_a_bounded_number_of_requests(answer, n_requests):
     with serving(answer) as server, model(server.url, attempts=3) as endpoint:
         with pytest.raises(InfraError):
-            endpoint.complete(MESSAGES)
+            completion_of(endpoint.chat(MESSAGES))
         assert len(server.requests) == n_requests
 
 
 def test_retry_after_is_honoured():
     with serving(error(429, Retry_After="1"), ok()) as server, model(server.url) as endpoint:
-        endpoint.complete(MESSAGES)
+        completion_of(endpoint.chat(MESSAGES))
     assert 0.9 < server.times[1] - server.times[0] < 5
 
 
 def test_a_stalled_answer_is_an_outage():
     with serving(stall(3)) as server, model(server.url, timeout_s=0.2, attempts=2) as endpoint:
         with pytest.raises(InfraError):
-            endpoint.complete(MESSAGES)
+            completion_of(endpoint.chat(MESSAGES))
         assert len(server.requests) == 2
 
 
@@ -103,13 +103,13 @@ def test_a_stalled_answer_is_an_outage():
 def test_a_prompt_that_is_too_long_is_a_limit_and_no_outage(words):
     with serving(error(400, words)) as server, model(server.url) as endpoint:
         with pytest.raises(ContextWindowExceeded):
-            endpoint.complete(MESSAGES)
+            completion_of(endpoint.chat(MESSAGES))
         assert len(server.requests) == 1
 
 
 def test_a_lone_surrogate_in_an_answer_cannot_break_a_file():
     with serving(raw(200, '{"model":"m","choices":[{"message":{"content":"a\\ud800b"}}]}')) as server:
-        answer = model(server.url).complete(MESSAGES)
+        answer = completion_of(model(server.url).chat(MESSAGES))
     assert answer.text == "a?b"
     assert answer.finish_reason == "unknown"
     assert answer.usage.prompt_tokens is None
@@ -117,14 +117,14 @@ def test_a_lone_surrogate_in_an_answer_cannot_break_a_file():
 
 def test_a_refusal_is_kept():
     with serving(ok("", refusal="I will not")) as server:
-        assert model(server.url).complete(MESSAGES).refusal == "I will not"
+        assert completion_of(model(server.url).chat(MESSAGES)).refusal == "I will not"
 
 
 def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with serving(ok()) as server:
-        assert model(server.url, attempts=1).complete(MESSAGES).text == "hello"
+        assert completion_of(model(server.url, attempts=1).chat(MESSAGES)).text == "hello"
 
 
 def test_preflight_names_what_is_missing(monkeypatch):
@@ -155,13 +155,13 @@ def test_preflight_accepts_any_endpoint_that_answers(answer):
 def test_the_environment_names_the_endpoint_when_the_configuration_does_not(monkeypatch):
     with serving(ok()) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        assert model(None).complete(MESSAGES).text == "hello"
+        assert completion_of(model(None).chat(MESSAGES)).text == "hello"
 
 
 def test_a_key_that_the_endpoint_quotes_is_not_repeated():
     refusal = error(401, "Incorrect API key provided: secret-1")
     with serving(refusal) as server, model(server.url) as endpoint, pytest.raises(InfraError) as raised:
-        endpoint.complete(MESSAGES)
+        completion_of(endpoint.chat(MESSAGES))
     assert "Incorrect API key provided: ***" in str(raised.value)
 
 

@@ -9,6 +9,7 @@ import pytest
 from contexttune.models import rate
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.rate import RateLimit
+from contexttune.models.wire import completion_of
 from contexttune.types import Message
 from tests.models.fault_server import error, ok, raw, serving
 
@@ -106,7 +107,7 @@ def test_every_request_counts_also_those_that_fail(tmp_path):
         serving(error(429, Retry_After="0"), ok()) as server,
         OpenAICompatible(seed=0, base_url=server.url, **keys) as model,
     ):
-        answer = model.complete([Message(role="user", content="x")])
+        answer = completion_of(model.chat([Message(role="user", content="x")]))
     assert answer.n_requests == 2
     (window,) = tmp_path.glob("*.json")
     recent = RateLimit(path=window)._recent()
@@ -123,7 +124,7 @@ def test_an_endpoint_that_counts_no_tokens_is_held_by_the_guess(tmp_path):
         serving(raw(200, uncounted)) as server,
         OpenAICompatible(seed=0, base_url=server.url, **keys) as model,
     ):
-        model.complete([Message(role="user", content="x" * 4000)])
+        completion_of(model.chat([Message(role="user", content="x" * 4000)]))
     (window,) = tmp_path.glob("*.json")
     (sent,) = RateLimit(path=window)._recent()
     assert sent.tokens >= 1000

@@ -2,6 +2,7 @@ import pytest
 
 from contexttune.errors import ConfigError, InfraError
 from contexttune.models.scripted import Scripted
+from contexttune.models.wire import completion_of
 from contexttune.types import Message
 
 SCRIPT = """
@@ -22,7 +23,9 @@ def script(tmp_path):
 
 
 def ask(model, text):
-    return model.complete([Message(role="system", content="s"), Message(role="user", content=text)])
+    return completion_of(
+        model.endpoint().chat([Message(role="system", content="s"), Message(role="user", content=text)])
+    )
 
 
 def test_the_first_rule_that_matches_answers(script):

@@ -15,6 +15,7 @@ from contexttune.cell import cell_of
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.server import CommandServer, LlamaCpp, NoServer, Server
+from contexttune.models.wire import completion_of
 from contexttune.parts import build, result_settings
 from contexttune.paths import config_dir
 from contexttune.types import Message
@@ -44,7 +45,7 @@ def test_a_model_is_served_from_entering_to_leaving(server, tmp_path):
     served.preflight()
     with served:
         family = pids(tmp_path / "family")
-        answer = served.complete(MESSAGES)
+        answer = completion_of(served.chat(MESSAGES))
         assert all(map(alive, family))
     assert (answer.served_model, answer.finish_reason) == ("m", "stop")
     assert gone(family, 0)
@@ -56,7 +57,7 @@ def test_a_model_is_served_from_entering_to_leaving(server, tmp_path):
 
 def test_a_server_without_health_is_ready_when_it_lists_its_models(server):
     with model(server("--no_health")) as served:
-        assert served.complete(MESSAGES).text == "There is nothing to change."
+        assert completion_of(served.chat(MESSAGES)).text == "There is nothing to change."
     assert served.served()["version"] is None
 
 
@@ -69,9 +70,9 @@ def test_another_process_reaches_it_and_needs_no_key(server, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with model(server()) as served, pickle.loads(pickle.dumps(served.endpoint())) as copy:
         copy.preflight()
-        assert copy.complete(MESSAGES).text
+        assert completion_of(copy.chat(MESSAGES)).text
     with model(server()) as served:  # leaving the copy did not end the server, and a port is not kept
-        assert served.complete(MESSAGES).text
+        assert completion_of(served.chat(MESSAGES)).text
 
 
 def test_one_that_dies_at_its_start_ends_the_job_with_its_last_words(server, tmp_path):
@@ -102,7 +103,7 @@ def test_one_that_is_not_ready_in_time_ends_the_job(server, tmp_path):
 
 def test_another_port_is_tried_once_when_the_first_was_taken(server, tmp_path):
     with model(server("--thief", tmp_path / "robbed")) as served:
-        assert served.complete(MESSAGES).text
+        assert completion_of(served.chat(MESSAGES)).text
     assert "Address already in use" in (tmp_path / "server.log").read_text()
 
 
@@ -116,13 +117,13 @@ def test_a_server_that_finds_no_port_twice_ends_the_job(server):
 
 def test_one_that_dies_later_is_an_outage_that_says_where_its_log_is(server, tmp_path):
     with model(server("--dies_at", 2), attempts=1) as served:
-        served.complete(MESSAGES)
+        completion_of(served.chat(MESSAGES))
         copy = served.endpoint()
         with pytest.raises(InfraError):
-            served.complete(MESSAGES)
+            completion_of(served.chat(MESSAGES))
         for asking in (served, copy):
             with pytest.raises(InfraError, match="the model server of this job has exited") as caught:
-                asking.complete(MESSAGES)
+                completion_of(asking.chat(MESSAGES))
             assert str(tmp_path / "server.log") in str(caught.value)
 
 
@@ -149,7 +150,7 @@ def test_a_signal_that_announces_the_end_of_a_job_does_not_end_its_server(server
         guardian = int(Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1])
         for pid in (guardian, *family):
             os.kill(pid, signal.SIGUSR2)
-        assert served.complete(MESSAGES).text
+        assert completion_of(served.chat(MESSAGES)).text
 
 
 def test_when_the_guardian_itself_is_killed_the_server_dies_and_leaving_ends_its_group(server, tmp_path):
