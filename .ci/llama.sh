@@ -1,7 +1,7 @@
 #!/bin/bash
 # llama.sh DIR: a Python with llama-cpp-python, its server, and gguf, in DIR; prints the Python's path. Nothing is done
 # where DIR has one. PyPI has the sources only: this compiles them (g++), the processor's backend alone and hardly
-# optimised, since all that they have to run is a model of two layers. Two and a half minutes of one core.
+# optimised, since all that they have to run is a model of two layers.
 set -euo pipefail
 dir=$(realpath -m "$1")
 release=0.3.36

@@ -6,15 +6,13 @@ python -m benchmarks.memory [--dataset ROWS.jsonl --remote TEMPLATE]
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.signals import synthetic
-from contexttune.git import git
+from benchmarks.sweep import write_rows
 
 LIMIT_MB = 400
 _N = 50
@@ -29,7 +27,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         dataset, remote = args.dataset, args.remote
         if dataset is None:
-            dataset, remote = _rows(Path(scratch))
+            dataset = write_rows(Path(scratch), _N, n_commits=2, n_modules=600)
+            remote = f"file://{scratch}/synthetic/.git"
         keys = [
             f"slice.dataset={dataset}",
             f'workspace.remote="{remote}"',
@@ -42,31 +41,6 @@ def main() -> None:
     print(
         f"peak memory of a dry run of {_N} instances: {peak_mb:.0f} MB, {peak_mb / LIMIT_MB:.2f} of the limit"
     )
-
-
-def _rows(scratch: Path) -> tuple[Path, str]:
-    repo = synthetic(scratch)
-    commits = git("--git-dir", repo, "log", "--format=%H").decode().split()
-    columns = (
-        "version",
-        "FAIL_TO_PASS",
-        "PASS_TO_PASS",
-        "image",
-        "eval_script",
-        "log_parser",
-        "eval_type",
-        "patch",
-        "test_patch",
-    )
-    rows = [
-        dict.fromkeys(columns, "[]")
-        | {"instance_id": f"bench__mark-{n}", "repo": "bench/mark", "base_commit": commits[n % len(commits)]}
-        | {"problem_statement": "It breaks.\n" * 50}
-        for n in range(_N)
-    ]
-    path = scratch / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path, f"file://{repo}"
 
 
 if __name__ == "__main__":

@@ -87,12 +87,12 @@ def measure(root: Path, rows: Path, n_instances: int) -> Cost:
     return Cost(seconds, used.ru_maxrss / 1024)
 
 
-def write_rows(scratch: Path, n_instances: int, n_commits: int) -> Path:
+def write_rows(scratch: Path, n_instances: int, n_commits: int, n_modules: int = _N_MODULES) -> Path:
     """A dataset over a synthetic repository, both below `scratch`."""
-    repo = synthetic(scratch, _N_MODULES)
+    repo = synthetic(scratch, n_modules)
     package = scratch / "synthetic" / "bench"
     for number in range(n_commits - 2):
-        with (package / f"part{number % _N_MODULES}.py").open("a") as sink:
+        with (package / f"part{number % n_modules}.py").open("a") as sink:
             sink.write(f"\n\ndef added{number}():\n    return {number}\n")
         commit_all(package.parent)
     commits = git("--git-dir", repo, "log", "--format=%H").decode().split()

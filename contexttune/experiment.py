@@ -59,7 +59,7 @@ class Experiment:
                     self._evaluate()
                 summary.keep_rows(cell.layout, RunRecord(cell).read())
         if "summarize" in stages:
-            summary.rebuild(cell.layout, cell.group_id)
+            session.current.summarize(cell.layout, cell.group_id)
         return self._exit_code()
 
     def _preflight(self) -> None:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 def run_job(cfg: DictConfig) -> None:
     """Execute `cfg.task`. Known errors are logged and noted, so that the other jobs of a sweep still run."""
-    session.current.jobs += 1
+    session.current.begin_job()
     output_dir = Path(HydraConfig.get().runtime.output_dir)
     launcher = str(HydraConfig.get().launcher._target_)
     if "submitit" not in launcher:  # which runs each job in a process of its own

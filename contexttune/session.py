@@ -42,6 +42,20 @@ class Session:
     exit_codes: list[ExitCode] = field(default_factory=list)
     groups: dict[str, Layout] = field(default_factory=dict)  # group_id -> where its files are
     sweep: Sweep | None = None
+    _fresh: dict[str, dict[str, Any]] = field(default_factory=dict)  # summaries that nothing was done after
+
+    def begin_job(self) -> None:
+        """Count a job of this process; what it does, or fails to do, no summary knows yet."""
+        self.jobs += 1
+        self._fresh.clear()
+
+    def summarize(self, layout: Layout, group_id: str) -> dict[str, Any]:
+        """Rebuild a group's summary, which the closing table then shows."""
+        from contexttune.report import summary
+
+        self.groups[group_id] = layout
+        self._fresh[group_id] = summary.rebuild(layout, group_id)
+        return self._fresh[group_id]
 
     def launch(self, sweep: Sweep) -> None:
         """Take note of a sweep whose jobs are about to begin."""
@@ -73,8 +87,8 @@ class Session:
         from contexttune.report import summary, tables
 
         for group_id, layout in self.groups.items():
-            if summary.has_runs(layout, group_id):
-                tables.show(layout, summary.rebuild(layout, group_id))
+            if group_id in self._fresh or summary.has_runs(layout, group_id):
+                tables.show(layout, self._fresh.get(group_id) or summary.rebuild(layout, group_id))
 
 
 current = Session()

@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from contexttune import job_note
-from contexttune.cell import Cell, cell_of, layout_of
+from contexttune.cell import Cell, cell_of
 from contexttune.config import check
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.paths import Layout
@@ -29,9 +29,10 @@ _LOOK_S = 5.0
 class PlannedJob:
     """One job of a sweep."""
 
-    overrides: tuple[str, ...]
+    overrides: Sequence[str]
     directory: Path
     cell: Cell | None  # None where the task fills no cell
+    record: Path | None  # where the cell is written down as planned
 
     @property
     def words(self) -> str:
@@ -53,10 +54,15 @@ class Sweep:
     def record(self) -> None:
         """Write down the cells that will be filled, so that a report knows what is missing."""
         for job in self.jobs:
-            if job.cell is not None and job.cell.keeps_records:
-                write_json(
-                    job.cell.layout.planned(job.cell.group_id, job.cell.run_id), _planned(job, job.cell)
-                )
+            if job.cell and job.record and job.cell.keeps_records:
+                planned = {
+                    "run_id": job.cell.run_id,
+                    "condition": job.cell.condition,
+                    "seed": job.cell.config.seed,
+                    "overrides": job.overrides,
+                    "job_dir": str(job.directory),
+                }
+                write_json(job.record, planned)
 
     @property
     def groups(self) -> dict[str, Layout]:
@@ -153,34 +159,14 @@ def _planned_job(composed: DictConfig, number: int, overrides: Sequence[str]) ->
     cell = cell_of(composed) if composed.task.get("name") == "run" else None
     if cell is None:
         check(composed)
-    else:
-        _ = cell.run_id
-    return PlannedJob(overrides=tuple(overrides), directory=directory.resolve(), cell=cell)
+    record = cell.layout.planned(cell.group_id, cell.run_id) if cell else None
+    return PlannedJob(overrides=list(overrides), directory=directory.resolve(), cell=cell, record=record)
 
 
 def _require_different_runs(jobs: Sequence[PlannedJob]) -> None:
-    names = Counter(
-        (str(layout_of(job.cell.config)), job.cell.group_id, job.cell.run_id) for job in jobs if job.cell
-    )
-    twice = [
-        job.words
-        for job in jobs
-        if job.cell and names[str(layout_of(job.cell.config)), job.cell.group_id, job.cell.run_id] > 1
-    ]
+    times = Counter(job.record for job in jobs if job.record)
+    twice = [job.words for job in jobs if job.record and times[job.record] > 1]
     if twice:
         raise ConfigError(
             f"these jobs would be the same run: {'; '.join(twice[:4])}: what they differ in changes no result; sweep over condition, seed or slice.shard_index"
         )
-
-
-def _planned(job: PlannedJob, cell: Cell) -> dict[str, Any]:
-    return {
-        "group_id": cell.group_id,
-        "run_id": cell.run_id,
-        "condition": cell.condition,
-        "seed": cell.config.seed,
-        "shard_index": cell.config.slice.shard_index,
-        "shard_count": cell.config.slice.shard_count,
-        "overrides": list(job.overrides),
-        "job_dir": str(job.directory),
-    }

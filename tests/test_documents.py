@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -15,7 +16,8 @@ from _pytest.mark import ParameterSet
 
 from tests.documents import ROOT, Document, shell
 from tests.models.fault_server import ok, serving, stall
-from tests.runners.mini.agents import after
+from tests.runners.mini.agents import ROTA, after
+from tests.runners.mini.outages import FINE
 from tests.test_readme import LOCAL, README
 
 DEMO = ["slice=demo", "harness=local"]
@@ -44,7 +46,7 @@ SLURM = Document(
         "export OPENAI": None,
         "task=report": None,  # the README's
         "model/server=vllm": None,  # no GPU here
-        "stages=[evaluate": None,  # by another host
+        "stages=[evaluate": None,  # has a test of its own, with the one that comes before it
         "--config-dir my": [*LOCAL, *SMALL],
         "runner.container=apptainer": [*LOCAL, "dry_run=true", *SMALL],
         "hydra/launcher=slurm": [*LOCAL, "slice.limit=2", *SMALL],
@@ -114,6 +116,34 @@ def test_one_machine_with_docker(tmp_path):
     summaries = {path.parent.name for path in tmp_path.glob("results/*/summary.json")}
     assert {"demo-local", "mini-1"} < summaries
     assert len(list(tmp_path.glob("results/mini-1/runs/*/run.json"))) == 2
+
+
+def solves(handler):
+    """An agent that edits a file, and submits it."""
+    turn = sum(message["role"] == "assistant" for message in handler.body["messages"])
+    return FINE[min(turn, 1)](handler)
+
+
+@pytest.mark.slow
+@pytest.mark.slurm
+@pytest.mark.docker
+def test_what_is_inferred_on_slurm_is_graded_on_a_machine_with_docker(tmp_path, demo_images):
+    """By the two commands as they stand, with Docker in the place of Apptainer."""
+    infer = SLURM.one("stages=[signals,context,inference]")
+    grade = SLURM.one("stages=[evaluate,summarize]")
+    here = ["slice=demo", f"slice.instance_ids=[{ROTA}]", "runner.container=docker", "seed=0"]
+    with serving(solves) as server:
+        env = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "any"}
+        inferred = shell(shlex.join([*shlex.split(infer), *here, SMALL[0]]), tmp_path, **env)
+        n_requests = len(server.requests)
+        graded = shell(shlex.join([*shlex.split(grade), *here]), tmp_path, **env)
+        assert len(server.requests) == n_requests == 4
+    assert inferred.returncode == 0, inferred.stdout + inferred.stderr
+    assert graded.returncode == 0, graded.stdout + graded.stderr
+    (path,) = tmp_path.glob("results/*/summary.json")
+    summary = json.loads(path.read_text())
+    assert {cell["state"] for cell in summary["cells"]} == {"finished"}
+    assert (summary["official"], summary["harness"]) == (True, "swebench_docker")
 
 
 def test_its_packages_exist():

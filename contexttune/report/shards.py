@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from contexttune.paths import Layout
@@ -41,12 +42,23 @@ def merge(
 def merge_predictions(layout: Layout, group_id: str, runs: Sequence[Mapping[str, Any]]) -> None:
     """Write the preds.jsonl of every run that came in shards, as if it had been one."""
     for run_id, parts in _by_run(runs):
-        if len(parts) == 1 and parts[0]["run_id"] == run_id:
+        if any(
+            part["run_id"] == run_id for part in parts
+        ):  # it was also done whole, and that file is its own
+            continue
+        merged = layout.predictions(group_id, run_id)
+        sources = [layout.predictions(group_id, part["run_id"]) for part in parts]
+        if _is_newer(merged, sources):  # every job of a sweep comes by here
             continue
         kept: dict[str, Row] = {}
-        for part in reversed(parts):
-            kept |= {p["instance_id"]: p for p in read_jsonl(layout.predictions(group_id, part["run_id"]))}
-        write_jsonl(layout.predictions(group_id, run_id), [kept[name] for name in sorted(kept)])
+        for path in reversed(sources):
+            kept |= {p["instance_id"]: p for p in read_jsonl(path)}
+        write_jsonl(merged, [kept[name] for name in sorted(kept)])
+
+
+def _is_newer(path: Path, sources: Sequence[Path]) -> bool:
+    times = [source.stat().st_mtime_ns for source in sources if source.exists()]
+    return path.exists() and path.stat().st_mtime_ns > max(times, default=0)
 
 
 def _by_run(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:

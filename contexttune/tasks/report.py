@@ -18,11 +18,8 @@ class Report:
         from contexttune.cell import layout_of
         from contexttune.config import check
         from contexttune.errors import ExitCode
-        from contexttune.report import summary
 
         config = check(cfg)
-        layout, group_id = layout_of(config), str(config.group_id)
-        rebuilt = summary.rebuild(layout, group_id)
-        session.current.groups[group_id] = layout
+        rebuilt = session.current.summarize(layout_of(config), str(config.group_id))
         complete = all(cell["state"] == "finished" for cell in rebuilt["cells"])
         return ExitCode.DONE if complete else ExitCode.MISSING_UNITS
