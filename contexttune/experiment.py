@@ -164,6 +164,9 @@ class Experiment:
             if o["patch_sha256"] == patches.get(n) and Outcome(o["outcome"]).is_verdict
         }
         targets = [i for i in cell.instances if i.instance_id in patches]
+        if not targets:
+            log.info("evaluate: there is no prediction yet")
+            return
         if all(i.instance_id in graded for i in targets):
             log.info(
                 "evaluate: %d of %d instances have their verdict already", len(targets), len(cell.instances)

@@ -15,7 +15,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from tests.documents import ROOT, Document, shell
-from tests.models.fault_server import ok, serving, stall
+from tests.models.fault_server import error, ok, serving, stall
 from tests.runners.mini.agents import ROTA, after
 from tests.runners.mini.outages import FINE
 from tests.test_readme import LOCAL, README
@@ -120,6 +120,8 @@ def test_one_machine_with_docker(tmp_path):
 
 def solves(handler):
     """An agent that edits a file, and submits it."""
+    if handler.command == "GET":  # the program looks whether anybody is there
+        return error(404)(handler)
     turn = sum(message["role"] == "assistant" for message in handler.body["messages"])
     return FINE[min(turn, 1)](handler)
 

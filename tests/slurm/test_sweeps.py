@@ -106,6 +106,9 @@ def test_a_preempted_job_is_requeued_and_goes_on_where_it_was(tmp_path, slow_mod
         until(lambda: sweep.queued() == ["PENDING"], "it is queued again")
         done = attempts(tmp_path)
         assert done
+        time.sleep(
+            10
+        )  # the node has a killed job's credential revoked for that second, and the end to report
         subprocess.run(
             ["scontrol", "update", f"JobId={job}", "StartTime=now"], check=True
         )  # not in two minutes
