@@ -4,6 +4,7 @@ set -euo pipefail
 declare -A package=(
     [dockerd]=docker.io [docker]=docker.io [podman]=podman [bwrap]=bubblewrap [patch]=patch [ps]=procps [git]=git [make]=make
     [slurmctld]=slurmctld [slurmd]=slurmd [sbatch]=slurm-client [munged]=munge
+    [chromium]=chromium
     [mawk]=mawk [find]=findutils [cmp]=diffutils [unshare]=util-linux [python3]=python3 [g++]=g++
 )
 wanted=()

@@ -81,6 +81,61 @@ class BudgetConfig:
 
 
 @dataclass
+class AnalysisConfig:
+    """What a group's answer is judged by; the group's first run registers it, before an outcome is seen."""
+
+    control: str = "no_context"  # the condition that all others are compared with
+    margin: float = 0.05  # a difference within it, either way, makes no difference in practice
+    seeds: list[int] | None = None  # null: all
+
+    def __post_init__(self) -> None:
+        if not 0 < self.margin < 1:
+            raise ConfigError(
+                f"analysis.margin must be between 0 and 1 (0.05: five points), got {self.margin}"
+            )
+
+
+@dataclass
+class ReportConfig:
+    """report.html."""
+
+    trajectories: bool = True
+    max_mb: float = 5.0  # trajectories are shortened until the file is no larger
+
+    def __post_init__(self) -> None:
+        if self.max_mb <= 0:
+            raise ConfigError(f"report.max_mb must be above 0, got {self.max_mb}")
+
+
+@dataclass
+class CompareConfig:
+    """task=compare."""
+
+    force: bool = False  # compare also what differs in more than the condition
+
+
+@dataclass
+class PlanConfig:
+    """task=plan: what is to be seen, and what is assumed where no earlier group says it."""
+
+    effect: float = 0.05  # the difference to be seen with 80 % power
+    seeds: list[int] = field(default_factory=lambda: [1, 3, 5])
+    conditions: int = 2
+    group: str | None = None  # an earlier group to take rates, spread and costs from
+    instances: int | None = None  # their number, where the slice cannot say it without its dataset
+    resolve_rate: float = 0.5
+    icc: float = 0.5  # correlation of two seeds of an instance
+    tau: float = 0.7  # SD of the effect between instances, in logits
+
+    def __post_init__(self) -> None:
+        for key in ("effect", "resolve_rate", "icc"):
+            if not 0 < getattr(self, key) < 1:
+                raise ConfigError(f"plan.{key} must be between 0 and 1, got {getattr(self, key)}")
+        if not self.seeds or min(self.seeds) < 1 or self.conditions < 2 or self.tau < 0:
+            raise ConfigError("plan needs seeds of at least 1, at least 2 conditions and tau of at least 0")
+
+
+@dataclass
 class Config:
     task: dict[str, Any] = field(default_factory=dict)
     runner: dict[str, Any] = field(default_factory=dict)
@@ -99,6 +154,12 @@ class Config:
         None  # the directory of the run whose overrides these are; set by reproduce=
     )
     dry_run: bool = False
+    analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
+    plan: PlanConfig = field(default_factory=PlanConfig)
+    compare: CompareConfig = field(default_factory=CompareConfig)
+    groups: list[str] | None = None  # for task=compare
+    reevaluate_flips: int = 0  # for task=report: how often to grade discordant instances again
     stages: list[str] = field(default_factory=lambda: list(STAGES))
     workers: int = 4
     jobs_at_once: int | None = 2

@@ -88,5 +88,8 @@ class Layout:
     def planned(self, group_id: str, run_id: str) -> Path:
         return self.run(group_id, run_id) / "cell.json"
 
+    def problems(self, group_id: str, run_id: str) -> Path:
+        return self.run(group_id, run_id) / "problems.jsonl"
+
     def run_lock(self, group_id: str, run_id: str) -> Path:
         return self.run(group_id, run_id).with_suffix(".lock")

@@ -16,7 +16,8 @@ from contexttune.drift import differences
 from contexttune.errors import ConfigError
 from contexttune.manifest import job_dir, rows_digest
 from contexttune.secret_values import masked
-from contexttune.store import locked, read_json, write_json
+from contexttune.store import locked, read_json, write_json, write_jsonl
+from contexttune.types import GoldInstance
 
 _SCHEMA_VERSION = 1
 
@@ -59,6 +60,7 @@ class RunRecord:
     def kept(self) -> Iterator[None]:
         """Say `running` inside, then `finished` or `interrupted`."""
         record, began = self._describe(), time.monotonic()
+        self._keep_problems()
         self._write(record | {"status": "running"})
         try:
             yield
@@ -67,6 +69,13 @@ class RunRecord:
             raise
         record |= self._afterwards(record, began)
         self._write(record | self._graded_in(record) | {"status": "finished"})
+
+    def _keep_problems(self) -> None:
+        """What the agents were asked, for whoever reads the results where the dataset is not."""
+        path = self.cell.layout.problems(self.cell.group_id, self.cell.run_id)
+        if not path.exists():
+            keys = ("instance_id", "repo", "base_commit", "problem_statement")
+            write_jsonl(path, [{key: getattr(i, key) for key in keys} for i in self.cell.instances])
 
     def _write(self, record: dict[str, Any]) -> None:
         """Where the run's files are, and for the job that did it: another job may continue the run with other code."""
@@ -94,7 +103,7 @@ class RunRecord:
             "replay": cell.answers_from == "journal",
             "harness": cell.harness.name,
             "official": cell.harness.official,
-            "instances": [{"instance_id": i.instance_id, "repo": i.repo} for i in cell.instances],
+            "instances": [_named(i) for i in cell.instances],
             "manifest": cell.manifest,
             "reproduction": cell.reproduction,
             "images": begun.get("images", {}),
@@ -130,6 +139,13 @@ class RunRecord:
             if attempt:
                 found.append({"image": i.image, **attempt["details"]})
         return found
+
+
+def _named(instance: GoldInstance) -> dict[str, str]:
+    """What a row of results says of its instance."""
+    difficulty = instance.row.get("difficulty")
+    named = {"instance_id": instance.instance_id, "repo": instance.repo}
+    return named | ({"difficulty": str(difficulty)} if difficulty else {})
 
 
 def _session(cell: Cell) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Parts of the machine that tests need, and what happens when they are not there.
 
-A test marked `docker`, `podman`, `slurm`, `bwrap` or `llama` is skipped where that part is missing. Where
+A test marked `docker`, `podman`, `slurm`, `bwrap`, `llama` or `chromium` is skipped where that part is missing. Where
 CONTEXTTUNE_REQUIRE names the part (comma-separated), it fails instead: CI must not pass by skipping.
 """
 
@@ -38,6 +38,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "slurm": lambda: _answers("sinfo") and _answers("squeue"),
     "bwrap": lambda: _answers("bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"),
     "llama": lambda: _answers(LLAMA_PYTHON, "-c", "import llama_cpp.server, gguf"),
+    "chromium": lambda: _answers("chromium", "--version"),
 }
 
 

@@ -31,6 +31,7 @@ _COLUMNS = (
     "attempt_status",
     *_FROM_ATTEMPT,
     *_FROM_RUN[3:],
+    "difficulty",
 )
 
 Row = dict[str, Any]
