@@ -1,0 +1,33 @@
+"""Pairs and arms straight from arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from contexttune.analysis.outcomes import MEASURES, Arm, Pairs, pair
+
+
+def arm(name, resolved, *, repos=None, difficulties=None, **amounts):
+    """`resolved` and every amount: (instances, seeds), NaN for missing as is what is not given; instances are named i000, i001, ..."""
+    resolved = np.asarray(resolved, dtype=float)
+    instances = [f"i{number:03}" for number in range(len(resolved))]
+    return Arm(
+        name=name,
+        instances=instances,
+        seeds=list(range(resolved.shape[1])),
+        resolved=resolved,
+        planned=np.ones(resolved.shape, dtype=bool),
+        amounts={
+            measure: np.asarray(amounts.get(measure, np.full(resolved.shape, np.nan)), dtype=float)
+            for measure in MEASURES
+        },
+        repos=dict(zip(instances, repos or ["o/r"] * len(instances), strict=True)),
+        difficulties={i: d for i, d in zip(instances, difficulties or [], strict=False) if d},
+    )
+
+
+def pairs(control, treatment, *, repos=None, difficulties=None, amounts=None) -> Pairs:
+    """`amounts`: measure -> (control's, treatment's)."""
+    known = {"repos": repos, "difficulties": difficulties}
+    left, right = ({m: v[side] for m, v in (amounts or {}).items()} for side in (0, 1))
+    return pair(arm("control", control, **known, **left), arm("treatment", treatment, **known, **right))
