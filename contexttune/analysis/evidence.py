@@ -28,7 +28,7 @@ class Delta:
 
     Attributes:
         estimate: the mean difference, seeds averaged inside an instance.
-        se: its standard error.
+        se: its standard error; with one seed that of Bonett and Price, which is never 0.
         ci95, ci90: two-sided intervals by `method`; the 90 % one is what equivalence is judged by.
         method: how p and the intervals were made.
         p: two-sided, of no difference, before the correction for several arms.
@@ -175,7 +175,7 @@ class Contrast:
         n_seeds: in both arms.
         n_pairs: (instance, seed) measured in both arms.
         verdict, sentence, reasons: the answer, in words with its interval, and why it is withheld.
-        delta: null without a pair.
+        delta, equivalence, settle: null for fewer than two instances, and where all differ by the same part of 1.
     """
 
     control: str

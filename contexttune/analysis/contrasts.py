@@ -1,0 +1,155 @@
+"""Every treatment of a group against its control."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from contexttune.analysis import costs, strata, verdict
+from contexttune.analysis.estimate import Estimate, differences, equivalence, estimated
+from contexttune.analysis.evidence import Contrast, Delta, Discordant, Equivalence, Missing, Verdict
+from contexttune.analysis.missing import missing
+from contexttune.analysis.outcomes import Arm, Floats, Pairs, pair
+from contexttune.analysis.paired import sign_flip_p
+from contexttune.analysis.settle import settle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """The treatments of a group are tested together: a verdict on one depends on the p values of the others."""
+
+    p_values: Mapping[str, float]  # by treatment; 1.0 where there is too little to test
+    margin: float
+
+    def holm(self, name: str, p: float) -> float:
+        """p of a treatment after Holm's correction, were it this one."""
+        if len(self.p_values) == 1:
+            return p
+        from statsmodels.stats.multitest import multipletests  # takes a second
+
+        family = {**self.p_values, name: p}
+        return float(multipletests(list(family.values()), method="holm")[1][list(family).index(name)])
+
+    def decide(self, name: str, values: Floats) -> Verdict:
+        """The verdict on a treatment, were these the differences of its instances."""
+        estimate = estimated(values)
+        if estimate is None:
+            return Verdict.WITHHELD
+        return verdict.decide(estimate, self.holm(name, estimate.p), equivalence(values, self.margin))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What the tests and the missing results say of one contrast; the first three are None where there is too little."""
+
+    estimate: Estimate | None
+    equivalence: Equivalence | None
+    p_holm: float | None
+    missing: Missing
+    verdict: Verdict
+    reasons: list[str]
+
+
+def contrasts(
+    arms: Mapping[str, Arm], *, control: str, margin: float, unfinished: Mapping[str, Sequence[str]]
+) -> list[Contrast]:
+    """One contrast a treatment, in the order of `arms`; none where they lack the control.
+
+    `unfinished`: condition -> words on each of its cells that is not finished.
+    """
+    if control not in arms:
+        return []
+    pairs = {name: pair(arms[control], arm) for name, arm in arms.items() if name != control}
+    judged = judge(pairs, control=control, margin=margin, unfinished=unfinished)
+    found = [_contrast((control, name), own, judged[name], margin) for name, own in pairs.items()]
+    return [replace(contrast, sentence=verdict.sentence(contrast, len(found))) for contrast in found]
+
+
+def judge(
+    pairs: Mapping[str, Pairs], *, control: str, margin: float, unfinished: Mapping[str, Sequence[str]]
+) -> dict[str, Judgement]:
+    """The verdicts on the treatments of a group."""
+    estimates = {name: estimated(differences(own)) for name, own in pairs.items()}
+    family = Family(
+        p_values={name: 1.0 if own is None else own.p for name, own in estimates.items()}, margin=margin
+    )
+    return {
+        name: _judgement((control, name), own, estimates[name], family, unfinished)
+        for name, own in pairs.items()
+    }
+
+
+def _judgement(
+    names: tuple[str, str],
+    pairs: Pairs,
+    estimate: Estimate | None,
+    family: Family,
+    unfinished: Mapping[str, Sequence[str]],
+) -> Judgement:
+    """`names`: (control, treatment)."""
+    values = differences(pairs)
+    within = None if estimate is None else equivalence(values, family.margin)
+    p_holm = None if estimate is None else family.holm(names[1], estimate.p)
+    decided = verdict.decide(estimate, p_holm, within)
+    lost = missing(pairs, margin=family.margin, decide=partial(family.decide, names[1]))
+    reasons = [
+        *verdict.unfinished_reasons(names, unfinished),
+        *verdict.too_little_reasons(len(pairs.seeds), len(values), estimate),
+        *verdict.missing_reasons(names, lost, decided),
+    ]
+    return Judgement(
+        estimate=estimate,
+        equivalence=within,
+        p_holm=p_holm,
+        missing=lost,
+        verdict=Verdict.WITHHELD if reasons else decided,
+        reasons=reasons,
+    )
+
+
+def _contrast(names: tuple[str, str], pairs: Pairs, judged: Judgement, margin: float) -> Contrast:
+    """All but the sentence."""
+    unequal = _discordant(pairs)
+    return Contrast(
+        control=names[0],
+        treatment=names[1],
+        n_instances=int(pairs.measured.sum()),
+        n_seeds=len(pairs.seeds),
+        n_pairs=pairs.n_pairs,
+        verdict=judged.verdict,
+        sentence="",
+        reasons=judged.reasons,
+        delta=_delta(pairs, judged),
+        gained=[instance for instance in unequal if instance.treatment > instance.control],
+        lost=[instance for instance in unequal if instance.treatment < instance.control],
+        equivalence=judged.equivalence,
+        missing=judged.missing,
+        settle=None if judged.estimate is None else settle(pairs, judged.estimate, margin),
+        repositories=strata.by_repository(pairs),
+        repository_mean=strata.repository_mean(pairs),
+        without_repository=strata.without_each_repository(pairs),
+        difficulties=strata.by_difficulty(pairs),
+        costs=costs.cost_ratios(pairs),
+        price=costs.price(pairs),
+    )
+
+
+def _delta(pairs: Pairs, judged: Judgement) -> Delta | None:
+    if judged.estimate is None or judged.p_holm is None:
+        return None
+    permuted = sign_flip_p(differences(pairs))
+    return Delta(**asdict(judged.estimate), p_holm=judged.p_holm, p_permutation=permuted)
+
+
+def _discordant(pairs: Pairs) -> list[Discordant]:
+    """Of the measured instances, the largest difference first."""
+    names = np.asarray(pairs.instances, dtype=object)[pairs.measured]
+    found = [
+        Discordant(instance_id=name, repo=pairs.repos[name], control=float(left), treatment=float(right))
+        for name, left, right in zip(names, *pairs.shares(), strict=True)
+        if left != right
+    ]
+    return sorted(found, key=lambda one: (-abs(one.treatment - one.control), one.instance_id))

@@ -1,0 +1,105 @@
+"""The mean difference of two arms with its error, by the method that its instances ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t
+
+from contexttune.analysis import binary, paired
+from contexttune.analysis.evidence import Equivalence, Interval
+from contexttune.analysis.outcomes import Floats, Pairs, mean_over_seeds
+
+ALPHA = 0.05  # two-sided, of every claim
+_POWER = 0.80
+
+MCNEMAR = "mid-p McNemar test, score interval"
+PAIRED_T = "paired t test on instance means"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """`evidence.Delta` without what other arms and other tests add to it."""
+
+    estimate: float
+    se: float
+    ci95: Interval
+    ci90: Interval
+    method: str
+    p: float
+    p_exact: float | None
+    mde80: float
+
+
+def differences(pairs: Pairs) -> Floats:
+    """Treatment minus control of every measured instance, seeds averaged: (measured instances,)."""
+    return mean_over_seeds((pairs.treatment - pairs.control)[pairs.measured])
+
+
+def is_binary(values: Floats) -> bool:
+    """Whether the differences are those of yes and no: one seed, or seeds that all agree."""
+    return bool(np.isin(values, (-1.0, 0.0, 1.0)).all())
+
+
+def counts(values: Floats) -> tuple[int, int, int]:
+    """(gains, losses, instances) of binary differences."""
+    return int((values > 0).sum()), int((values < 0).sum()), len(values)
+
+
+def estimated(values: Floats) -> Estimate | None:
+    """None for fewer than two instances, and where equal fractions of all of them leave no error to estimate."""
+    if len(values) < 2:
+        return None
+    if is_binary(values):
+        return _binary(*counts(values))
+    if np.ptp(values) == 0:
+        return None
+    result = paired.paired_t(values)
+    return Estimate(
+        estimate=result.estimate,
+        se=result.se,
+        ci95=result.ci95,
+        ci90=result.ci90,
+        method=PAIRED_T,
+        p=result.p,
+        p_exact=None,
+        mde80=mde80(result.se, len(values)),
+    )
+
+
+def _binary(b: int, c: int, n: int) -> Estimate:
+    se = binary.standard_error(b, c, n)
+    return Estimate(
+        estimate=(b - c) / n,
+        se=se,
+        ci95=binary.score_interval(b, c, n, 0.95),
+        ci90=binary.score_interval(b, c, n, 0.90),
+        method=MCNEMAR,
+        p=binary.mcnemar_midp(b, c),
+        p_exact=binary.mcnemar_exact(b, c),
+        mde80=mde80(se, n),
+    )
+
+
+def equivalence(values: Floats, margin: float) -> Equivalence:
+    """Two one-sided tests by the method of `estimated`, which must not be None of these differences."""
+    if is_binary(values):
+        p = binary.equivalence_p(*counts(values), margin)
+    else:
+        p = paired.equivalence_p(values, margin)
+    return Equivalence(margin=margin, p=p, holds=p < ALPHA)
+
+
+def mde80(se: float, n: int) -> float:
+    """The true difference that n instances (at least 2) with this standard error find in 80 of 100 repetitions.
+
+    The t quantiles of 97.5 % and 80 % times the error: Miller (2024), arXiv:2411.00640, with t for its z. Above 1 no
+    difference is large enough.
+    """
+    return reach(n) * se
+
+
+def reach(n: int) -> float:
+    """The minimum detectable effect in standard errors; 2.8 for many instances."""
+    return float(t.ppf(1 - ALPHA / 2, n - 1) + t.ppf(_POWER, n - 1))
