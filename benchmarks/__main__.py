@@ -15,6 +15,7 @@ _ALL = {
     "benchmarks.sweep": [],
     "benchmarks.report": [],
     "benchmarks.agents": [],
+    "benchmarks.power": [],
 }
 
 if __name__ == "__main__":
