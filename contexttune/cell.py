@@ -10,13 +10,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from contexttune import drift, identity, paths, slices
+from contexttune import drift, health, identity, paths, slices
 from contexttune.budget import Budget
 from contexttune.config import Config, check
 from contexttune.contexts.stage import ContextStage
 from contexttune.errors import InfraError
+from contexttune.exclusion import Exclusion
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
-from contexttune.manifest import manifest
+from contexttune.manifest import installed_version, manifest
 from contexttune.parts import build, target_class, wants
 from contexttune.prices import Price, price_of
 from contexttune.progress import Board
@@ -55,7 +56,22 @@ class Cell:
 
     @cached_property
     def instances(self) -> list[GoldInstance]:
-        return slices.load(self.config.slice)
+        return slices.load(self.config.slice, [entry["instance_id"] for entry in self.excluded])
+
+    @property
+    def excluded(self) -> list[dict[str, str]]:
+        """The unhealthy instances that the group leaves out; a rehearsal is of the group that it rehearses."""
+        return self.exclusion.of_group(str(self.config.group_id))
+
+    @cached_property
+    def exclusion(self) -> Exclusion:
+        settings = masked(identity.group_settings(self.container))
+        return Exclusion(
+            layout=self.layout,
+            slice=self.config.slice,
+            harness=health.harness_key(settings["harness"], installed_version("swebench")),
+            grades=getattr(target_class(self.container["harness"], "harness"), "grades", True),
+        )
 
     @cached_property
     def group_id(self) -> str:

@@ -51,6 +51,7 @@ class SliceConfig:
     ids_file: str | None = None
     filter: str | None = None
     repos: list[str] | None = None
+    healthy_only: bool = False  # leave out, for all arms, what experiment=health found unhealthy
     limit: int | None = None
     shard_index: int = 0
     shard_count: int = 1
@@ -169,6 +170,8 @@ class Config:
             raise ConfigError(f"seed must be at least 0, got {self.seed}")
         if self.workers < 1:
             raise ConfigError(f"workers must be at least 1, got {self.workers}")
+        if self.reevaluate_flips < 0:
+            raise ConfigError(f"reevaluate_flips must be at least 0, got {self.reevaluate_flips}")
         if self.jobs_at_once is not None and self.jobs_at_once < 1:
             raise ConfigError(f"jobs_at_once must be at least 1, got {self.jobs_at_once}")
         if self.group_id is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.group_id):

@@ -100,10 +100,11 @@ def _command() -> dict[str, Any]:
 
 @cache
 def _packages() -> dict[str, str | None]:
-    return {name: _version(name) for name in _PACKAGES}
+    return {name: installed_version(name) for name in _PACKAGES}
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """The version of an installed package; None when it is not here."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -79,6 +79,10 @@ class Layout:
     def instance(self, group_id: str, run_id: str, instance_id: str) -> Path:
         return self.predictions(group_id, run_id).parent / instance_id
 
+    @property
+    def health(self) -> Path:
+        return self.results / "health"
+
     def group(self, group_id: str) -> Path:
         return self.results / group_id
 
@@ -90,6 +94,9 @@ class Layout:
 
     def problems(self, group_id: str, run_id: str) -> Path:
         return self.run(group_id, run_id) / "problems.jsonl"
+
+    def reevaluations(self, group_id: str, run_id: str) -> Path:
+        return self.run(group_id, run_id) / "reevaluations.json"
 
     def run_lock(self, group_id: str, run_id: str) -> Path:
         return self.run(group_id, run_id).with_suffix(".lock")

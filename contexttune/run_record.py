@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from contexttune import gpu, identity
+from contexttune import gpu, health, identity
 from contexttune.cell import Cell
 from contexttune.drift import differences
 from contexttune.errors import ConfigError
@@ -18,6 +19,8 @@ from contexttune.manifest import job_dir, rows_digest
 from contexttune.secret_values import masked
 from contexttune.store import locked, read_json, write_json, write_jsonl
 from contexttune.types import GoldInstance
+
+log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 1
 
@@ -39,22 +42,36 @@ class RunRecord:
     def check(self) -> None:
         """Raise ConfigError unless this run fits its group, and its rows are those that it began with."""
         cell = self.cell
+        if cell.layout.group(cell.group_id) == cell.layout.health:
+            raise ConfigError(f"group_id={cell.group_id} is where health checks lie: choose another group_id")
         settings = masked(identity.group_settings(cell.container))
         path = cell.layout.group(cell.group_id) / "group.json"
         with locked(path.with_suffix(".lock")):
             saved = read_json(path)
             if saved is None:
-                write_json(path, {"group_id": cell.group_id, "settings": settings})
+                write_json(path, {"group_id": cell.group_id, "settings": settings} | self._left_out())
         if saved is not None and saved["settings"] != settings:
             differing = ", ".join(key for key, *_ in differences(saved["settings"], settings))
             raise ConfigError(
                 f"group_id={cell.group_id} holds runs with another {differing}: choose another group_id"
             )
+        if saved is not None and cell.config.slice.healthy_only:
+            cell.exclusion.warn_of_change(saved["excluded"])
         begun = read_json(self.path)
         if begun is not None and begun["manifest"]["rows_digest"] != rows_digest(cell.instances):
             raise ConfigError(
                 f"slice.dataset={cell.config.slice.dataset} changed since this run began: choose another group_id"
             )
+
+    def _left_out(self) -> dict[str, Any]:
+        """Decided here, once for all arms: the first run of a group holds the group's lock, and has seen no outcome."""
+        if not self.cell.config.slice.healthy_only:
+            return {}
+        excluded = self.cell.exclusion.decide()
+        log.info("healthy_only: %d unhealthy instances are left out of all arms", len(excluded))
+        for entry in excluded:
+            log.info("left out: %s: %s", entry["instance_id"], entry["reason"])
+        return {"excluded": excluded}
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -75,7 +92,11 @@ class RunRecord:
         path = self.cell.layout.problems(self.cell.group_id, self.cell.run_id)
         if not path.exists():
             keys = ("instance_id", "repo", "base_commit", "problem_statement")
-            write_jsonl(path, [{key: getattr(i, key) for key in keys} for i in self.cell.instances])
+            rows = [
+                {key: getattr(i, key) for key in keys} | {"row_digest": health.row_digest(i)}
+                for i in self.cell.instances
+            ]
+            write_jsonl(path, rows)
 
     def _write(self, record: dict[str, Any]) -> None:
         """Where the run's files are, and for the job that did it: another job may continue the run with other code."""

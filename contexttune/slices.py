@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ _SHAPES = {
 }
 
 
-def load(config: SliceConfig) -> list[GoldInstance]:
-    """The selected instances, in the dataset's order.
+def load(config: SliceConfig, excluded: Collection[str] = ()) -> list[GoldInstance]:
+    """The selected instances, in the dataset's order; `excluded` ids are taken out before limit and shards.
 
     Raises:
         ConfigError: a dataset that cannot be read or lacks columns, an unknown or duplicate id, a bad
@@ -37,9 +37,14 @@ def load(config: SliceConfig) -> list[GoldInstance]:
     """
     if not config.dataset:
         raise ConfigError("slice.dataset is not set: name a hub dataset or a .jsonl, .json or .parquet file")
-    rows = _select(_checked(load_rows(config), config.dataset), config)
+    selected = _select(_checked(load_rows(config), config.dataset), config)
+    rows = [row for row in selected if row["instance_id"] not in excluded]
     chosen = rows[: config.limit][config.shard_index :: config.shard_count]
     if not chosen:
+        if selected and not rows:
+            raise ConfigError(
+                f"slice.healthy_only=true: all {len(selected)} selected instances are unhealthy: see task=health"
+            )
         raise ConfigError(f"the slice is empty: none of {config.dataset} passes {_filters(config)}")
     return [_instance(row) for row in chosen]
 

@@ -1,0 +1,85 @@
+"""`slice.healthy_only`: what a group leaves out for all its arms, decided by its first run and kept in group.json."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from contexttune import health, slices
+from contexttune.config import SliceConfig
+from contexttune.errors import ConfigError
+from contexttune.health import Knowledge
+from contexttune.paths import Layout
+from contexttune.store import read_json
+from contexttune.types import GoldInstance
+
+log = logging.getLogger(__name__)
+
+Excluded = list[dict[str, str]]  # [{"instance_id", "reason"}], in the dataset's order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exclusion:
+    """The unhealthy instances of a slice; `harness` as in `health.harness_key`."""
+
+    layout: Layout
+    slice: SliceConfig
+    harness: Mapping[str, Any]
+    grades: bool  # whether the harness does
+
+    def of_group(self, group_id: str) -> Excluded:
+        """What the group leaves out; where it has not begun, what it would. Raises ConfigError as `decide` does."""
+        if not self.slice.healthy_only:
+            return []
+        group = read_json(self.layout.group(group_id) / "group.json")
+        return self.decide() if group is None else list(group["excluded"])
+
+    def decide(self) -> Excluded:
+        """What the health files say now, as far as the slice reaches into the dataset before its limit.
+
+        Raises ConfigError when an instance has no check.
+        """
+        if not self.grades:
+            raise ConfigError(
+                f"slice.healthy_only=true needs a harness that grades, and harness={self.harness['name']} does not"
+            )
+        known, unhealthy, unchecked, n_kept = self._knowledge(), [], [], 0
+        for instance in self._candidates():
+            row = instance.instance_id, health.row_digest(instance)
+            if (reason := known.defect(*row)) is not None:
+                unhealthy.append({"instance_id": instance.instance_id, "reason": reason})
+                continue
+            if n_kept == self.slice.limit:
+                break
+            n_kept += 1
+            unchecked += [] if known.is_checked(*row) else [instance.instance_id]
+        if unchecked:
+            self._refuse(unchecked)
+        return unhealthy
+
+    def warn_of_change(self, excluded: Sequence[Mapping[str, str]]) -> None:
+        """Say where the health files no longer are of the group's mind, which it does not change."""
+        known, before = self._knowledge(), {entry["instance_id"] for entry in excluded}
+        for instance in self._candidates():
+            name, digest = instance.instance_id, health.row_digest(instance)
+            reason = known.defect(name, digest)
+            if reason and name not in before:
+                log.warning("%s is unhealthy (%s): this group has begun with it, and keeps it", name, reason)
+            elif name in before and reason is None and known.is_checked(name, digest):
+                log.warning("%s is healthy now: this group has begun without it, and leaves it out", name)
+
+    def _knowledge(self) -> Knowledge:
+        return health.knowledge(self.layout, self.harness)
+
+    def _candidates(self) -> list[GoldInstance]:
+        return slices.load(replace(self.slice, limit=None, shard_index=0, shard_count=1))
+
+    def _refuse(self, unchecked: Sequence[str]) -> None:
+        names = ", ".join(unchecked[:3]) + (f" and {len(unchecked) - 3} more" if len(unchecked) > 3 else "")
+        typed = health.command(vars(self.slice), str(self.harness["name"]))
+        raise ConfigError(
+            f"slice.healthy_only=true: {len(unchecked)} instances have no health check by this harness ({names}): "
+            f"first run {typed} (and this command's other settings of slice and harness)"
+        )

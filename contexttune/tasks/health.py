@@ -1,0 +1,20 @@
+"""task=health: which instances this machine can grade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omegaconf import DictConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Check the instances of the slice with the configured harness; finished checks are not made again."""
+
+    name: str = "health"
+
+    def execute(self, cfg: DictConfig) -> int:
+        from contexttune.cell import cell_of
+        from contexttune.health_check import HealthCheck
+
+        return HealthCheck(cell_of(cfg)).run()
