@@ -9,7 +9,10 @@ from omegaconf import DictConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Rebuild summary.json and instances.csv of `group_id`; the tables follow at the end."""
+    """Rebuild summary.json and instances.csv of `group_id`; the tables follow at the end.
+
+    With `reevaluate_flips`, instances that end differently in two arms are graded again before.
+    """
 
     name: str = "report"
 
@@ -20,6 +23,11 @@ class Report:
         from contexttune.errors import ExitCode
 
         config = check(cfg)
-        rebuilt = session.current.summarize(layout_of(config), str(config.group_id))
-        complete = all(cell["state"] == "finished" for cell in rebuilt["cells"])
+        layout, group_id, n_missing = layout_of(config), str(config.group_id), 0
+        if config.reevaluate_flips:
+            from contexttune import flips
+
+            n_missing = flips.reevaluate(layout, group_id, config.reevaluate_flips, config.analysis)
+        rebuilt = session.current.summarize(layout, group_id)
+        complete = not n_missing and all(cell["state"] == "finished" for cell in rebuilt["cells"])
         return ExitCode.DONE if complete else ExitCode.MISSING_UNITS

@@ -1,0 +1,211 @@
+"""Flips: instances that end differently in two arms, graded again. One whose verdicts differ is flaky: noise of the tests.
+
+The verdict of the run stays what it is. Each further one is made from nothing in a directory of its own,
+runs/<run_id>/reevaluations/<number>/, and kept in runs/<run_id>/reevaluations.json.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from contexttune.cell import Cell, cell_of
+from contexttune.config import AnalysisConfig, Config
+from contexttune.errors import ConfigError
+from contexttune.manifest import installed_version, rows_digest
+from contexttune.paths import Layout
+from contexttune.report import cells, summary
+from contexttune.store import locked, read_json, read_jsonl, sha256, write_json, write_jsonl
+from contexttune.types import GoldInstance, Outcome
+
+log = logging.getLogger(__name__)
+
+Row = Mapping[str, Any]
+
+
+def discordant(rows: Iterable[Row], control: str, seeds: Sequence[int] | None = None) -> dict[str, list[str]]:
+    """treatment -> instances whose resolved shares, over the measured seeds, are not those of the control."""
+    verdicts: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if Outcome(row["outcome"]).is_verdict and (seeds is None or row["seed"] in seeds):
+            verdicts[row["condition"]][row["instance_id"]].append(row["outcome"] == Outcome.RESOLVED)
+    shares = {
+        condition: {name: sum(resolved) / len(resolved) for name, resolved in of_instance.items()}
+        for condition, of_instance in verdicts.items()
+    }
+    theirs = shares.pop(control, {})
+    return {
+        condition: sorted(name for name in own.keys() & theirs.keys() if own[name] != theirs[name])
+        for condition, own in sorted(shares.items())
+    }
+
+
+def reevaluate(layout: Layout, group_id: str, times: int, analysis: AnalysisConfig) -> int:
+    """Grade the group's discordant predictions of all arms again, until each has `times` further verdicts.
+
+    Returns: the number of further verdicts that are missing, because grading was an outage.
+    Raises: ConfigError where the dataset is not that of the group any more; PreflightError.
+    """
+    runs = cells.read_runs(layout, group_id)
+    rows = _rows(layout, runs)
+    flips = discordant(rows, analysis.control, analysis.seeds)
+    wanted: dict[str, set[str]] = defaultdict(set)  # run_id, of a shard as well -> instances
+    for treatment, names in flips.items():
+        log.info("%s: %d discordant instances to be graded %d times more", treatment, len(names), times)
+        for row in rows:
+            in_seeds = analysis.seeds is None or row["seed"] in analysis.seeds
+            if row["condition"] in (analysis.control, treatment) and row["instance_id"] in names and in_seeds:
+                wanted[row["run_id"]].add(row["instance_id"])
+    again = [Reevaluation(layout=layout, run=run) for run in runs if run["run_id"] in wanted]
+    n_missing = sum(one.to_number(times, wanted[one.run["run_id"]]) for one in again)
+    found = flaky(layout, runs)
+    log.info("%d predictions graded again, %d of them flaky", sum(map(len, wanted.values())), len(found))
+    for entry in found:
+        log.warning(
+            "flaky: %s in %s: %s, then %s",
+            *(entry["instance_id"], entry["run_id"], entry["outcome"], ", ".join(entry["again"])),
+        )
+    if n_missing:
+        log.warning("%d further verdicts are missing; the same command tries them again", n_missing)
+    return n_missing
+
+
+def flaky(layout: Layout, runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Predictions that got another verdict when they were graded again.
+
+    `runs` are the records as they are on disk, each shard for itself. Each entry has `instance_id`, `run_id` (without
+    the shard), `condition`, `seed`, `outcome` (the run's) and `again` (the later ones, in their order).
+    """
+    found = []
+    for run in runs:
+        again = _again(layout, run)
+        for row in summary.run_rows(layout, run) if again else ():
+            later = again.get(row["instance_id"], [])
+            if Outcome(row["outcome"]).is_verdict and any(outcome != row["outcome"] for outcome in later):
+                keys = ("instance_id", "condition", "seed", "outcome")
+                entry = {key: row[key] for key in keys} | {
+                    "run_id": cells.run_of(run["run_id"]),
+                    "again": later,
+                }
+                found.append(entry)
+    return sorted(found, key=lambda entry: (entry["instance_id"], entry["condition"], entry["seed"]))
+
+
+def _rows(layout: Layout, runs: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Rows with a verdict; of an instance that two cuts into shards share, the one of the fewer shards."""
+    kept: dict[tuple[Any, ...], Row] = {}
+    for run in sorted(runs, key=lambda run: cells.shard_of(run["run_id"])[1]):
+        for row in summary.run_rows(layout, run):
+            if Outcome(row["outcome"]).is_verdict:
+                kept.setdefault((cells.run_of(run["run_id"]), row["instance_id"]), row)
+    return list(kept.values())
+
+
+def _again(layout: Layout, run: Mapping[str, Any]) -> dict[str, list[str]]:
+    """instance_id -> later verdicts on the prediction that it has now."""
+    kept = read_json(layout.reevaluations(run["group_id"], run["run_id"])) or {}
+    outcomes = read_json(layout.run(run["group_id"], run["run_id"]) / "outcomes.json") or {}
+    return {
+        name: [entry["again"][number] for number in sorted(entry["again"], key=int)]
+        for name, entry in kept.items()
+        if outcomes.get(name, {}).get("patch_sha256") == entry["patch_sha256"]
+    }
+
+
+@dataclass(frozen=True)
+class Reevaluation:
+    """Predictions of one run, graded again by the harness that its record describes, one at a time."""
+
+    layout: Layout
+    run: Mapping[str, Any]
+
+    def to_number(self, times: int, names: Collection[str]) -> int:
+        """Fill in the verdicts 1 to `times` of those instances; returns how many stay missing."""
+        patches = {
+            row["instance_id"]: row for row in read_jsonl(self._predictions) if row["instance_id"] in names
+        }
+        graded = {
+            name: row for name, row in patches.items() if row["model_patch"].strip()
+        }  # no patch, no test
+        with locked(self._kept.with_suffix(".lock")):
+            return sum(self._number(number, graded) for number in range(1, times + 1)) if graded else 0
+
+    def _number(self, number: int, predictions: Mapping[str, Mapping[str, Any]]) -> int:
+        known = self._entries(predictions)
+        pending = [name for name in sorted(predictions) if str(number) not in known[name]["again"]]
+        if not pending:
+            return 0
+        place = self._kept.with_suffix("") / str(number)
+        write_jsonl(place / "preds.jsonl", [dict(predictions[name]) for name in pending])
+        instances = self._instances(pending)
+        self._check(instances)
+        log.info("%s: grading %d predictions again, number %d", self.run["run_id"], len(pending), number)
+        outcomes = self.cell.harness.evaluate(place / "preds.jsonl", instances, place / "harness")
+        verdicts = {name: outcome for name, outcome in outcomes.items() if outcome.is_verdict}
+        for name, outcome in verdicts.items():
+            known[name]["again"][str(number)] = outcome.value
+        write_json(self._kept, (read_json(self._kept) or {}) | known)
+        return len(pending) - len(verdicts)
+
+    @property
+    def _kept(self) -> Path:
+        return self.layout.reevaluations(self.run["group_id"], self.run["run_id"])
+
+    @property
+    def _predictions(self) -> Path:
+        return self.layout.predictions(self.run["group_id"], self.run["run_id"])
+
+    def _entries(self, predictions: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """What is kept of these predictions: of just these patches."""
+        kept, entries = read_json(self._kept) or {}, {}
+        for name, row in predictions.items():
+            digest = sha256(row["model_patch"])
+            entry = kept.get(name, {})
+            entries[name] = (
+                entry if entry.get("patch_sha256") == digest else {"patch_sha256": digest, "again": {}}
+            )
+        return entries
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The run's own cell, from its record, where the files are now; its harness grades one at a time."""
+        root, recorded = self.layout, self.run["manifest"]["config"]
+        alone = {"harness": {"max_workers": 1}} if "max_workers" in recorded["harness"] else {}
+        places = {"cache": str(root.cache), "artifacts": str(root.artifacts), "results": str(root.results)}
+        try:
+            config = OmegaConf.merge(OmegaConf.structured(Config), recorded, alone, {"paths": places})
+        except OmegaConfBaseException as error:
+            raise ConfigError(
+                f"run {self.run['run_id']} was configured for another version of contexttune "
+                f"({' '.join(str(error).split())}): grade it again with that one"
+            ) from None
+        assert isinstance(config, DictConfig)
+        return cell_of(config)
+
+    def _instances(self, names: Collection[str]) -> list[GoldInstance]:
+        if self.run["manifest"]["rows_digest"] != rows_digest(self.cell.instances):
+            raise ConfigError(
+                f"slice.dataset={self.cell.config.slice.dataset} is not what it was in run {self.run['run_id']}: "
+                "its predictions cannot be graded again"
+            )
+        return [instance for instance in self.cell.instances if instance.instance_id in names]
+
+    def _check(self, instances: Sequence[GoldInstance]) -> None:
+        """Warn where the harness or an image is another than that of the verdict."""
+        cell, run = self.cell, self.run
+        cell.harness.preflight(instances)
+        then, now = run["manifest"]["harness"]["swebench"], installed_version("swebench")
+        if then != now:
+            log.warning("%s was graded by swebench %s, and is graded again by %s", run["run_id"], then, now)
+        images = run["images"].get("harness", {})
+        for image, digest in cell.image_digests("harness", sorted({i.image for i in instances})).items():
+            if images.get(image, digest) != digest:
+                log.warning("%s: the image %s is not that of the verdict", run["run_id"], image)
