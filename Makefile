@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help env demo test check bench lock clean
+.PHONY: help env demo test check bench lock schema clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ bench: env ## speed and memory, as ratios measured in one run (BENCH="--repo GIT
 lock: ## after a change of dependencies: uv.lock and requirements.txt
 	$(BIN)/uv lock
 	$(BIN)/uv export --frozen --quiet --no-dev --no-hashes --output-file requirements.txt
+
+schema: env ## after a change of summary.json: docs/summary.schema.json
+	$(BIN)/python -m contexttune.report.schema docs/summary.schema.json
 
 clean: ## remove the environment and the demo's output
 	rm -rf .venv cache artifacts/preds/demo-* results/demo-* multirun/demo-*

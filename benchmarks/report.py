@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.sweep import write_rows
 from contexttune.paths import Layout
-from contexttune.report import summary
+from contexttune.report import rows, summary
 from contexttune.store import read_json, write_json
 from contexttune.types import Outcome
 
@@ -74,10 +74,10 @@ def profile(root: Path) -> None:
 
 def write_group(root: Path, n_runs: int, n_instances: int) -> None:
     """`n_runs` finished runs of one group below `root`, half of them of either condition."""
-    rows = write_rows(root, n_instances, n_commits=2)
+    dataset = write_rows(root, n_instances, n_commits=2)
     keys = (
         *("-m", f"condition={','.join(_CONDITIONS)}", "runner=gold", "harness=none", f"group_id={_GROUP}"),
-        *("slice=custom", f"slice.dataset={rows}"),
+        *("slice=custom", f"slice.dataset={dataset}"),
         f'workspace.remote="file://{root}/synthetic/.git"',
     )
     subprocess.run([sys.executable, "-m", "contexttune", *keys], cwd=root, check=True, capture_output=True)
@@ -114,7 +114,7 @@ def write_run(where: Layout, record: dict[str, Any], seed: int, lots: random.Ran
     run = record | {"run_id": run_id, "seed": seed, "manifest": manifest}
     (home / "rows.jsonl").unlink(missing_ok=True)  # those of the run without verdicts
     write_json(home / "outcomes.json", outcomes)
-    summary.keep_rows(where, run)
+    rows.keep_rows(where, run)
     write_json(home / "run.json", run)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from contexttune.differences import Difference, differences
 from contexttune.past_run import PastRun, past_run
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ log = logging.getLogger(__name__)
 
 _MUST_DIFFER = ("reproduced_from", "group_id", "paths.")
 _VERSIONS = ("contexttune", "python", "packages", "rows_digest")
-_ABSENT = "not set"
 
 
 def reproduction(cell: Cell) -> dict[str, Any] | None:
@@ -47,38 +47,20 @@ def warn(cell: Cell) -> None:
         log.warning("not as in the reproduced run: %s: %s -> %s", row["key"], row["then"], row["now"])
 
 
-def configuration(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+def configuration(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
     """The differences, but for those that must be."""
     return [found for found in differences(then, now) if not found[0].startswith(_MUST_DIFFER)]
 
 
-def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """(dotted key, then, now) of values that differ, at any depth."""
-    before, after = dict(_leaves(then)), dict(_leaves(now))
-    pairs = (
-        (key, before.get(key, _ABSENT), after.get(key, _ABSENT))
-        for key in sorted(before.keys() | after.keys())
-    )
-    return [(key, a, b) for key, a, b in pairs if a != b]
-
-
-def _versions(past: PastRun, cell: Cell) -> list[tuple[str, Any, Any]]:
+def _versions(past: PastRun, cell: Cell) -> list[Difference]:
     then = {key: past.manifest[key] for key in _VERSIONS if key in past.manifest}
     return differences(then, {key: cell.manifest[key] for key in then})
 
 
-def _images(past: PastRun, cell: Cell) -> Iterator[tuple[str, Any, Any]]:
+def _images(past: PastRun, cell: Cell) -> Iterator[Difference]:
     """Images that both know; nothing is pulled to learn more."""
     for part, then in sorted(past.images.items()):
         now = cell.image_digests(part, list(then))
         for image in sorted(then.keys() & now.keys()):
             if then[image] != now[image]:
                 yield f"images.{part}.{image}", then[image], now[image]
-
-
-def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for name, inner in value.items():
-            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, value

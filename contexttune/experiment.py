@@ -14,7 +14,7 @@ from contexttune.cell import Cell, cell_of
 from contexttune.errors import ArtifactError, ConfigError, ExitCode, PreflightError
 from contexttune.inference import Inference
 from contexttune.progress import Progress
-from contexttune.report import summary
+from contexttune.report import rows
 from contexttune.run_lock import sole_worker
 from contexttune.run_record import RunRecord
 from contexttune.signals.stage import write_signals
@@ -57,9 +57,9 @@ class Experiment:
                     self._infer(blocks)
                 if "evaluate" in stages:
                     self._evaluate()
-                summary.keep_rows(cell.layout, RunRecord(cell).read())
+                rows.keep_rows(cell.layout, RunRecord(cell).read())
         if "summarize" in stages:
-            session.current.summarize(cell.layout, cell.group_id)
+            session.current.summarize(cell.layout, cell.group_id, cell.config.analysis)
         return self._exit_code()
 
     def _preflight(self) -> None:
@@ -178,11 +178,11 @@ class Experiment:
 
     def _exit_code(self) -> ExitCode:
         cell, stages = self.cell, self.cell.config.stages
-        rows = summary.run_rows(cell.layout, RunRecord(cell).read())
+        found = rows.run_rows(cell.layout, RunRecord(cell).read())
         if "evaluate" in stages and cell.harness.grades:
-            missing = [row for row in rows if not Outcome(row["outcome"]).is_verdict]
+            missing = [row for row in found if rows.is_missing(row)]
         elif "inference" in stages:
-            missing = [row for row in rows if row["attempt_status"] in ("", "infra_error")]
+            missing = [row for row in found if row["attempt_status"] in ("", "infra_error")]
         else:
             return ExitCode.DONE
         if missing and self.stopped_by:
@@ -196,6 +196,6 @@ class Experiment:
             log.warning(
                 "%d of %d instances have no result; the same command tries them again",
                 len(missing),
-                len(rows),
+                len(found),
             )
         return ExitCode.MISSING_UNITS if missing else ExitCode.DONE

@@ -22,7 +22,9 @@ from contexttune.config import AnalysisConfig, Config
 from contexttune.errors import ConfigError
 from contexttune.manifest import installed_version, rows_digest
 from contexttune.paths import Layout
-from contexttune.report import cells, summary
+from contexttune.report import cells, group
+from contexttune.report.registered import analysis_of
+from contexttune.report.rows import is_missing, run_rows
 from contexttune.store import locked, read_json, read_jsonl, sha256, write_json, write_jsonl
 from contexttune.types import GoldInstance, Outcome
 
@@ -31,12 +33,11 @@ log = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 
 
-def discordant(rows: Iterable[Row], control: str, seeds: Sequence[int] | None = None) -> dict[str, list[str]]:
+def discordant(rows: Iterable[Row], control: str) -> dict[str, list[str]]:
     """treatment -> instances whose resolved shares, over the measured seeds, are not those of the control."""
     verdicts: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        if Outcome(row["outcome"]).is_verdict and (seeds is None or row["seed"] in seeds):
-            verdicts[row["condition"]][row["instance_id"]].append(row["outcome"] == Outcome.RESOLVED)
+        verdicts[row["condition"]][row["instance_id"]].append(row["outcome"] == Outcome.RESOLVED)
     shares = {
         condition: {name: sum(resolved) / len(resolved) for name, resolved in of_instance.items()}
         for condition, of_instance in verdicts.items()
@@ -48,27 +49,25 @@ def discordant(rows: Iterable[Row], control: str, seeds: Sequence[int] | None = 
     }
 
 
-def reevaluate(layout: Layout, group_id: str, times: int, analysis: AnalysisConfig) -> int:
+def reevaluate(layout: Layout, group_id: str, times: int, config: AnalysisConfig) -> int:
     """Grade the group's discordant predictions of all arms again, until each has `times` further verdicts.
 
     Returns: the number of further verdicts that are missing, because grading was an outage.
     Raises: ConfigError where the dataset is not that of the group any more; PreflightError.
     """
-    runs = cells.read_runs(layout, group_id)
-    rows = _rows(layout, runs)
-    flips = discordant(rows, analysis.control, analysis.seeds)
-    wanted: dict[str, set[str]] = defaultdict(set)  # run_id, of a shard as well -> instances
-    for treatment, names in flips.items():
+    analysis, found = analysis_of(layout, group_id, config), group.read(layout, group_id)
+    rows = [row for row in found.rows if not is_missing(row) and analysis.looks_at(row["seed"])]
+    wanted: dict[str, set[str]] = defaultdict(set)  # of the run or shard that made the attempt -> instances
+    for treatment, names in discordant(rows, analysis.control).items():
         log.info("%s: %d discordant instances to be graded %d times more", treatment, len(names), times)
         for row in rows:
-            in_seeds = analysis.seeds is None or row["seed"] in analysis.seeds
-            if row["condition"] in (analysis.control, treatment) and row["instance_id"] in names and in_seeds:
-                wanted[row["run_id"]].add(row["instance_id"])
-    again = [Reevaluation(layout=layout, run=run) for run in runs if run["run_id"] in wanted]
+            if row["condition"] in (analysis.control, treatment) and row["instance_id"] in names:
+                wanted[row["part_id"]].add(row["instance_id"])
+    again = [Reevaluation(layout=layout, run=run) for run in found.begun if run["run_id"] in wanted]
     n_missing = sum(one.to_number(times, wanted[one.run["run_id"]]) for one in again)
-    found = flaky(layout, runs)
-    log.info("%d predictions graded again, %d of them flaky", sum(map(len, wanted.values())), len(found))
-    for entry in found:
+    unstable = flaky(layout, found.begun)
+    log.info("%d predictions graded again, %d of them flaky", sum(map(len, wanted.values())), len(unstable))
+    for entry in unstable:
         log.warning(
             "flaky: %s in %s: %s, then %s",
             *(entry["instance_id"], entry["run_id"], entry["outcome"], ", ".join(entry["again"])),
@@ -87,7 +86,7 @@ def flaky(layout: Layout, runs: Sequence[Mapping[str, Any]]) -> list[dict[str, A
     found = []
     for run in runs:
         again = _again(layout, run)
-        for row in summary.run_rows(layout, run) if again else ():
+        for row in run_rows(layout, run) if again else ():
             later = again.get(row["instance_id"], [])
             if Outcome(row["outcome"]).is_verdict and any(outcome != row["outcome"] for outcome in later):
                 keys = ("instance_id", "condition", "seed", "outcome")
@@ -97,16 +96,6 @@ def flaky(layout: Layout, runs: Sequence[Mapping[str, Any]]) -> list[dict[str, A
                 }
                 found.append(entry)
     return sorted(found, key=lambda entry: (entry["instance_id"], entry["condition"], entry["seed"]))
-
-
-def _rows(layout: Layout, runs: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Rows with a verdict; of an instance that two cuts into shards share, the one of the fewer shards."""
-    kept: dict[tuple[Any, ...], Row] = {}
-    for run in sorted(runs, key=lambda run: cells.shard_of(run["run_id"])[1]):
-        for row in summary.run_rows(layout, run):
-            if Outcome(row["outcome"]).is_verdict:
-                kept.setdefault((cells.run_of(run["run_id"]), row["instance_id"]), row)
-    return list(kept.values())
 
 
 def _again(layout: Layout, run: Mapping[str, Any]) -> dict[str, list[str]]:

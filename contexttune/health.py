@@ -168,9 +168,9 @@ def of_group(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> dict
     know it; `ceiling`, the share of the checked; `unhealthy` and `excluded`, [{"instance_id", "reason"}];
     `command`, which checks.
     """
-    group = read_json(layout.group(group_id) / "group.json") or {"settings": _NO_SETTINGS}  # none has begun
-    settings = group["settings"]
-    digests, version = _rows_of(layout, group_id)
+    group = read_json(layout.group(group_id) / "group.json") or {}
+    settings = group.get("settings", _NO_SETTINGS)  # none has begun
+    digests, version = _rows_of(layout, group_id, instance_ids)
     known = knowledge(layout, harness_key(settings["harness"], version))
     rows = [(name, digests.get(name, "")) for name in sorted(set(instance_ids))]
     gold = [[c.gold["outcome"] for c in known.of(*row).values() if c.gold] for row in rows]
@@ -187,12 +187,14 @@ def of_group(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> dict
     }
 
 
-def _rows_of(layout: Layout, group_id: str) -> tuple[dict[str, str], str | None]:
+def _rows_of(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> tuple[dict[str, str], str | None]:
     """(instance_id -> digest of its row, swebench's version), as the group's runs have recorded them."""
     digests: dict[str, str] = {}
     version = None
     for path in sorted(layout.group(group_id).glob("runs/*/run.json")):
-        version = version or read_json(path)["manifest"]["packages"].get("swebench")
+        if version and digests.keys() >= set(instance_ids):  # runs of a group have the same rows
+            break
+        version = version or read_json(path)["manifest"].get("packages", {}).get("swebench")
         rows = read_jsonl(layout.problems(group_id, path.parent.name))
         digests |= {row["instance_id"]: row["row_digest"] for row in rows if "row_digest" in row}
     return digests, version

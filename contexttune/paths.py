@@ -86,6 +86,10 @@ class Layout:
     def group(self, group_id: str) -> Path:
         return self.results / group_id
 
+    @property
+    def comparisons(self) -> Path:
+        return self.results / "comparisons"
+
     def run(self, group_id: str, run_id: str) -> Path:
         return self.group(group_id) / "runs" / run_id
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from contexttune import gpu, health, identity
 from contexttune.cell import Cell
-from contexttune.drift import differences
+from contexttune.differences import differences
 from contexttune.errors import ConfigError
 from contexttune.manifest import job_dir, rows_digest
+from contexttune.report.registered import registration
 from contexttune.secret_values import masked
 from contexttune.store import locked, read_json, write_json, write_jsonl
 from contexttune.types import GoldInstance
@@ -49,7 +50,12 @@ class RunRecord:
         with locked(path.with_suffix(".lock")):
             saved = read_json(path)
             if saved is None:
-                write_json(path, {"group_id": cell.group_id, "settings": settings} | self._left_out())
+                made = {
+                    "group_id": cell.group_id,
+                    "settings": settings,
+                    "analysis": registration(cell.config.analysis),
+                }
+                write_json(path, made | self._left_out())
         if saved is not None and saved["settings"] != settings:
             differing = ", ".join(key for key, *_ in differences(saved["settings"], settings))
             raise ConfigError(

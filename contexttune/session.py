@@ -19,6 +19,7 @@ from contexttune.errors import ConfigError, ContextTuneError, ExitCode
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from contexttune.config import AnalysisConfig
     from contexttune.paths import Layout
     from contexttune.sweep import Sweep
 
@@ -49,12 +50,12 @@ class Session:
         self.jobs += 1
         self._fresh.clear()
 
-    def summarize(self, layout: Layout, group_id: str) -> dict[str, Any]:
+    def summarize(self, layout: Layout, group_id: str, analysis: AnalysisConfig) -> dict[str, Any]:
         """Rebuild a group's summary, which the closing table then shows."""
         from contexttune.report import summary
 
         self.groups[group_id] = layout
-        self._fresh[group_id] = summary.rebuild(layout, group_id)
+        self._fresh[group_id] = summary.rebuild(layout, group_id, analysis)
         return self._fresh[group_id]
 
     def launch(self, sweep: Sweep) -> None:
@@ -84,11 +85,12 @@ class Session:
 
     def show_tables(self) -> None:
         """The tables of every group that this process worked on."""
-        from contexttune.report import summary, tables
+        from contexttune.report import group, summary, tables
 
+        analysis = self.sweep.analysis if self.sweep else None
         for group_id, layout in self.groups.items():
-            if group_id in self._fresh or summary.has_runs(layout, group_id):
-                tables.show(layout, self._fresh.get(group_id) or summary.rebuild(layout, group_id))
+            if group_id in self._fresh or group.exists(layout, group_id):
+                tables.show(layout, self._fresh.get(group_id) or summary.rebuild(layout, group_id, analysis))
 
 
 current = Session()

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from contexttune import job_note
 from contexttune.cell import Cell, cell_of
-from contexttune.config import check
+from contexttune.config import AnalysisConfig, check
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.paths import Layout
 from contexttune.store import write_json
@@ -69,6 +69,11 @@ class Sweep:
         """The groups that the jobs keep records in."""
         cells = [job.cell for job in self.jobs if job.cell is not None]
         return {cell.group_id: cell.layout for cell in cells if cell.keeps_records}
+
+    @property
+    def analysis(self) -> AnalysisConfig | None:
+        """What the jobs' answers are judged by; None where they fill no cell."""
+        return next((job.cell.config.analysis for job in self.jobs if job.cell is not None), None)
 
     def exit_codes(self) -> list[ExitCode]:
         """How the jobs ended, by their notes; one that left none has results missing. Says which these are."""

@@ -68,8 +68,10 @@ def test_the_demo_says_what_it_is_worth_and_where_its_files_are(undisturbed):
     assert said.rstrip().endswith(f"summary: {root / 'results/demo-local/summary.json'}")
     summary = json.loads((root / "results/demo-local/summary.json").read_text())
     assert (summary["official"], summary["scripted"], summary["n_instances"]) == (False, True, 6)
-    assert summary["delta"]["n_better"] == 3
-    assert summary["delta"]["n_worse"] == 1
+    (contrast,) = summary["contrasts"]
+    assert (len(contrast["gained"]), len(contrast["lost"])) == (3, 1)
+    assert contrast["verdict"] == "inconclusive"
+    assert contrast["sentence"] in " ".join(said.split())
     for run in summary["runs"]:
         assert {"run_id", "condition", "seed", "model_name_or_path", "manifest"} <= run.keys()
 

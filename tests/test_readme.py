@@ -21,7 +21,8 @@ README = Document(
         "experiment=verified_mini_baseline": LOCAL,
         "condition=no_context,baseline_context": LOCAL,
         "slice.dataset=rows.jsonl": None,
-        "task=report": None,
+        "task=": None,
+        "experiment=health": None,
         "--config-dir": None,
         "make demo": None,
         "export": None,
@@ -46,14 +47,30 @@ def test_contexts_are_built_from_a_file_and_own_mirrors(tmp_path):
     assert len(list(tmp_path.glob("artifacts/contexts/*/*/context.md"))) == 6
 
 
-def test_a_group_is_reported_by_hand(tmp_path):
-    command = README.one("task=report")
-    group = "group_id=my-group"
-    assert group in command
-    contexttune("runner=gold", "condition=no_context", *LOCAL, "slice.limit=1", group, cwd=tmp_path)
-    done = contexttune(*shlex.split(command)[3:], cwd=tmp_path)
-    assert "my-group/summary.json" in done.stdout
-    assert done.returncode == 4, "harness=none gives no verdict, so its instance is missing"
+@pytest.mark.bwrap
+@pytest.mark.slow
+def test_the_answer_is_had_by_its_commands(tmp_path):
+    """All of that section, as typed, over two small groups of the demo."""
+    demo = ["slice=demo", "model=scripted", "runner=single_shot", "harness=local", "slice.limit=2"]
+    both = ["-m", "condition=no_context,baseline_context", "seed=0,1", "group_id=my-group"]
+    for words in (both, ["condition=baseline_context", "group_id=other-group"]):
+        done = contexttune(*words, *demo, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    said = {}
+    for command in (c for c in README.commands if (c.startswith("python") and "task=" in c) or "health" in c):
+        own = ["slice=demo", "harness=local", "slice.limit=2"] if "experiment=health" in command else []
+        done = contexttune(*shlex.split(command)[3:], *own, cwd=tmp_path)
+        assert done.returncode == 0, command + done.stdout + done.stderr
+        said[command.partition("contexttune ")[2]] = done.stdout
+    assert len(said) == 6
+    assert "my-group/summary.json" in said["task=report group_id=my-group"]
+    group = tmp_path / "results/my-group"
+    assert (group / "report.html").read_text().startswith("<!doctype html>")
+    assert (group / "summary.md").exists()
+    assert len(list(group.glob("runs/*/reevaluations.json"))) == 4
+    assert list(tmp_path.glob("results/health/*.json"))
+    assert (tmp_path / "results/comparisons/my-group--other-group.md").exists()
+    assert "noise floor" in said["task=compare groups=[my-group]"].lower()
 
 
 def test_the_condition_that_the_readme_adds_works(tmp_path):

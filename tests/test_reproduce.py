@@ -333,10 +333,12 @@ def test_a_recorded_override_gives_way_to_one_that_says_it_anew(past, typed, dro
 def test_what_must_differ_is_no_drift():
     then = {"seed": 1, "paths": {"root": "/a"}, "group_id": "g", "prices": {}, "ids": [1, 2]}
     now = {"seed": 1, "paths": {"root": "/b"}, "group_id": "h", "reproduced_from": "/a", "prices": {}}
-    assert list(drift.configuration(then, now | {"ids": [2, 1]})) == [("ids", [1, 2], [2, 1])]
+    assert list(drift.configuration(then, now | {"ids": [2, 1]})) == [
+        ("ids.0", 1, 2),
+        ("ids.1", 2, 1),
+    ]
     assert list(drift.configuration(then, now | {"ids": [1, 2], "prices": {"a": None}})) == [
-        ("prices", {}, "not set"),
-        ("prices.a", "not set", None),
+        ("prices.a", "not set", None)
     ]
 
 

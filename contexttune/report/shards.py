@@ -34,7 +34,7 @@ def merge(
             for row in rows[part["run_id"]]:
                 known = kept.get(row["instance_id"])
                 if known is None or (not _is_verdict(known) and _is_verdict(row)):
-                    kept[row["instance_id"]] = {**row, "run_id": run_id}
+                    kept[row["instance_id"]] = {**row, "run_id": run_id, "part_id": part["run_id"]}
         merged_rows += [kept[name] for name in sorted(kept)]
     return merged, merged_rows
 

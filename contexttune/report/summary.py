@@ -2,195 +2,94 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from contexttune.errors import ConfigError
+from contexttune import flips, health
+from contexttune.config import AnalysisConfig
 from contexttune.paths import Layout
-from contexttune.report import cells, shards
-from contexttune.report.cells import CellState
-from contexttune.store import locked, read_json, read_jsonl, write_atomic, write_json, write_jsonl
-from contexttune.types import AttemptStatus, Outcome
+from contexttune.report import group, markdown, shards
+from contexttune.report.cells import State
+from contexttune.report.group import Group
+from contexttune.report.registered import Analysis, analysis_of
+from contexttune.report.remarks import remarks
+from contexttune.report.rows import as_csv
+from contexttune.store import locked, write_atomic, write_json
 
-SCHEMA_VERSION = 1
-CONTROL, TREATMENT = "no_context", "baseline_context"
-_FROM_RUN = ("run_id", "condition", "seed", "harness", "official")
-_TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
-_FROM_ATTEMPT = (
-    *("exit_status", "n_calls", "n_steps", *_TOKENS, "cost_usd", "wall_s"),
-    *("context_chars", "patch_chars"),
-)
-_COLUMNS = (
-    *_FROM_RUN[:3],
-    "instance_id",
-    "repo",
-    "outcome",
-    "attempt_status",
-    *_FROM_ATTEMPT,
-    *_FROM_RUN[3:],
-    "difficulty",
-)
+if TYPE_CHECKING:
+    from contexttune.analysis.evidence import Contrast
+    from contexttune.analysis.outcomes import Arm
+    from contexttune.report.schema import Condition
 
-Row = dict[str, Any]
+_OF_A_RUN = ("run_id", "condition", "seed", "status", "n_shards", "model_name_or_path", "manifest")
 
 
-def rebuild(layout: Layout, group_id: str) -> dict[str, Any]:
-    """Write and return summary.json, with instances.csv beside it, and the predictions of runs that came in shards.
+def rebuild(layout: Layout, group_id: str, config: AnalysisConfig | None = None) -> dict[str, Any]:
+    """Write and return summary.json, with summary.md, instances.csv and the predictions of runs that came in shards.
 
     Raises ConfigError when the group has no run and none was planned.
     """
     home = layout.group(group_id)
-    if not has_runs(layout, group_id):
-        groups = sorted(path.parent.name for path in layout.results.glob("*/group.json"))
-        raise ConfigError(
-            f"group_id={group_id} has no run under {layout.results}; groups there: {', '.join(groups) or 'none'}"
-        )
+    group.require(layout, group_id)
     with locked(home / "summary.lock"):
-        runs, planned = cells.read_runs(layout, group_id), cells.read_planned(layout, group_id)
-        rows = {run["run_id"]: run_rows(layout, run) for run in runs}
-        n_missing = {run_id: sum(map(_is_missing, own)) for run_id, own in rows.items()}
-        states = cells.states(layout, group_id, runs, planned, n_missing)
-        merged, merged_rows = shards.merge(runs, rows)
-        shards.merge_predictions(layout, group_id, runs)
-        summary = summarize(group_id, merged, merged_rows, states)
-        write_atomic(home / "instances.csv", _csv(merged_rows))
+        found = group.read(layout, group_id)
+        shards.merge_predictions(layout, group_id, found.begun)
+        summary = summarize(layout, found, analysis_of(layout, group_id, config))
+        write_atomic(home / "instances.csv", as_csv(found.rows))
         write_json(home / "summary.json", summary)
+        write_atomic(home / "summary.md", markdown.page(summary))
     return summary
 
 
-def has_runs(layout: Layout, group_id: str) -> bool:
-    """Whether there is anything to report: a run, or the plan of one."""
-    home = layout.group(group_id)
-    return any(home.glob("runs/*/run.json")) or any(home.glob("runs/*/cell.json"))
+def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any]:
+    """The summary of runs that share everything but condition, seed and shard, as JSON values."""
+    from contexttune.analysis import outcomes
+    from contexttune.report import schema
+
+    arms = outcomes.arms(found.rows, found.conditions, analysis.seeds)
+    names = sorted({row["instance_id"] for row in found.rows})
+    summary = schema.Summary(
+        schema_version=schema.SCHEMA_VERSION,
+        group_id=found.group_id,
+        harness=found.runs[0]["harness"] if found.runs else None,
+        official=all(run["official"] for run in found.runs),
+        scripted=any(run["scripted"] for run in found.runs),
+        replay=any(run.get("replay") for run in found.runs),
+        n_instances=len(names),
+        analysis=analysis,
+        conditions=_conditions(found, arms, analysis),
+        contrasts=_contrasts(found, arms, analysis),
+        cells=[schema.Cell(**state.as_json()) for state in found.states],
+        runs=[schema.Run(**{key: run[key] for key in _OF_A_RUN}) for run in found.runs],
+        health=health.of_group(layout, found.group_id, names) if names else None,
+        flaky=flips.flaky(layout, found.begun),
+        warnings=remarks(found, analysis),
+    )
+    return schema.as_json(summary)
 
 
-def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
-    """One row an instance of the run, also for those that it has not reached."""
-    if run["status"] == "finished" and (kept := read_jsonl(_rows_path(layout, run))):
-        return kept
-    group_id, run_id = run["group_id"], run["run_id"]
-    outcomes = read_json(layout.run(group_id, run_id) / "outcomes.json") or {}
-    rows = []
-    for instance in run["instances"]:
-        name = instance["instance_id"]
-        attempt = read_json(layout.instance(group_id, run_id, name) / "attempt.json") or {}
-        row = {key: run[key] for key in _FROM_RUN} | instance
-        row |= {"outcome": _outcome(attempt, outcomes.get(name)), "attempt_status": attempt.get("status", "")}
-        rows.append(row | {key: attempt.get(key) for key in _FROM_ATTEMPT})
-    return rows
+def _conditions(found: Group, arms: Mapping[str, Arm], analysis: Analysis) -> dict[str, Condition]:
+    from contexttune.report.conditions import condition
 
-
-def keep_rows(layout: Layout, run: Mapping[str, Any]) -> None:
-    """Put the rows of a run that is about to be called finished into one file: a report need not open thousands."""
-    write_jsonl(_rows_path(layout, run), run_rows(layout, run))
-
-
-def _rows_path(layout: Layout, run: Mapping[str, Any]) -> Path:
-    return layout.run(run["group_id"], run["run_id"]) / "rows.jsonl"
-
-
-def _is_missing(row: Row) -> bool:
-    return not Outcome(row["outcome"]).is_verdict
-
-
-def _outcome(attempt: Mapping[str, Any], verdict: Mapping[str, Any] | None) -> str:
-    """The harness's verdict on this attempt's patch; an outage of either is one; else missing."""
-    if attempt.get("status") == AttemptStatus.INFRA_ERROR:
-        return Outcome.INFRA_ERROR.value
-    if verdict is None or verdict["patch_sha256"] != attempt.get("patch_sha256"):
-        return Outcome.MISSING.value
-    return str(verdict["outcome"])
-
-
-def summarize(
-    group_id: str, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row], states: Sequence[CellState]
-) -> dict[str, Any]:
-    """The summary of runs that share everything but condition and seed."""
-    conditions = {name: _condition(name, runs, rows) for name in sorted({run["condition"] for run in runs})}
-    summary: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "group_id": group_id,
-        "cells": [state.as_json() for state in states],
-        "harness": runs[0]["harness"] if runs else None,
-        "official": all(run["official"] for run in runs),
-        "scripted": any(run["scripted"] for run in runs),
-        "replay": any(run.get("replay") for run in runs),
-        "n_instances": len({row["instance_id"] for row in rows}),
-        "conditions": conditions,
-        "runs": [
-            {
-                key: run[key]
-                for key in (
-                    *("run_id", "condition", "seed", "status", "n_shards"),
-                    *("model_name_or_path", "manifest"),
-                )
-            }
-            for run in runs
-        ],
-    }
-    if CONTROL in conditions and TREATMENT in conditions:
-        summary["delta"] = _delta(rows)
-    return summary
-
-
-def _condition(name: str, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[str, Any]:
-    own = [row for row in rows if row["condition"] == name]
-    outcomes = {o.value: sum(row["outcome"] == o.value for row in own) for o in Outcome}
-    measured = [row for row in own if Outcome(row["outcome"]).is_verdict]
+    runs = [run for run in found.runs if analysis.looks_at(run["seed"])]
     return {
-        "resolved": outcomes["resolved"],
-        "total": len(measured),  # an outage is missing data and in no denominator
-        "rate": outcomes["resolved"] / len(measured) if measured else None,
-        "planned": len(own),
-        "outcomes": outcomes,
-        "runs": sum(run["condition"] == name for run in runs),
-        "prompt_tokens": _total(own, "prompt_tokens"),
-        "completion_tokens": _total(own, "completion_tokens"),
-        "cost_usd": _cost_usd(own),
-        "wall_s": round(sum(row["wall_s"] or 0 for row in own), 3),
+        name: condition(
+            arm,
+            sum(run["condition"] == name for run in runs),
+            [row for row in found.rows if row["condition"] == name and analysis.looks_at(row["seed"])],
+        )
+        for name, arm in arms.items()
     }
 
 
-def _total(rows: Sequence[Row], key: str) -> int | None:
-    counted = [row[key] for row in rows if row[key] is not None]
-    return sum(counted) if counted else None
+def _contrasts(found: Group, arms: Mapping[str, Arm], analysis: Analysis) -> list[Contrast]:
+    if analysis.control not in arms or len(arms) < 2:
+        return []
+    from contexttune.analysis.contrasts import contrasts
 
-
-def _cost_usd(rows: Sequence[Row]) -> float | None:
-    """None as soon as one attempt's cost is unknown: a sum of the others would be no lower bound of anything."""
-    costs = [row["cost_usd"] for row in rows if row["attempt_status"]]
-    return None if not costs or None in costs else round(sum(costs), 6)
-
-
-def _delta(rows: Sequence[Row]) -> dict[str, Any]:
-    """Treatment minus control over instances that both measured, seeds averaged inside an instance."""
-    arms = [_rates(rows, name) for name in (CONTROL, TREATMENT)]
-    pairs = [(arms[0][i], arms[1][i]) for i in sorted(arms[0].keys() & arms[1].keys())]
-    return {
-        "control": CONTROL,
-        "treatment": TREATMENT,
-        "n_pairs": len(pairs),
-        "difference": sum(b - a for a, b in pairs) / len(pairs) if pairs else None,
-        "n_better": sum(b > a for a, b in pairs),
-        "n_worse": sum(b < a for a, b in pairs),
-    }
-
-
-def _rates(rows: Sequence[Row], condition: str) -> dict[str, float]:
-    """instance_id -> share of its measured runs in which it was resolved."""
-    by_instance: dict[str, list[bool]] = {}
-    for row in rows:
-        if row["condition"] == condition and Outcome(row["outcome"]).is_verdict:
-            by_instance.setdefault(row["instance_id"], []).append(row["outcome"] == Outcome.RESOLVED)
-    return {name: sum(resolved) / len(resolved) for name, resolved in by_instance.items()}
-
-
-def _csv(rows: Sequence[Row]) -> str:
-    sink = io.StringIO()
-    writer = csv.DictWriter(sink, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return sink.getvalue()
+    unfinished: dict[str, list[str]] = {}
+    for cell in found.states:
+        # one that came to its end with outages has missing results, which are looked at one by one
+        if analysis.looks_at(cell.seed) and cell.state not in (State.FINISHED, State.INCOMPLETE):
+            unfinished.setdefault(cell.condition, []).append(f"seed {cell.seed} is {cell.state.value}")
+    return contrasts(arms, control=analysis.control, margin=analysis.margin, unfinished=unfinished)

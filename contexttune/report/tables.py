@@ -5,17 +5,27 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from contexttune import health
 from contexttune.paths import Layout
 from contexttune.progress import console
+from contexttune.report.words import chance, effect, interval, points, times
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
-_LISTED = 20  # groups of more instances show their totals only
+    from contexttune.report.comparison import Comparison
+
+_LISTED, _COLUMNS = (
+    20,
+    4,
+)  # groups of more instances or runs show their totals only; report.html has the others
 
 
 def show(layout: Layout, summary: Mapping[str, Any]) -> None:
@@ -24,19 +34,61 @@ def show(layout: Layout, summary: Mapping[str, Any]) -> None:
 
     home = layout.group(summary["group_id"])
     out = console()
-    if 0 < summary["n_instances"] <= _LISTED:
+    if 0 < summary["n_instances"] <= _LISTED and len(summary["runs"]) <= _COLUMNS:
         with (home / "instances.csv").open(newline="", encoding="utf-8") as source:
             out.print(_outcomes(Table, list(csv.DictReader(source))))
     if summary["conditions"]:
         out.print(_conditions(Table, summary))
+    if summary["contrasts"]:
+        out.print(
+            _contrasts(Table, summary["contrasts"], f"against {escape(summary['analysis']['control'])}")
+        )
     states = Counter(cell["state"] for cell in summary["cells"])
     if states.keys() != {"finished"}:
         out.print(_cells(Table, summary["cells"]))
         counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
         out.print(f"cells: {counted}; the same command goes on with what is not finished", highlight=False)
-    for line in _remarks(summary):
+    answers = [contrast["sentence"] for contrast in summary["contrasts"]]
+    for line in (*answers, *summary["warnings"], health.words(summary["health"])):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
     out.print(f"summary: {home / 'summary.json'}", highlight=False, soft_wrap=True, markup=False)
+
+
+def show_comparison(comparison: Comparison, path: Path) -> None:
+    """Print a comparison; the table of one that was forced says so."""
+    from rich.table import Table
+
+    out = console()
+    forced = "FORCED, the groups differ in more than the condition" if comparison.differing else ""
+    contrasts = [asdict(contrast) for contrast in comparison.contrasts]
+    named = [{**one, "treatment": f"{one['treatment']} - {one['control']}"} for one in contrasts]
+    out.print(_contrasts(Table, named, forced or "differences"))
+    # of one group it is the floor that matters, not which of its seeds came out higher
+    answers = [contrast["sentence"] for contrast in contrasts] if len(comparison.groups) > 1 else []
+    differing = [f"  {words}" for words in comparison.differing]
+    for line in (*answers, *comparison.remarks, *([f"{forced}:", *differing] if forced else [])):
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
+    out.print(f"comparison: {path}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _contrasts(table: type[Table], contrasts: Sequence[Mapping[str, Any]], title: str) -> Table:
+    shown = _plain(table, title)
+    ratios = [{cost["measure"]: cost["ratio"] for cost in contrast["costs"]} for contrast in contrasts]
+    priced = any("cost_usd" in measured for measured in ratios)
+    shown.add_column("treatment", overflow="fold")
+    for name in ("points", "95 % interval", "MDE", "p", "tokens in", *(["USD"] if priced else []), "verdict"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for contrast, measured in zip(contrasts, ratios, strict=True):
+        delta = contrast["delta"] or {}
+        shown.add_row(
+            escape(contrast["treatment"]),
+            *(points(delta.get("estimate")), interval(delta.get("ci95"))),
+            *(effect(delta.get("mde80")), chance(delta.get("p_holm"))),
+            times(measured.get("prompt_tokens")),
+            *([times(measured.get("cost_usd"))] if priced else []),
+            contrast["verdict"],
+        )
+    return shown
 
 
 def _plain(table: type[Table], title: str) -> Table:
@@ -75,7 +127,7 @@ def _conditions(table: type[Table], summary: Mapping[str, Any]) -> Table:
         "tokens out",
         *(["USD"] if priced else []),
     ):
-        shown.add_column(name, justify="right")
+        shown.add_column(name, justify="right", no_wrap=name == "resolved")
     for name, arm in sorted(
         summary["conditions"].items(), key=lambda item: (item[0] != "no_context", item[0])
     ):
@@ -98,24 +150,3 @@ def _cells(table: type[Table], cells: Sequence[Mapping[str, Any]]) -> Table:
     for cell in cells:
         shown.add_row(escape(cell["run_id"]), cell["state"], escape(cell["reason"]))
     return shown
-
-
-def _remarks(summary: Mapping[str, Any]) -> list[str]:
-    lines = []
-    delta = summary.get("delta")
-    if delta and delta["n_pairs"]:
-        lines.append(
-            f"{delta['treatment']} against {delta['control']}, {delta['n_pairs']} pairs: {delta['n_better']} better, "
-            f"{delta['n_worse']} worse, {delta['difference']:+.1%} on average. Few pairs prove nothing."
-        )
-    if not summary["official"]:
-        lines.append(
-            f"unofficial: graded by harness={summary['harness']}, not by the unchanged SWE-bench harness."
-        )
-    if summary["scripted"]:
-        lines.append(
-            "The model is scripted: its answers were written beforehand, and the result is no evidence."
-        )
-    if summary.get("replay"):
-        lines.append("A replay: the model's answers are those of an earlier run, and no endpoint was asked.")
-    return lines

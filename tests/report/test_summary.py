@@ -1,50 +1,19 @@
 import csv
+from pathlib import Path
 
+import jsonschema
 import pytest
 
+from contexttune.config import AnalysisConfig
 from contexttune.errors import ConfigError
+from contexttune.report import group
+from contexttune.report.registered import require_known
+from contexttune.report.schema import json_schema
 from contexttune.report.summary import rebuild
 from contexttune.report.tables import show
 from contexttune.store import read_json, sha256, write_json
 from tests.gitrepos import layout
-
-GROUP = "g"
-
-
-def write_run(place, run_id, condition, seed, outcomes, *, official=True, harness="swebench_docker"):
-    """A run on disk; an outcome of None is an instance that it never reached."""
-    write_json(
-        place.run(GROUP, run_id) / "run.json",
-        {
-            "run_id": run_id,
-            "group_id": GROUP,
-            "condition": condition,
-            "seed": seed,
-            "status": "finished",
-            "model_name_or_path": f"m__{condition}",
-            "scripted": False,
-            "harness": harness,
-            "official": official,
-            "instances": [{"instance_id": name, "repo": "o/r"} for name in outcomes],
-            "manifest": {"rows_digest": "x"},
-        },
-    )
-    verdicts = {}
-    for name, outcome in outcomes.items():
-        if outcome is None:
-            continue
-        status = "infra_error" if outcome == "outage" else "submitted"
-        attempt = {
-            "status": status,
-            "exit_status": "stop",
-            "patch_sha256": sha256(name),
-            "wall_s": 1.5,
-            "prompt_tokens": 10,
-        }
-        write_json(place.instance(GROUP, run_id, name) / "attempt.json", attempt | {"instance_id": name})
-        if outcome not in ("outage", "ungraded"):
-            verdicts[name] = {"outcome": outcome, "patch_sha256": sha256(name)}
-    write_json(place.run(GROUP, run_id) / "outcomes.json", verdicts)
+from tests.report.groups import GROUP, write_run
 
 
 @pytest.fixture
@@ -70,20 +39,107 @@ def test_rates_leave_missing_data_out_of_the_denominator(place):
     }
 
 
-def test_the_difference_is_over_pairs_with_seeds_averaged_inside_an_instance(place):
+def test_a_contrast_is_over_the_seeds_and_results_that_both_arms_have(place):
     write_run(place, "n0", "no_context", 0, {"a": "resolved", "b": "unresolved", "c": "resolved"})
     write_run(place, "n1", "no_context", 1, {"a": "unresolved", "b": "unresolved", "c": "resolved"})
     write_run(place, "b0", "baseline_context", 0, {"a": "resolved", "b": "resolved", "c": "outage"})
-    delta = rebuild(place, GROUP)["delta"]
-    assert delta == {
-        **{"control": "no_context", "treatment": "baseline_context"},
-        **{"n_pairs": 2, "difference": (0.5 + 1.0) / 2, "n_better": 2, "n_worse": 0},
-    }
+    summary = rebuild(place, GROUP)
+    (contrast,) = summary["contrasts"]
+    assert (contrast["control"], contrast["treatment"]) == ("no_context", "baseline_context")
+    assert (contrast["n_instances"], contrast["n_seeds"], contrast["n_pairs"]) == (2, 1, 2)
+    assert contrast["delta"]["estimate"] == 0.5
+    assert [one["instance_id"] for one in contrast["gained"]] == ["b"]
+    assert contrast["verdict"] == "withheld"
+    assert "seed 1 of no_context has no counterpart in baseline_context" in " ".join(summary["warnings"])
 
 
-def test_one_arm_alone_has_no_difference(place):
+def test_a_group_whose_other_cells_are_not_finished_has_its_verdict_withheld(place):
+    for condition in ("no_context", "baseline_context"):
+        write_run(place, condition, condition, 0, {name: "resolved" for name in "abcdef"})
+    planned = {"run_id": "x", "condition": "baseline_context", "seed": 1, "job_dir": "/nowhere"}
+    write_json(place.planned(GROUP, "x"), planned)
+    (contrast,) = rebuild(place, GROUP)["contrasts"]
+    assert contrast["verdict"] == "withheld"
+    assert any("seed 1 is missing" in reason for reason in contrast["reasons"])
+    (contrast,) = rebuild(place, GROUP, AnalysisConfig(seeds=[0]))["contrasts"]
+    assert contrast["verdict"] != "withheld"
+
+
+def test_one_arm_alone_has_no_contrast_and_a_group_without_its_control_says_so(place):
     write_run(place, "n0", "no_context", 0, {"a": "resolved"})
-    assert "delta" not in rebuild(place, GROUP)
+    summary = rebuild(place, GROUP)
+    assert summary["contrasts"] == []
+    assert summary["warnings"] == []
+    (warning,) = rebuild(place, GROUP, AnalysisConfig(control="other"))["warnings"]
+    assert warning == (
+        "No run of the control other yet: run it, or name another by analysis.control=; this group has no_context."
+    )
+
+
+def test_a_control_or_a_seed_that_nothing_has_is_refused(place):
+    write_run(place, "n0", "no_context", 0, {"a": "resolved"})
+    states = group.read(place, GROUP).states
+    require_known(AnalysisConfig(seeds=[0]), states)
+    with pytest.raises(
+        ConfigError, match=r"analysis\.control=no_contxt is no condition here; there are no_context"
+    ):
+        require_known(AnalysisConfig(control="no_contxt"), states)
+    with pytest.raises(ConfigError, match="no run has seed 3"):
+        require_known(AnalysisConfig(seeds=[0, 3]), states)
+
+
+def test_what_was_registered_before_the_first_outcome_is_what_a_group_is_judged_by(place):
+    write_run(place, "n0", "no_context", 0, {"a": "resolved"})
+    write_json(place.group(GROUP) / "group.json", {"analysis": {"control": "no_context", "margin": 0.02}})
+    assert rebuild(place, GROUP)["analysis"]["margin"] == 0.02
+    changed = rebuild(place, GROUP, AnalysisConfig(margin=0.1))
+    assert changed["analysis"]["changed"] == ["margin"]
+    assert (
+        "analysis.margin is 0.1; before an outcome was seen it was registered as 0.02." in changed["warnings"]
+    )
+
+
+def test_runs_that_differ_in_more_than_their_condition_are_named(place):
+    settings = {"model": {"temperature": 0}, "condition": {"name": "a"}, "seed": 0}
+    other = {"model": {"temperature": 1}, "condition": {"name": "b"}, "seed": 1}
+    write_run(place, "n0", "no_context", 0, {"a": "resolved"}, settings=settings, packages={"litellm": "1"})
+    write_run(
+        place, "b0", "baseline_context", 0, {"a": "resolved"}, settings=other, packages={"litellm": "2"}
+    )
+    (warning,) = [w for w in rebuild(place, GROUP)["warnings"] if "differ" in w]
+    assert warning == (
+        "Runs of this group differ in more than condition and seed: "
+        "packages.litellm: 2 -> 1; settings.model.temperature: 1 -> 0."
+    )
+
+
+def test_a_summary_meets_its_published_schema(place):
+    for seed in (0, 1):
+        write_run(place, f"n{seed}", "no_context", seed, dict.fromkeys("abcdef", "unresolved"))
+        outcomes = dict.fromkeys("abcd", "resolved") | dict.fromkeys("ef", "unresolved")
+        write_run(place, f"b{seed}", "baseline_context", seed, outcomes)
+    schema = read_json(Path(__file__).parents[2] / "docs" / "summary.schema.json")
+    assert schema == json_schema(), "make schema"
+    rebuild(place, GROUP)
+    jsonschema.validate(read_json(place.group(GROUP) / "summary.json"), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(read_json(place.group(GROUP) / "summary.json") | {"contrasts": [{}]}, schema)
+
+
+def test_the_page_for_people_has_the_answer_with_its_interval_and_no_markup_of_others(place):
+    for condition, outcome in {"no_context": "unresolved", "<b>|x": "resolved"}.items():
+        write_run(place, condition[:1], condition, 0, dict.fromkeys("abcdefgh", outcome))
+    (contrast,) = rebuild(place, GROUP)["contrasts"]
+    page = (place.group(GROUP) / "summary.md").read_text()
+    assert contrast["verdict"] == "better"
+    assert (
+        f"**Better: \\<b\\>\\|x resolves more than no_context: +{100 * contrast['delta']['estimate']:.1f}"
+        in page
+    )
+    assert "| 95 % interval | +" in page
+    assert "smallest effect seen with 80 % power" in page
+    assert "<b>" not in page
+    assert r"\<b\>\|x" in page
 
 
 def test_instances_csv_has_a_row_for_every_instance_of_every_run(place):

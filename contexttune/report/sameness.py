@@ -1,0 +1,44 @@
+"""Whether runs differ in their condition alone, by their records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contexttune.differences import Difference, differences
+
+Run = Mapping[str, Any]
+
+_VERSIONS = ("contexttune", "python", "packages", "harness", "dataset", "endpoint")
+_OF_THE_ARM = ("condition", "signal", "seed")
+_SHARDS = ("shard_index", "shard_count")
+
+
+def difference(a: Run, b: Run) -> list[Difference]:
+    """(key, in a, in b) of all that may change a result, but for condition, seed and shard.
+
+    Of images, and of models that an endpoint said it serves, only what both runs know can differ.
+    """
+    found = differences(_made_of(a), _made_of(b))
+    if a.get("served_models") and b.get("served_models"):
+        found += differences({"served_models": a["served_models"]}, {"served_models": b["served_models"]})
+    for part in ("runner", "harness"):
+        digests = [run.get("images", {}).get(part, {}) for run in (a, b)]
+        both = digests[0].keys() & digests[1].keys()
+        known = [{"images": {part: {image: own[image] for image in both}}} for own in digests]
+        found += differences(*known)
+    return found
+
+
+def among(runs: Sequence[Run]) -> list[Difference]:
+    """The differences of each run from the first, each key once."""
+    found = {one[0]: one for run in reversed(runs[1:]) for one in difference(runs[0], run)}
+    return [found[key] for key in sorted(found)]
+
+
+def _made_of(run: Run) -> dict[str, Any]:
+    manifest = run["manifest"]
+    settings = {key: node for key, node in manifest.get("settings", {}).items() if key not in _OF_THE_ARM}
+    if "slice" in settings:
+        settings["slice"] = {key: value for key, value in settings["slice"].items() if key not in _SHARDS}
+    return {key: manifest[key] for key in _VERSIONS if key in manifest} | {"settings": settings}

@@ -1,0 +1,50 @@
+"""task=compare: two groups, or the seeds of one against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from contexttune.config import Config
+    from contexttune.report.comparison import Comparison
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """`groups=[a,b]`: b against a, unless they differ in more than the condition. `groups=[a]`: its noise floor."""
+
+    name: str = "compare"
+
+    def execute(self, cfg: DictConfig) -> int:
+        from contexttune.cell import layout_of
+        from contexttune.config import check
+        from contexttune.errors import ExitCode
+        from contexttune.report import comparison, tables
+
+        config = check(cfg)
+        found = _compare(config)
+        path = comparison.write(layout_of(config), found)
+        tables.show_comparison(found, path)
+        return ExitCode.DONE
+
+
+def _compare(config: Config) -> Comparison:
+    from contexttune.cell import layout_of
+    from contexttune.errors import ConfigError
+    from contexttune.report import comparison, group
+    from contexttune.report.registered import analysis_of, require_known
+
+    names, layout = config.groups or [], layout_of(config)
+    if len(names) not in (1, 2) or len(set(names)) != len(names):
+        raise ConfigError(
+            f"groups={names} must name two groups to compare, or one whose seeds are compared: groups=[a,b]"
+        )
+    found = [group.read(layout, name) for name in names]
+    require_known(config.analysis, [state for one in found for state in one.states])
+    analysis = analysis_of(layout, names[0], config.analysis)
+    if len(found) == 1:
+        return comparison.of_seeds(found[0], analysis)
+    return comparison.of_groups(found[0], found[1], analysis, force=config.compare.force)

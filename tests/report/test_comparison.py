@@ -1,0 +1,79 @@
+import pytest
+
+from contexttune.config import AnalysisConfig
+from contexttune.errors import ConfigError
+from contexttune.report import comparison, group
+from contexttune.report.registered import analysis_of
+from contexttune.store import read_json
+from tests.gitrepos import layout
+from tests.report.groups import write_run
+
+NAMES = [f"i{number:02}" for number in range(20)]
+
+
+def outcomes(n_resolved, start=0):
+    return {n: "resolved" if start <= k < start + n_resolved else "unresolved" for k, n in enumerate(NAMES)}
+
+
+@pytest.fixture
+def place(tmp_path):
+    return layout(tmp_path)
+
+
+def analysis(place):
+    return analysis_of(place, "a", AnalysisConfig())
+
+
+def compared(place, *, force=False):
+    return comparison.of_groups(group.read(place, "a"), group.read(place, "b"), analysis(place), force=force)
+
+
+def test_groups_that_differ_in_the_condition_alone_are_compared(place):
+    write_run(place, "n", "no_context", 0, outcomes(4), group="a", packages={"litellm": "1"})
+    write_run(place, "m", "repo_map", 0, outcomes(16), group="b", packages={"litellm": "1"})
+    found = compared(place)
+    (contrast,) = found.contrasts
+    assert (contrast.control, contrast.treatment) == ("no_context of a", "repo_map of b")
+    assert contrast.delta.estimate == pytest.approx(0.6)
+    assert contrast.verdict == "better"
+    assert found.differing == []
+
+
+def test_groups_that_differ_in_more_are_refused_by_the_names_of_the_keys(place):
+    write_run(place, "n", "no_context", 0, outcomes(4), group="a", settings={"model": {"temperature": 0.0}})
+    write_run(place, "m", "repo_map", 0, outcomes(16), group="b", settings={"model": {"temperature": 0.7}})
+    with pytest.raises(ConfigError, match=r"settings.model.temperature: 0.0 -> 0.7.*compare.force=true"):
+        compared(place)
+    found = compared(place, force=True)
+    page = comparison.write(place, found).read_text()
+    assert page.count("**Forced**") == 2 == 1 + len(found.contrasts)
+    assert read_json(place.comparisons / "a--b.json")["differing"] == [
+        "settings.model.temperature: 0.0 -> 0.7"
+    ]
+
+
+def test_a_condition_that_both_have_is_compared_with_itself(place):
+    for name, n in (("a", 4), ("b", 5)):
+        for condition in ("no_context", "repo_map"):
+            write_run(place, condition, condition, 0, outcomes(n), group=name)
+    pairs = [(one.control, one.treatment) for one in compared(place).contrasts]
+    assert pairs == [("no_context of a", "no_context of b"), ("repo_map of a", "repo_map of b")]
+
+
+def test_the_seeds_of_one_condition_give_the_noise_floor(place):
+    for seed in (0, 1):
+        write_run(place, f"n{seed}", "no_context", seed, outcomes(10, start=seed), group="a")
+    found = comparison.of_seeds(group.read(place, "a"), analysis(place))
+    (contrast,) = found.contrasts
+    assert (contrast.control, contrast.treatment) == ("no_context seed 0", "no_context seed 1")
+    assert contrast.delta.estimate == 0
+    assert contrast.n_instances == 20
+    # 2 of 20 instances differ: 1.96 * sqrt(0.1 / 20) = 0.1386
+    assert "two seeds differ on 10.0 % of 20 instances" in found.remarks[0]
+    assert "up to 13.9 points" in found.remarks[0]
+
+
+def test_one_seed_has_no_noise_floor(place):
+    write_run(place, "n", "no_context", 0, outcomes(10), group="a")
+    with pytest.raises(ConfigError, match="no condition with two seeds"):
+        comparison.of_seeds(group.read(place, "a"), analysis(place))
