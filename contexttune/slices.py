@@ -7,6 +7,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 OURS = ("instance_id", "repo", "base_commit", "problem_statement", "patch", "test_patch")
 HARNESS = ("version", "FAIL_TO_PASS", "PASS_TO_PASS", "image", "eval_script", "log_parser", "eval_type")
 """Columns that swebench 5.0.2 reads; datasets made for older harnesses lack the last four."""
+
+_N_ROWS = {("SWE-bench/SWE-bench_Verified", "test"): 500, ("SWE-bench/SWE-bench_Lite", "test"): 300}
+"""Of the datasets of the shipped slices, to plan without them."""
 
 _SHAPES = {
     "instance_id": r"\w[\w.-]*",
@@ -49,6 +53,27 @@ def load(config: SliceConfig, excluded: Collection[str] = ()) -> list[GoldInstan
     return [_instance(row) for row in chosen]
 
 
+def count(config: SliceConfig) -> int | None:
+    """How many instances are selected, in all shards; None where only a dataset that is not here could say.
+
+    Raises ConfigError as `load` does, but for ids that a dataset on the hub does not have.
+    """
+    whole = replace(config, shard_index=0, shard_count=1)
+    if not config.dataset or _is_here(paths.resolve(config.dataset)):
+        return len(load(whole))
+    ids = _wanted_ids(config)
+    if ids is not None:
+        named = [{"instance_id": name, "repo": _repo_of(name)} for name in ids]
+        n = len(_select(named, config))
+        if not n:
+            raise ConfigError(f"the slice is empty: no id passes {_filters(whole)}")
+    elif config.filter is None and config.repos is None and (config.dataset, config.split) in _N_ROWS:
+        n = _N_ROWS[config.dataset, config.split]
+    else:
+        return None
+    return min(n, config.limit or n)
+
+
 def load_rows(config: SliceConfig) -> list[dict[str, Any]]:
     """All rows of `config.dataset`, from whichever of the supported forms it has."""
     location = paths.resolve(str(config.dataset))
@@ -61,6 +86,16 @@ def load_rows(config: SliceConfig) -> list[dict[str, Any]]:
             raise ConfigError(f"slice.dataset={config.dataset}: there is no such file")
         return _file(path, suffix)
     return _hub(location, config)
+
+
+def _is_here(location: str) -> bool:
+    path = Path(location).expanduser()
+    return path.is_dir() or path.suffix.lower() in (".json", ".jsonl", ".parquet")
+
+
+def _repo_of(instance_id: str) -> str:
+    """As SWE-bench names instances: `owner__name-number`."""
+    return instance_id.rpartition("-")[0].replace("__", "/", 1)
 
 
 def _file(path: Path, suffix: str) -> list[dict[str, Any]]:

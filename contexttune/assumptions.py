@@ -1,0 +1,147 @@
+"""What a plan rests on: assumed ranges, and what an earlier group has measured in their place."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contexttune.errors import ConfigError
+from contexttune.paths import Layout
+from contexttune.prices import Price
+from contexttune.types import Outcome, Usage
+
+AMOUNTS = ("calls", "prompt_tokens", "cached_share", "completion_tokens", "wall_s", "disk_mb")
+"""Of one attempt. `cached_share` is the part of the prompt's tokens that the endpoint reads from its cache."""
+
+_COLUMNS = {
+    **{"calls": "n_calls", "prompt_tokens": "prompt_tokens", "completion_tokens": "completion_tokens"},
+    **{"wall_s": "wall_s", "usd": "cost_usd"},
+}
+_NUMBERS = (*_COLUMNS.values(), "n_steps", "cached_tokens")
+# what is measured beyond is luck, and would promise to see anything
+_RATES, _ICCS = (0.02, 0.98), (0.05, 0.95)
+_MIN_INSTANCES = 20  # of fewer, rate and correlation are not known better than the assumptions are
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """From low to high, and whose word it is: "assumed: <the key that says it>", or "from group X"."""
+
+    low: float
+    high: float
+    source: str
+
+
+NO_MODEL = {
+    name: Range(low=0.0, high=0.0, source="the runner asks no model")
+    for name in ("calls", "prompt_tokens", "cached_share", "completion_tokens", "usd")
+}
+
+
+def assumed(ranges: Mapping[str, Sequence[float]], key: str) -> dict[str, Range]:
+    """The ranges of a configuration's node, one for each of AMOUNTS.
+
+    Raises ConfigError for one that is missing, unknown, or not [low, high].
+    """
+    if set(ranges) != set(AMOUNTS):
+        raise ConfigError(f"{key} must have the keys {', '.join(AMOUNTS)}")
+    return {name: pair(ranges[name], f"{key}.{name}") for name in AMOUNTS}
+
+
+def pair(values: Sequence[float], key: str) -> Range:
+    """[low, high] as a range. Raises ConfigError."""
+    if len(values) != 2 or not 0 <= values[0] <= values[1]:
+        raise ConfigError(f"{key}={list(values)} must be [low, high], at least 0")
+    return Range(low=float(values[0]), high=float(values[1]), source=f"assumed: {key}")
+
+
+def measured(layout: Layout, group_id: str, control: str) -> dict[str, Range]:
+    """What a group says of `resolve_rate`, `icc`, `usd` and AMOUNTS; what it cannot say is not there.
+
+    The rate is the control's, if it is in the group; amounts are means over all results that were counted. A group of
+    fewer than 20 instances says nothing of rate and correlation, and one of a single seed nothing of the latter.
+    Raises ConfigError when there is no such group, or nothing in it was measured.
+    """
+    rows = [row for row in _rows(layout, group_id) if Outcome(row["outcome"]).is_verdict]
+    if not rows:
+        raise ConfigError(f"plan.group={group_id} has no result yet: take another group, or none")
+    source = f"from group {group_id}"
+    found = {name: _mean(rows, column, source) for name, column in _COLUMNS.items()}
+    counted = [row for row in rows if row["prompt_tokens"] and row["cached_tokens"] is not None]
+    if counted:
+        share = sum(row["cached_tokens"] for row in counted) / sum(row["prompt_tokens"] for row in counted)
+        found["cached_share"] = Range(low=share, high=share, source=source)
+    return {name: value for name, value in found.items() if value} | _outcomes(rows, control, source)
+
+
+def usd_of(attempt: Mapping[str, Range], price: Price) -> Range:
+    """What an attempt costs: little that is mostly cached, to much that is not."""
+
+    def cost(end: str, share: float) -> float:
+        prompt, completion = (getattr(attempt[f"{kind}_tokens"], end) for kind in ("prompt", "completion"))
+        used = Usage(
+            prompt_tokens=round(prompt),
+            cached_tokens=round(prompt * share),
+            completion_tokens=round(completion),
+        )
+        return price.cost_usd(used) or 0.0
+
+    cached = attempt["cached_share"]
+    return Range(
+        low=cost("low", cached.high), high=cost("high", cached.low), source="tokens by the model's price"
+    )
+
+
+def _rows(layout: Layout, group_id: str) -> list[Row]:
+    """A group's instances.csv, with numbers for what it counts."""
+    path = layout.group(group_id) / "instances.csv"
+    if not path.is_file():
+        groups = sorted(found.parent.name for found in layout.results.glob("*/instances.csv"))
+        raise ConfigError(
+            f"plan.group={group_id} has no instances.csv under {layout.results}; groups that have: {', '.join(groups) or 'none'}"
+        )
+    with path.open(newline="", encoding="utf-8") as source:
+        return [_typed(row) for row in csv.DictReader(source)]
+
+
+def _typed(row: Mapping[str, str]) -> Row:
+    numbers = {name: float(row[name]) if row.get(name) else None for name in _NUMBERS}
+    return {**row, "seed": int(row["seed"]), **numbers}
+
+
+def _mean(rows: Sequence[Row], column: str, source: str) -> Range | None:
+    values = [row[column] for row in rows if row[column] is not None]
+    mean = sum(values) / len(values) if values else None
+    return None if mean is None else Range(low=mean, high=mean, source=source)
+
+
+def _outcomes(rows: Sequence[Row], control: str, source: str) -> dict[str, Range]:
+    from contexttune.analysis.outcomes import arms, mean_over_seeds
+    from contexttune.analysis.repeats import repeats
+
+    names = sorted({row["condition"] for row in rows})
+    by_name = arms(rows, names)
+    arm = by_name.get(control, by_name[names[0]])
+    shares = mean_over_seeds(arm.resolved)
+    shares = shares[shares >= 0]  # NaN where this arm measured nothing
+    found = {}
+    if len(shares) >= _MIN_INSTANCES:
+        words = f"{source}: {len(shares)} instances of {arm.name}"
+        found["resolve_rate"] = _held(float(shares.mean()), _RATES, words)
+    enough = [r for r in map(repeats, by_name.values()) if r.n_instances >= _MIN_INSTANCES]
+    correlations = [r.icc for r in enough if r.icc is not None]
+    if correlations:
+        mean = sum(correlations) / len(correlations)
+        found["icc"] = _held(mean, _ICCS, f"{source}: {enough[0].n_instances} instances")
+    return found
+
+
+def _held(value: float, bounds: tuple[float, float], source: str) -> Range:
+    held = min(max(value, bounds[0]), bounds[1])
+    if held != value:
+        source += f", which has {value:.2f}"
+    return Range(low=held, high=held, source=source)

@@ -1,0 +1,98 @@
+"""What numbers of seeds would see, and take: the arithmetic of task=plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from contexttune.assumptions import Range
+
+if TYPE_CHECKING:
+    from contexttune.analysis.power import Design
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeds:
+    """Of one number of seeds, over all instances and conditions.
+
+    Attributes:
+        mde80: the smallest improvement found with 80 % power; None where none is.
+        mde80_range: the same over a range of correlations, where that of two seeds is assumed.
+        hours: of attempts, one run after the other; grading comes on top.
+        usd: None where the model has no price.
+    """
+
+    n_seeds: int
+    mde80: float | None
+    mde80_range: tuple[float | None, float | None] | None
+    runs: int
+    attempts: int
+    calls: Range
+    tokens: Range
+    usd: Range | None
+    hours: Range
+    disk_gb: Range
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What is planned, and what it rests on.
+
+    Attributes:
+        facts: resolve_rate, icc, tau, image_gb, and of an attempt its amounts; `usd` where its price is known.
+        icc_range: (low, high), looked at where icc is assumed; else None.
+        images: whether instances need their container image here.
+    """
+
+    n_instances: int
+    n_conditions: int
+    effect: float
+    workers: int
+    images: bool
+    facts: Mapping[str, Range]
+    icc_range: tuple[float, float] | None
+
+    def of(self, n_seeds: int) -> Seeds:
+        runs = self.n_conditions * n_seeds
+        attempts = runs * self.n_instances
+        prompt, completion = (
+            self._times("prompt_tokens", attempts),
+            self._times("completion_tokens", attempts),
+        )
+        disk, image = self._times("disk_mb", attempts / 1000), self._times("image_gb", self.n_instances)
+        icc_range = self.icc_range
+        return Seeds(
+            n_seeds=n_seeds,
+            mde80=self.design(n_seeds).mde80(),
+            # seeds that agree more see more
+            mde80_range=icc_range
+            and (self.design(n_seeds, icc_range[1]).mde80(), self.design(n_seeds, icc_range[0]).mde80()),
+            runs=runs,
+            attempts=attempts,
+            calls=self._times("calls", attempts),
+            tokens=_plus(prompt, completion),
+            usd=self._times("usd", attempts) if "usd" in self.facts else None,
+            hours=self._times("wall_s", attempts / self.workers / 3600),
+            disk_gb=_plus(disk, image) if self.images else disk,
+        )
+
+    def design(self, n_seeds: int, icc: float | None = None) -> Design:
+        """Its statistics; with another correlation of two seeds than the one planned with."""
+        from contexttune.analysis.power import Design
+
+        return Design(
+            n_instances=self.n_instances,
+            n_seeds=n_seeds,
+            resolve_rate=self.facts["resolve_rate"].low,
+            icc=icc or self.facts["icc"].low,
+            tau=self.facts["tau"].low,
+        )
+
+    def _times(self, name: str, factor: float) -> Range:
+        fact = self.facts[name]
+        return Range(low=fact.low * factor, high=fact.high * factor, source=fact.source)
+
+
+def _plus(one: Range, other: Range) -> Range:
+    return Range(low=one.low + other.low, high=one.high + other.high, source=one.source)
