@@ -49,10 +49,10 @@ def assumed(ranges: Mapping[str, Sequence[float]], key: str) -> dict[str, Range]
     """
     if set(ranges) != set(AMOUNTS):
         raise ConfigError(f"{key} must have the keys {', '.join(AMOUNTS)}")
-    return {name: pair(ranges[name], f"{key}.{name}") for name in AMOUNTS}
+    return {name: range_of(ranges[name], f"{key}.{name}") for name in AMOUNTS}
 
 
-def pair(values: Sequence[float], key: str) -> Range:
+def range_of(values: Sequence[float], key: str) -> Range:
     """[low, high] as a range. Raises ConfigError."""
     if len(values) != 2 or not 0 <= values[0] <= values[1]:
         raise ConfigError(f"{key}={list(values)} must be [low, high], at least 0")

@@ -54,6 +54,7 @@ class Study:
     icc_range: tuple[float, float] | None
 
     def of(self, n_seeds: int) -> Seeds:
+        """What that number of seeds would see, and take."""
         runs = self.n_conditions * n_seeds
         attempts = runs * self.n_instances
         prompt, completion = (

@@ -1,10 +1,13 @@
+import copy
 import csv
+import functools
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from contexttune import config
+from contexttune import config, slices
 from contexttune.assumptions import AMOUNTS, Range
 from contexttune.errors import ConfigError
 from contexttune.parts import build
@@ -16,11 +19,17 @@ from tests.command_line import contexttune
 AGENT = ("runner=mini_swe_agent_swebench", "model.name=gpt-5-mini")
 
 
-def planned(tmp_path, *overrides):
-    """(task, configuration, resolved) of task=plan in a directory of its own."""
+@functools.cache
+def composed(*overrides):
     config.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-        cfg = compose("config", overrides=["task=plan", f"paths.root={tmp_path}", *overrides])
+        return compose("config", overrides=["task=plan", *overrides])
+
+
+def planned(tmp_path, *overrides):
+    """(task, configuration) of task=plan in a directory of its own."""
+    cfg = copy.deepcopy(composed(*overrides))
+    cfg.paths.root = str(tmp_path)
     return build(dict(cfg.task), "task"), cfg
 
 
@@ -51,21 +60,30 @@ def write_group(tmp_path, rows):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "n"),
+    ("option", "keys", "n"),
     [
-        ([], 50),
-        (["slice=verified"], 500),
-        (["slice=lite"], 300),
-        (["slice=smoke"], 1),
-        (["slice=verified", "slice.limit=40"], 40),
-        (["slice.limit=40", "slice.shard_index=1", "slice.shard_count=4"], 40),
-        (["slice.repos=[django/django]"], 25),
-        (["slice.filter=sphinx.*-8.*"], 9),
-        (["slice=verified", "slice.filter=x", "plan.instances=123"], 123),
+        ("verified_mini", {}, 50),
+        ("verified", {}, 500),
+        ("lite", {}, 300),
+        ("smoke", {}, 1),
+        ("verified", {"limit": 40}, 40),
+        ("verified_mini", {"limit": 40, "shard_index": 1, "shard_count": 4}, 40),
+        ("verified_mini", {"repos": ["django/django"]}, 25),
+        ("verified_mini", {"filter": "sphinx.*-8.*"}, 9),
+        ("verified", {"filter": "x"}, None),
+        ("verified", {"split": "dev"}, None),
+        ("custom", {"dataset": "some/where"}, None),
     ],
 )
-def test_the_number_of_instances_is_known_without_a_dataset(tmp_path, overrides, n):
-    assert study(tmp_path, *overrides).n_instances == n
+def test_the_number_of_instances_is_known_without_a_dataset(option, keys, n):
+    shipped = yaml.safe_load((config_dir() / "slice" / f"{option}.yaml").read_text())
+    assert slices.count(config.SliceConfig(**(shipped | keys))) == n
+
+
+def test_ids_that_pass_no_filter_are_no_slice():
+    ids = config.SliceConfig(dataset="some/where", instance_ids=["a__b-1"], filter="x")
+    with pytest.raises(ConfigError, match="the slice is empty"):
+        slices.count(ids)
 
 
 def test_a_file_is_counted(tmp_path):
@@ -73,9 +91,9 @@ def test_a_file_is_counted(tmp_path):
 
 
 def test_a_number_that_only_the_dataset_knows_is_asked_for(tmp_path):
-    for overrides in (["slice=verified", "slice.filter=x"], ["slice=custom", "slice.dataset=some/where"]):
-        with pytest.raises(ConfigError, match=r"plan\.instances=N"):
-            study(tmp_path, *overrides)
+    with pytest.raises(ConfigError, match=r"plan\.instances=N"):
+        study(tmp_path, "slice=verified", "slice.filter=x")
+    assert study(tmp_path, "slice=verified", "slice.filter=x", "plan.instances=123").n_instances == 123
 
 
 def test_what_a_design_takes_is_multiplied_out(tmp_path):
@@ -190,19 +208,19 @@ def test_a_group_that_is_not_there_or_has_no_result_is_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("override", "words"),
+    ("wrong", "words"),
     [
-        ("task.agent.calls=[3,1]", r"task\.agent\.calls=\[3, 1\] must be \[low, high\]"),
-        ("+task.agent.cals=[3,1]", r"task\.agent must have the keys calls"),
-        ("task.icc_range=[0,1]", r"task\.icc_range=\[0, 1\]"),
-        ("plan.instances=0", r"plan\.instances must be at least 1"),
-        ("task.image_gb=[1]", r"task\.image_gb=\[1\]"),
-        ("task.image_gb=much", r"task\.image_gb='much'"),
+        ({"agent": {"calls": [1, 2]}}, r"task\.agent must have the keys calls"),
+        ({"image_gb": [3, 1]}, r"task\.image_gb=\[3, 1\] must be \[low, high\]"),
+        ({"image_gb": [1]}, r"task\.image_gb=\[1\]"),
+        ({"image_gb": "much"}, r"task\.image_gb='much'"),
+        ({"icc_range": [0, 1]}, r"task\.icc_range=\[0, 1\]"),
     ],
 )
-def test_what_cannot_be_is_refused_by_its_key(tmp_path, override, words):
+def test_a_range_that_is_none_is_refused_by_its_key(wrong, words):
+    shipped = yaml.safe_load((config_dir() / "task" / "plan.yaml").read_text())
     with pytest.raises(ConfigError, match=words):
-        study(tmp_path, override)
+        build(shipped | wrong, "task")
 
 
 def test_a_small_design_is_told_that_it_will_not_see_the_effect(tmp_path):

@@ -14,7 +14,7 @@ from contexttune.analysis.outcomes import MEASURES, Floats, Pairs, mean_over_see
 
 _RESAMPLES = 9_999
 _BATCH_VALUES = 250_000  # drawn at once, so that memory does not grow with the number of instances
-_SEED = 20_251_125  # the same group gives the same interval
+_SEED = 0  # the same group gives the same interval
 
 
 def cost_ratios(pairs: Pairs) -> list[CostRatio]:

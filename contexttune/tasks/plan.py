@@ -28,13 +28,13 @@ class Plan:
     name: str = "plan"
 
     def __post_init__(self) -> None:
-        from contexttune.assumptions import assumed, pair
+        from contexttune.assumptions import assumed, range_of
         from contexttune.errors import ConfigError
 
         assumed(self.one_completion, "task.one_completion")
         assumed(self.agent, "task.agent")
-        pair(self.image_gb, "task.image_gb")
-        if not 0 < pair(self.icc_range, "task.icc_range").low <= self.icc_range[1] < 1:
+        range_of(self.image_gb, "task.image_gb")
+        if not 0 < range_of(self.icc_range, "task.icc_range").low <= self.icc_range[1] < 1:
             raise ConfigError(f"task.icc_range={list(self.icc_range)} must be above 0 and below 1")
 
     def execute(self, cfg: DictConfig) -> int:
@@ -68,7 +68,7 @@ class Plan:
         )
 
     def _facts(self, config: Config, container: Mapping[str, Any]) -> dict[str, Range]:
-        from contexttune.assumptions import Range, measured, pair, usd_of
+        from contexttune.assumptions import Range, measured, range_of, usd_of
         from contexttune.cell import layout_of
         from contexttune.prices import price_of
 
@@ -77,7 +77,7 @@ class Plan:
             name: Range(low=value, high=value, source=f"assumed: plan.{name}")
             for name, value in (("resolve_rate", plan.resolve_rate), ("icc", plan.icc), ("tau", plan.tau))
         }
-        facts |= {"image_gb": pair(self.image_gb, "task.image_gb")} | self._attempt(container["runner"])
+        facts |= {"image_gb": range_of(self.image_gb, "task.image_gb")} | self._attempt(container["runner"])
         if plan.group is not None:
             found = measured(layout_of(config), plan.group, config.analysis.control)
             silent = {name: facts[name] for name in ("resolve_rate", "icc") if name not in found}
