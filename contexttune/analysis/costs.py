@@ -124,7 +124,7 @@ def _bootstrap(top: Floats, bottom: Floats, method: str = "BCa") -> Interval | N
             _quotient,
             n_resamples=_RESAMPLES,
             method=method,
-            rng=np.random.default_rng(_SEED),
+            random_state=np.random.default_rng(_SEED),
             **settings,
         )
         if not _is_finite(drawn.confidence_interval):
