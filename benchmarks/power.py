@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
+from contexttune.analysis.binary import mcnemar_midp
 from contexttune.analysis.power import LEVEL, POWER, Design
 
 GOAL = 0.10  # relative
@@ -121,10 +122,9 @@ def paired_t(differences: npt.NDArray[np.int8]) -> Booleans:
 
 def mid_p_mcnemar(differences: npt.NDArray[np.int8]) -> Booleans:
     """(experiments, instances) -> (experiments,)."""
-    gained, lost = (differences > 0).sum(axis=1), (differences < 0).sum(axis=1)
-    fewer, n = np.minimum(gained, lost), gained + lost
-    p = 2 * stats.binom.cdf(fewer, n, 0.5) - stats.binom.pmf(fewer, n, 0.5)
-    return np.asarray(p < LEVEL)
+    counts = np.stack([(differences > 0).sum(axis=1), (differences < 0).sum(axis=1)])
+    pairs, which = np.unique(counts, axis=1, return_inverse=True)
+    return np.array([mcnemar_midp(int(b), int(c)) < LEVEL for b, c in pairs.T])[which]
 
 
 if __name__ == "__main__":
