@@ -16,6 +16,7 @@ _ALL = {
     "benchmarks.report": [],
     "benchmarks.agents": [],
     "benchmarks.power": [],
+    "benchmarks.statistics": [],
 }
 
 if __name__ == "__main__":

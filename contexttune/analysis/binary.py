@@ -6,7 +6,8 @@ import math
 from functools import lru_cache
 
 from scipy.optimize import brentq
-from scipy.stats import binom, binomtest, norm
+from scipy.special import ndtr, ndtri
+from scipy.stats import binom, binomtest
 
 from contexttune.analysis.evidence import Interval
 
@@ -40,7 +41,7 @@ def score_interval(b: int, c: int, n: int, level: float) -> Interval:
     Taken instead of the interval of Bonett and Price (2012), which covers more than its level where few instances are
     discordant: `python -m benchmarks.statistics` prints the coverage of both.
     """
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     return -_upper(c, b, n, z), _upper(b, c, n, z)
 
 
@@ -68,7 +69,7 @@ def score(b: int, c: int, n: int, difference: float) -> float:
 
 def equivalence_p(b: int, c: int, n: int, margin: float) -> float:
     """p of a true difference beyond the margin: the larger one of the two one-sided score tests."""
-    return float(max(norm.sf(score(b, c, n, -margin)), norm.cdf(score(b, c, n, margin))))
+    return float(max(ndtr(-score(b, c, n, -margin)), ndtr(score(b, c, n, margin))))
 
 
 def standard_error(b: int, c: int, n: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import t
@@ -100,6 +101,7 @@ def mde80(se: float, n: int) -> float:
     return reach(n) * se
 
 
+@lru_cache
 def reach(n: int) -> float:
     """The minimum detectable effect in standard errors; 2.8 for many instances."""
     return float(t.ppf(1 - ALPHA / 2, n - 1) + t.ppf(_POWER, n - 1))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtr
 from scipy.stats import permutation_test, ttest_1samp
 
 from contexttune.analysis.evidence import Interval
@@ -33,7 +34,7 @@ def paired_t(differences: Floats) -> PairedT:
     ci95, ci90 = (result.confidence_interval(level) for level in (0.95, 0.90))
     return PairedT(
         estimate=float(differences.mean()),
-        se=float(differences.std(ddof=1)) / math.sqrt(len(differences)),
+        se=_standard_error(differences),
         ci95=_within_unity(ci95.low, ci95.high),
         ci90=_within_unity(ci90.low, ci90.high),
         p=float(result.pvalue),
@@ -41,10 +42,13 @@ def paired_t(differences: Floats) -> PairedT:
 
 
 def equivalence_p(differences: Floats, margin: float) -> float:
-    """p of a true difference beyond the margin: the larger one of two one-sided t tests (Schuirmann 1987)."""
-    above = ttest_1samp(differences, -margin, alternative="greater").pvalue
-    below = ttest_1samp(differences, margin, alternative="less").pvalue
-    return float(max(above, below))
+    """p of a true difference beyond the margin: the larger one of two one-sided t tests (Schuirmann 1987).
+
+    Of differences as `paired_t` takes them. Without scipy's t test, which needs a millisecond a side.
+    """
+    mean, se = float(differences.mean()), _standard_error(differences)
+    below, above = -(mean + margin) / se, (mean - margin) / se
+    return float(max(stdtr(len(differences) - 1, [below, above])))
 
 
 def sign_flip_p(differences: Floats) -> float:
@@ -65,6 +69,10 @@ def sign_flip_p(differences: Floats) -> float:
         rng=np.random.default_rng(0),
     )
     return float(result.pvalue)
+
+
+def _standard_error(differences: Floats) -> float:
+    return float(differences.std(ddof=1)) / math.sqrt(len(differences))
 
 
 def _within_unity(low: float, high: float) -> Interval:

@@ -53,14 +53,14 @@ def missing_reasons(names: tuple[str, str], missing: Missing, verdict: Verdict) 
 def too_little_reasons(n_seeds: int, n_instances: int, estimate: Estimate | None) -> list[str]:
     """Why there is no estimate."""
     if not n_seeds:
-        return ["the arms have no seed in common; run the missing one with the same seeds"]
+        return ["the arms have no seed in common; run both with the same ones"]
     if not n_instances:
         return [f"no instance has a result in both arms; {_AGAIN}"]
     if n_instances == 1:
         return ["one instance says nothing of others; a larger slice does (slice.limit, slice.instance_ids)"]
     if estimate is None:
         return [
-            "all instances differ by the same share, which leaves no error to estimate; more instances do"
+            "all instances differ by the same share, so nothing says how far off it is; a larger slice does (slice.limit)"
         ]
     return []
 
