@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from contexttune.analysis.contrasts import contrasts, judge
+from contexttune.analysis.contrasts import Family, contrasts, judge
 from contexttune.analysis.estimate import MCNEMAR, PAIRED_T, differences, estimated
 from contexttune.analysis.evidence import Verdict
 from contexttune.analysis.outcomes import arms, pair
@@ -94,6 +94,18 @@ def test_holm_is_over_the_treatments_and_their_verdicts_follow_it():
         {name: group[name] for name in ("control", "t0")}, control="control", margin=0.05, unfinished={}
     )
     assert alone[0].delta.p == found[1].delta.p < found[1].delta.p_holm
+
+
+def test_a_bound_is_corrected_with_the_p_values_that_the_other_treatments_have():
+    family = Family(p_values={"a": 0.03, "b": 0.04}, margin=0.05)
+    assert (family.holm("a", 0.03), family.holm("b", 0.04)) == pytest.approx((0.06, 0.06))  # by hand
+    assert (family.holm("a", 0.001), family.holm("b", 0.2)) == pytest.approx((0.002, 0.2))
+    eight_gains = np.array([1.0] * 8 + [0.0] * 42)  # mid-p 1 / 256
+    assert family.decide("b", eight_gains) is Verdict.BETTER
+    weaker = np.array([1.0] * 6 + [0.0] * 44)  # mid-p 1 / 64, doubled
+    assert family.decide("b", weaker) is Verdict.BETTER
+    crowd = Family(p_values={"a": 0.03, "b": 0.04, "c": 0.5, "d": 0.5}, margin=0.05)
+    assert crowd.decide("b", weaker) is Verdict.INCONCLUSIVE
 
 
 def test_a_group_without_its_control_has_no_contrast():
