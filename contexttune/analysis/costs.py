@@ -18,9 +18,12 @@ _SEED = 0  # the same group gives the same interval
 
 
 def cost_ratios(pairs: Pairs) -> list[CostRatio]:
-    """A ratio a measure, over the pairs that both arms counted; measures that an arm never counted are left out."""
+    """A ratio a measure, over the pairs that both arms counted.
+
+    Measures that an arm never counted are left out, and such as neither took any of: one completion has no steps.
+    """
     found = [_cost_ratio(pairs, measure) for measure in MEASURES]
-    return [ratio for ratio in found if ratio is not None]
+    return [ratio for ratio in found if ratio is not None and (ratio.control or ratio.treatment)]
 
 
 def price(pairs: Pairs) -> Price | None:

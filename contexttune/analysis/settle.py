@@ -13,7 +13,7 @@ from contexttune.analysis.evidence import Settle
 from contexttune.analysis.outcomes import Floats, Pairs
 
 MAX_SEEDS = 100  # beyond it, more instances are the only sensible advice
-_ASSUMED_ICC = 0.5  # of one seed, which cannot say how it would repeat: the middle of what is published
+ASSUMED_ICC = 0.5  # of one seed, which cannot say how it would repeat: the middle of what is published
 _TOKENS = ("prompt_tokens", "completion_tokens")
 
 
@@ -78,7 +78,7 @@ def _seed_variance(arm: Floats) -> float:
     if len(repeated):
         return float(np.nanvar(repeated, axis=1, ddof=1).mean())
     rate = float(np.nanmean(arm))
-    return (1 - _ASSUMED_ICC) * rate * (1 - rate)
+    return (1 - ASSUMED_ICC) * rate * (1 - rate)
 
 
 def seeds_needed(found: Components, n_instances: int, margin: float) -> int | None:

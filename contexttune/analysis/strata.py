@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
+from contexttune.analysis import paired
 from contexttune.analysis.evidence import Interval, RepositoryMean, Stratum
 from contexttune.analysis.outcomes import Floats, Pairs
 
@@ -71,9 +72,8 @@ def _paired_t(differences: Floats) -> tuple[Interval | None, float | None]:
     """(95 % interval, p); None where a single value, or values that are all equal, say nothing of their spread."""
     if len(differences) < 2 or np.ptp(differences) < _EQUAL:
         return None, None
-    test = stats.ttest_1samp(differences, 0.0)
-    low, high = test.confidence_interval(0.95)
-    return (float(low), float(high)), float(test.pvalue)
+    result = paired.paired_t(differences)
+    return result.ci95, result.p
 
 
 def _corrected(p: Sequence[float | None]) -> list[float | None]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from contexttune.analysis.estimate import ALPHA, MCNEMAR, Estimate
-from contexttune.analysis.evidence import Contrast, Delta, Equivalence, Interval, Missing, Settle, Verdict
+from contexttune.analysis.evidence import Contrast, Delta, Equivalence, Interval, Missing, Verdict
 from contexttune.analysis.missing import TOLERABLE, bounds_differ, share_missing
+from contexttune.analysis.settle import ASSUMED_ICC
+from contexttune.analysis.words import chance, effect, points
 
 _AGAIN = "the same command tries the missing ones again"
 _TESTS = {MCNEMAR: "mid-p McNemar test"}  # the others name their test alone
@@ -77,10 +79,10 @@ def sentence(contrast: Contrast, n_treatments: int) -> str:
     if contrast.verdict is Verdict.INCONCLUSIVE:
         return (
             f"{opening}: effects {interval} percentage points remain possible (95 % interval; estimate "
-            f"{_points(delta.estimate)}; {judged_by}). {_settled_by(contrast.settle, delta)}"
+            f"{points(delta.estimate)}; {judged_by}). {_settled_by(contrast, delta)}"
         )
-    facts = f"{_points(delta.estimate)} percentage points (95 % interval {interval}; {judged_by})"
-    margin = f"the margin of {_size(equivalence.margin)} points"
+    facts = f"{points(delta.estimate)} percentage points (95 % interval {interval}; {judged_by})"
+    margin = f"the margin of {effect(equivalence.margin)} points"
     if contrast.verdict is Verdict.WITHHELD:
         return f"{opening} What was measured is no answer: {facts}."
     if contrast.verdict is Verdict.EQUIVALENT:
@@ -103,20 +105,22 @@ def _judged_by(contrast: Contrast, delta: Delta, n_treatments: int) -> str:
     return (
         f"{_counted(contrast.n_instances, 'instance')} x {_counted(contrast.n_seeds, 'seed')}; "
         f"{_p(delta.p_holm)}, {_TESTS.get(delta.method, delta.method)}{holm}; "
-        f"minimum detectable effect {_size(delta.mde80)} points"
+        f"minimum detectable effect {effect(delta.mde80)} points"
     )
 
 
-def _settled_by(settle: Settle | None, delta: Delta) -> str:
+def _settled_by(contrast: Contrast, delta: Delta) -> str:
+    settle = contrast.settle
     if settle is None or delta.mde80 <= settle.effect:
         return "The design can see the margin, but the difference is too near to 0 or to the margin to tell from it."
     instances = _price(settle.instances_usd, settle.instances_tokens)
     by_instances = f"{settle.n_instances:,} instances with these seeds{instances}"
-    opening = f"To see {_size(settle.effect)} points with 80 % power takes"
+    opening = f"To see {effect(settle.effect)} points with 80 % power takes"
     if settle.n_seeds is None:
         return f"{opening} {by_instances}; more seeds on these instances are not enough."
     by_seeds = f"{settle.n_seeds} seeds on these instances{_price(settle.seeds_usd, settle.seeds_tokens)}"
-    return f"{opening} {by_seeds}, or {by_instances}."
+    assumed = f", if two seeds of an instance correlate by {ASSUMED_ICC}" if contrast.n_seeds == 1 else ""
+    return f"{opening} {by_seeds}{assumed}, or {by_instances}."
 
 
 def _price(usd: float | None, tokens: int | None) -> str:
@@ -126,20 +130,12 @@ def _price(usd: float | None, tokens: int | None) -> str:
 
 
 def _range(interval: Interval) -> str:
-    return f"from {_points(interval[0])} to {_points(interval[1])}"
-
-
-def _points(share: float) -> str:
-    rounded = round(100 * share, 1)
-    return f"{rounded:+.1f}" if rounded else "0.0"  # no sign for a zero
-
-
-def _size(share: float) -> str:
-    return f"{100 * share:.1f}" if share <= 1 else "above 100"
+    return f"from {points(interval[0])} to {points(interval[1])}"
 
 
 def _p(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    shown = chance(p)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
 
 
 def _counted(number: int, noun: str) -> str:

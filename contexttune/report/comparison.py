@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contexttune.analysis.words import percent, points
 from contexttune.differences import in_words
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
@@ -17,7 +18,6 @@ from contexttune.report.group import Group
 from contexttune.report.registered import Analysis
 from contexttune.report.remarks import remarks
 from contexttune.report.rows import Row
-from contexttune.report.words import percent, points
 from contexttune.store import write_atomic, write_json
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from contexttune import health
-from contexttune.report.words import NONE, chance, effect, interval, number, percent, points, times, usd
+from contexttune.analysis.words import NONE, chance, effect, interval, number, percent, points, times, usd
 
 _LISTED = 30  # discordant instances of a contrast; instances.csv has all
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from contexttune import health
+from contexttune.analysis.words import chance, effect, interval, points, times
 from contexttune.paths import Layout
 from contexttune.progress import console
-from contexttune.report.words import chance, effect, interval, points, times
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -64,7 +64,6 @@ def test_a_measure_that_an_arm_never_counted_is_left_out():
         ([1, 1, 1], [1, 1, 1], 1.0, (1.0, 1.0)),
         ([1, 2, 4], [2, 4, 8], 2.0, (2.0, 2.0)),
         ([0, 0, 0], [1, 2, 3], None, None),
-        ([0, 0, 0], [0, 0, 0], None, None),
         ([5], [10], 2.0, None),
     ],
 )
@@ -74,6 +73,11 @@ def test_values_without_spread_have_a_degenerate_interval_or_none(control, treat
     (found,) = cost_ratios(pairs(zeros, zeros, amounts={"n_steps": columns}))
     assert found.ratio == (pytest.approx(ratio) if ratio else None)
     assert found.ci95 == (pytest.approx(ci95) if ci95 else None)
+
+
+def test_what_neither_arm_took_is_left_out():
+    zeros = np.zeros((3, 1))
+    assert cost_ratios(pairs(zeros, zeros, amounts={"n_steps": (zeros, zeros)})) == []
 
 
 def test_a_control_that_mostly_took_nothing_gives_no_infinite_interval():

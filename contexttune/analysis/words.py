@@ -14,7 +14,10 @@ def percent(share: float | None) -> str:
 
 def points(difference: float | None) -> str:
     """A difference of shares in percentage points: 0.05 -> +5.0."""
-    return NONE if difference is None else f"{difference * 100:+.1f}"
+    if difference is None:
+        return NONE
+    rounded = round(100 * difference, 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"  # a zero has no sign
 
 
 def effect(size: float | None) -> str:
