@@ -48,11 +48,11 @@ class Exclusion:
         known, unhealthy, unchecked, n_kept = self._knowledge(), [], [], 0
         for instance in self._candidates():
             row = instance.instance_id, health.row_digest(instance)
+            if n_kept == self.slice.limit:
+                break
             if (reason := known.defect(*row)) is not None:
                 unhealthy.append({"instance_id": instance.instance_id, "reason": reason})
                 continue
-            if n_kept == self.slice.limit:
-                break
             n_kept += 1
             unchecked += [] if known.is_checked(*row) else [instance.instance_id]
         if unchecked:

@@ -138,19 +138,18 @@ def knowledge(layout: Layout, harness: Mapping[str, Any]) -> Knowledge:
     return Knowledge(checks=found)
 
 
-def updated(checks: Sequence[Check], new: Check) -> list[Check]:
-    """`checks` with `new` in place of what was known of the same row, harness and image; verdicts are kept."""
-    kept = []
-    for check in checks:
-        if _identity(check) == _identity(new):
-            new = replace(new, gold=new.gold or check.gold, no_change=new.no_change or check.no_change)
-        else:
-            kept.append(check)
-    return [*kept, new]
+def updated(checks: Sequence[Check], found: Sequence[Check]) -> list[Check]:
+    """`checks` and what was `found` later; of the same row, harness and image one check, with the verdicts of both."""
+    known = {_identity(check): check for check in checks}
+    for check in found:
+        before = known.get(_identity(check), check)
+        gold, no_change = check.gold or before.gold, check.no_change or before.no_change
+        known[_identity(check)] = replace(check, gold=gold, no_change=no_change)
+    return list(known.values())
 
 
 def _identity(check: Check) -> tuple[Any, ...]:
-    return check.instance_id, check.row_digest, dict(check.harness), check.image_digest
+    return check.instance_id, check.row_digest, fingerprint(dict(check.harness)), check.image_digest
 
 
 def command(slice_settings: Mapping[str, Any], harness_name: str) -> str:

@@ -87,13 +87,15 @@ class HealthCheck:
         self._write({name: {} for name in self._known(digests)}, digests)
 
     def _write(self, verdicts: Mapping[str, Mapping[str, Any]], digests: Mapping[str, str]) -> None:
-        checks, now = health.read(self.path), datetime.now(UTC).isoformat()
-        for instance in self.instances:
-            if instance.instance_id in verdicts:
-                fields = verdicts[instance.instance_id]
-                checks = health.updated(checks, self._check(instance, digests, confirmed=now, **fields))
-        if verdicts:
-            health.write(self.path, checks)
+        if not verdicts:
+            return
+        now = datetime.now(UTC).isoformat()
+        found = [
+            self._check(instance, digests, confirmed=now, **verdicts[instance.instance_id])
+            for instance in self.instances
+            if instance.instance_id in verdicts
+        ]
+        health.write(self.path, health.updated(health.read(self.path), found))
 
     def _check(self, instance: GoldInstance, digests: Mapping[str, str], **fields: Any) -> Check:
         return Check(

@@ -47,7 +47,7 @@ def load(config: SliceConfig, excluded: Collection[str] = ()) -> list[GoldInstan
     if not chosen:
         if selected and not rows:
             raise ConfigError(
-                f"slice.healthy_only=true: all {len(selected)} selected instances are unhealthy: see task=health"
+                f"slice.healthy_only=true: all {len(selected)} selected instances are unhealthy: experiment=health says why"
             )
         raise ConfigError(f"the slice is empty: none of {config.dataset} passes {_filters(config)}")
     return [_instance(row) for row in chosen]

@@ -198,7 +198,13 @@ ALL = dict.fromkeys(NAMES, False)
 def test_what_is_unhealthy_on_any_machine_is_left_out_before_limit_and_shards(make: MakeCell) -> None:
     know(make(), ALL)
     know(make(), {"calc-good": True}, host="node2")
-    assert ids(make(*HEALTHY, "slice.limit=1")) == ["calc-nofix"]
+    first = make(*HEALTHY, "slice.limit=1")
+    assert ids(first) == ["calc-nofix"]
+    assert [entry["instance_id"] for entry in first.excluded] == ["calc-good"]
+    know(make(), {"calc-badgold": True}, host="node3")
+    beyond = make(*HEALTHY[:1], "group_id=i", "slice.limit=1", "slice.instance_ids=[calc-nofix,calc-badgold]")
+    assert (ids(beyond), beyond.excluded) == (["calc-nofix"], [])
+    know(make(), {}, host="node3")
     shards = [
         make(*HEALTHY[:1], "group_id=h", "slice.shard_count=2", f"slice.shard_index={i}") for i in (0, 1)
     ]
