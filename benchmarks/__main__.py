@@ -14,6 +14,7 @@ _ALL = {
     "benchmarks.memory": [],
     "benchmarks.sweep": [],
     "benchmarks.report": [],
+    "benchmarks.evidence": [],
     "benchmarks.agents": [],
     "benchmarks.power": [],
     "benchmarks.statistics": [],

@@ -1,0 +1,5 @@
+"""report.html: one self-contained page about a group."""
+
+from contexttune.report.page.document import write
+
+__all__ = ["write"]

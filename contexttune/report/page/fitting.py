@@ -1,0 +1,124 @@
+"""As much about every instance as the page has room for, compressed."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contexttune.report.page.details import Detail, Limit, Row
+
+_WHOLE = 10**9
+_SAMPLE = 200  # attempts of either kind that the size of all is told from
+_SHARE = 0.97  # of the room, which a sample may promise to fill
+_STEPS = [
+    Limit(trajectory=_WHOLE, text=_WHOLE),
+    Limit(trajectory=64_000, text=32_000),
+    Limit(trajectory=32_000, text=16_000),
+    Limit(trajectory=16_000, text=8_000),
+    Limit(trajectory=8_000, text=6_000),
+    Limit(trajectory=6_000, text=5_000),
+    Limit(trajectory=4_000, text=4_000),
+    Limit(trajectory=3_000, text=3_000),
+    Limit(trajectory=2_000, text=2_500),
+    Limit(trajectory=1_500, text=2_000),
+    Limit(trajectory=1_000, text=1_500),
+]
+_USEFUL = 5  # of _STEPS: what is shorter no longer tells a story
+_NONE = [Limit(trajectory=0, text=n) for n in (1_500, 800, 300, 0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What is shown of instances that the arms solve equally often, and of the others."""
+
+    concordant: Limit
+    discordant: Limit
+
+    def of(self, *, is_discordant: bool) -> Limit:
+        return self.discordant if is_discordant else self.concordant
+
+    @property
+    def is_whole(self) -> bool:
+        return self.concordant == _STEPS[0]
+
+
+# From all to nothing: what tells the arms apart is shortened last.
+LADDER = [
+    *(Limits(concordant=step, discordant=_STEPS[0]) for step in _STEPS),
+    *(Limits(concordant=_STEPS[-1], discordant=step) for step in _STEPS[1:_USEFUL]),
+    *(Limits(concordant=step, discordant=_STEPS[_USEFUL - 1]) for step in _NONE[:2]),
+    *(Limits(concordant=_NONE[1], discordant=step) for step in _STEPS[_USEFUL:]),
+    *(Limits(concordant=step, discordant=step) for step in _NONE[1:]),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """One compressed block an instance, in the order asked for, and what was kept of them."""
+
+    blocks: Sequence[str]
+    limits: Limits
+    fits: bool
+
+
+def fit(
+    instances: Mapping[str, Sequence[Row]],
+    discordant: Mapping[str, bool],
+    read: Callable[[Sequence[Row]], Detail],
+    room_bytes: int,
+) -> Fitted:
+    """The most generous of LADDER whose blocks have `room_bytes` together; the last of it, where none has.
+
+    A sample of the instances says where to begin; then all are read, one after the other, until they fit.
+    """
+    blocks: list[str] = []
+    limits = LADDER[-1]
+    for limits in LADDER[_first(instances, discordant, read, room_bytes) :]:
+        blocks = []
+        for name, rows in instances.items():
+            blocks.append(pack(read(rows).within(limits.of(is_discordant=discordant[name]))))
+        if _size(blocks) <= room_bytes:
+            return Fitted(blocks=blocks, limits=limits, fits=True)
+    return Fitted(blocks=blocks, limits=limits, fits=False)
+
+
+def pack(value: Any) -> str:
+    """JSON -> zlib -> base64, which `DecompressionStream("deflate")` reads in the browser."""
+    import orjson
+
+    return base64.b64encode(zlib.compress(orjson.dumps(value), 6)).decode()
+
+
+def _size(blocks: Sequence[str]) -> int:
+    return sum(len(packed) + 1 for packed in blocks)
+
+
+def _first(
+    instances: Mapping[str, Sequence[Row]],
+    discordant: Mapping[str, bool],
+    read: Callable[[Sequence[Row]], Detail],
+    room_bytes: int,
+) -> int:
+    """Where in LADDER to begin, by bisection: its sizes fall."""
+    samples: list[
+        tuple[bool, float, Detail]
+    ] = []  # discordant or not, instances that it stands for, one of them
+    for is_discordant in (True, False):
+        kind = [name for name in instances if discordant[name] is is_discordant]
+        n_wanted = max(4, _SAMPLE // max((len(instances[name]) for name in kind), default=1))
+        chosen = kind[:: max(1, -(-len(kind) // n_wanted))]
+        samples += [(is_discordant, len(kind) / len(chosen), read(instances[name])) for name in chosen]
+
+    def seems_to_fit(limits: Limits) -> bool:
+        left = room_bytes * _SHARE
+        for is_discordant, weight, detail in samples:
+            left -= weight * _size([pack(detail.within(limits.of(is_discordant=is_discordant)))])
+            if left < 0:
+                return False
+        return True
+
+    return bisect_left(range(len(LADDER) - 1), True, key=lambda at: seems_to_fit(LADDER[at]))

@@ -1,0 +1,77 @@
+"""The outcome matrix: instances x conditions x seeds, as the page's script reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contexttune.paths import Layout
+from contexttune.report.page.details import Row, part_of
+from contexttune.report.page.visible import visible
+from contexttune.types import Outcome
+
+_AMOUNTS = ("prompt_tokens", "completion_tokens", "cost_usd", "n_steps", "wall_s")
+
+
+def by_instance(rows: Sequence[Row], conditions: Sequence[str]) -> dict[str, list[Row]]:
+    """instance_id -> its rows, in the order of `conditions` and seeds."""
+    place = {name: number for number, name in enumerate(conditions)}
+    found: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row["instance_id"], place[row["condition"]], row["seed"])):
+        found.setdefault(str(row["instance_id"]), []).append(row)
+    return found
+
+
+def shares(rows: Sequence[Row], conditions: Sequence[str]) -> list[float | None]:
+    """The share of measured attempts that were resolved, for each condition; None where there is none."""
+    found: list[float | None] = []
+    for name in conditions:
+        own = [row for row in rows if row["condition"] == name and Outcome(row["outcome"]).is_verdict]
+        resolved = sum(row["outcome"] == Outcome.RESOLVED for row in own)
+        found.append(resolved / len(own) if own else None)
+    return found
+
+
+def is_discordant(rows: Sequence[Row], conditions: Sequence[str]) -> bool:
+    """Whether the arms solve an instance unequally often; in a group of one arm, whether its seeds do."""
+    known = {share for share in shares(rows, conditions) if share is not None}
+    return len(known) > 1 or (len(conditions) == 1 and not known <= {0.0, 1.0})
+
+
+def index(
+    layout: Layout,
+    group_id: str,
+    instances: Mapping[str, Sequence[Row]],
+    conditions: Sequence[str],
+    flaky: Sequence[str],
+) -> dict[str, Any]:
+    """What the page knows of every instance before one is opened."""
+    home = layout.group(group_id)
+    preds = layout.predictions(group_id, "run").parent.parent
+    return {
+        "group_id": visible(group_id),
+        "conditions": [visible(name) for name in conditions],
+        "outcomes": [outcome.value for outcome in Outcome],
+        "trajectories_in": visible(os.path.relpath(preds, home)),
+        "instances": [
+            _instance(name, rows, conditions, is_flaky=name in flaky) for name, rows in instances.items()
+        ],
+    }
+
+
+def _instance(name: str, rows: Sequence[Row], conditions: Sequence[str], *, is_flaky: bool) -> dict[str, Any]:
+    place = {condition: number for number, condition in enumerate(conditions)}
+    return {
+        "id": visible(name),
+        "repo": visible(str(rows[0].get("repo") or "")),
+        "difficulty": visible(str(next((r["difficulty"] for r in rows if r.get("difficulty")), ""))),
+        "shares": shares(rows, conditions),
+        "is_discordant": is_discordant(rows, conditions),
+        "is_flaky": is_flaky,
+        "attempts": [
+            [place[row["condition"]], row["seed"], row["outcome"], part_of(row)]
+            + [row.get(amount) for amount in _AMOUNTS]
+            for row in rows
+        ],
+    }

@@ -1,0 +1,119 @@
+"""Places of marks in the page's plots: percentages of the width of a row, or user units of a square."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from contexttune.report.page.details import Row
+from contexttune.report.page.visible import visible
+from contexttune.types import Outcome
+
+_MARGIN = 3.0  # percent of a row's width, left free at either end
+_NICE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
+_FACTORS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
+SIDE = 320.0  # of the square that a scatter is drawn in
+_LEAST_SPAN = 0.3  # of a logarithmic axis, in decades
+Place = Callable[[float], float]
+
+
+def difference_axis(intervals: Sequence[Sequence[float]], margin: float) -> dict[str, Any]:
+    """A linear axis around no difference that holds all intervals and the margin of equivalence.
+
+    Returns `at` (difference -> percent), `ticks` [(percent, difference)] and `band` (percent of -margin, of +margin).
+    """
+    furthest = max([abs(bound) for interval in intervals for bound in interval] + [margin, _NICE[0]])
+    limit = next((nice for nice in _NICE if nice >= furthest), furthest)
+
+    def at(value: float) -> float:
+        return round(_MARGIN + (100 - 2 * _MARGIN) * (value + limit) / (2 * limit), 2)
+
+    ticks = [(at(share * limit), share * limit) for share in (-1, -0.5, 0, 0.5, 1)]
+    return {"at": at, "ticks": ticks, "band": (at(-margin), at(margin)) if margin else None, "zero": at(0)}
+
+
+def ratio_axis(ratios: Sequence[float]) -> dict[str, Any]:
+    """A logarithmic axis around 1 that holds all `ratios`; keys as in `difference_axis`, without a band."""
+    furthest = max([abs(math.log(ratio)) for ratio in ratios if ratio > 0], default=0.0)
+    limit = next((factor for factor in _FACTORS if math.log(factor) >= furthest - 1e-9), _FACTORS[-1])
+
+    def at(value: float) -> float:
+        bound = min(max(math.log(value) if value > 0 else -math.inf, -math.log(limit)), math.log(limit))
+        return round(_MARGIN + (100 - 2 * _MARGIN) * (bound / math.log(limit) + 1) / 2, 2)
+
+    values = (1 / limit, 1 / math.sqrt(limit), 1.0, math.sqrt(limit), limit)
+    return {"at": at, "ticks": [(at(value), value) for value in values], "band": None, "zero": at(1.0)}
+
+
+def scatter(instances: Mapping[str, Sequence[Row]], control: str, treatment: str) -> dict[str, Any] | None:
+    """What an attempt took in either arm, a point an instance, on equal logarithmic axes; None without two points.
+
+    Returns measure, points [{id, x, y, kind}], ticks [(place, value)] and the number of instances left out.
+    """
+    costs = _means(instances, control, treatment, _cost_usd)
+    measure, means = ("USD", costs) if len(costs) > 1 else ("tokens", {})
+    if not means:
+        means = _means(instances, control, treatment, _tokens)
+    if len(means) < 2:
+        return None
+    values = [value for pair in means.values() for value in pair]
+    at, ticks = _square(min(values), max(values))
+    points = [
+        {
+            "id": visible(name),
+            "x": at(x),
+            "y": round(SIDE - at(y), 1),
+            "kind": _kind(instances[name], control, treatment),
+        }
+        for name, (x, y) in means.items()
+    ]
+    return {"measure": measure, "points": points, "ticks": ticks, "n_left_out": len(instances) - len(means)}
+
+
+def _square(low: float, high: float) -> tuple[Place, list[tuple[float, float]]]:
+    start, end = math.log10(low), math.log10(high)
+    spare = max(_LEAST_SPAN - (end - start), 0.0) / 2 + 0.04 * (end - start)
+    start, end = start - spare, end + spare
+
+    def at(value: float) -> float:
+        return round(SIDE * (math.log10(value) - start) / (end - start), 1)
+
+    decades = range(math.floor(start), math.ceil(end) + 1)
+    steps = (1,) if end - start > 3 else (1, 3) if end - start > 1.2 else (1, 2, 3, 5, 7)
+    marks = [step * 10.0**decade for decade in decades for step in steps]
+    return at, [(at(mark), mark) for mark in marks if start <= math.log10(mark) <= end]
+
+
+def _means(
+    instances: Mapping[str, Sequence[Row]], control: str, treatment: str, amount: Callable[[Row], float]
+) -> dict[str, tuple[float, float]]:
+    """instance_id -> means over the counted attempts of either arm, where both have some."""
+    found = {}
+    for name, rows in instances.items():
+        arms = [
+            [value for row in rows if row["condition"] == arm and (value := amount(row)) > 0]
+            for arm in (control, treatment)
+        ]
+        if all(arms):
+            found[name] = (sum(arms[0]) / len(arms[0]), sum(arms[1]) / len(arms[1]))
+    return found
+
+
+def _tokens(row: Row) -> float:
+    return float((row.get("prompt_tokens") or 0) + (row.get("completion_tokens") or 0))
+
+
+def _cost_usd(row: Row) -> float:
+    return float(row.get("cost_usd") or 0)
+
+
+def _kind(rows: Sequence[Row], control: str, treatment: str) -> str:
+    """gained, lost, same: by how often either arm resolved the instance."""
+    shares = []
+    for arm in (control, treatment):
+        own = [row for row in rows if row["condition"] == arm and Outcome(row["outcome"]).is_verdict]
+        shares.append(sum(r["outcome"] == Outcome.RESOLVED for r in own) / len(own) if own else None)
+    if None in shares or shares[0] == shares[1]:
+        return "same"
+    return "gained" if shares[1] > shares[0] else "lost"  # type: ignore[operator]

@@ -1,0 +1,135 @@
+"""A trajectory as steps: what the model said, the commands it gave, what it was shown then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from contexttune.report.page.visible import middle_cut, visible
+
+_LEAST_CHARS = 60  # a text that is cut below this says nothing; whole steps are left out instead
+_STEP_CHARS = 3 * _LEAST_CHARS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One answer of the model. `action` is what two trajectories are compared by."""
+
+    said: str
+    commands: str
+    observed: str
+    action: str
+
+
+def steps_of(messages: Iterable[Mapping[str, Any]]) -> list[Step]:
+    """The steps of a conversation; what comes before the first answer is the prompt."""
+    turns: list[tuple[Mapping[str, Any], list[str]]] = []
+    for message in messages:
+        if message.get("role") == "assistant":
+            turns.append((message, []))
+        elif turns:
+            turns[-1][1].append(_text(message.get("content")))
+    return [_step(answer, observed) for answer, observed in turns]
+
+
+def prompt_of(messages: Iterable[Mapping[str, Any]]) -> str:
+    """What the model was sent before its first answer."""
+    sent = []
+    for message in messages:
+        if message.get("role") == "assistant":
+            break
+        sent.append(_text(message.get("content")))
+    return "\n\n".join(sent)
+
+
+def shorten(steps: Sequence[Step], n_chars: int) -> list[list[Any]]:
+    """[number, said, commands, observed] of the steps, in about `n_chars` together.
+
+    The longest texts are cut first, in their middle; where that is not enough, steps between the first and the last
+    ones are left out, which their numbers show.
+    """
+    kept = list(enumerate(steps, 1))
+    if len(kept) * _STEP_CHARS > n_chars and sum(map(_n_chars, steps)) > n_chars:
+        n_kept = n_chars // _STEP_CHARS
+        head = (n_kept + 1) // 2
+        kept = kept[:head] + kept[len(kept) - (n_kept - head) :]
+    lengths = [len(text) for _, step in kept for text in _texts(step)]
+    level = _level(lengths, n_chars)
+    return [[number, *(visible(middle_cut(text, level)) for text in _texts(step))] for number, step in kept]
+
+
+def branches(trajectories: Sequence[Sequence[Step]]) -> dict[str, list[int]]:
+    """Where any two trajectories part, in little space.
+
+    `order` are their numbers sorted by what was done; `shared[i]` is the count of equal first steps of order[i] and
+    order[i + 1]. Of any two, the count is the least of those between their places.
+    """
+    done = [[step.action for step in steps] for steps in trajectories]
+    order = sorted(range(len(done)), key=lambda number: done[number])
+    shared = [_n_shared(done[a], done[b]) for a, b in pairwise(order)]
+    return {"order": order, "shared": shared}
+
+
+def _n_shared(one: Sequence[str], other: Sequence[str]) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((number for number, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _step(answer: Mapping[str, Any], observed: Sequence[str]) -> Step:
+    said = _text(answer.get("content")) or _text(answer.get("refusal"))
+    commands = _commands(answer)
+    return Step(
+        said=said,
+        commands="\n".join(command for command in commands if command not in said),
+        observed="\n".join(observed),
+        action="\n".join(commands) or said,
+    )
+
+
+def _commands(answer: Mapping[str, Any]) -> list[str]:
+    """As mini-swe-agent notes them beside a message, or as the endpoint was answered."""
+    actions = (answer.get("extra") or {}).get("actions")
+    if actions:
+        return [_text(action.get("command") if isinstance(action, dict) else action) for action in actions]
+    called = [call.get("function") or {} for call in answer.get("tool_calls") or []]
+    return [_arguments(_text(function.get("arguments"))) for function in called]
+
+
+def _arguments(text: str) -> str:
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return text
+    return _text(parsed.get("command", text) if isinstance(parsed, dict) else text)
+
+
+def _text(content: Any) -> str:
+    """The text of a message's content, which may be a list of parts."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(_text(part.get("text") if isinstance(part, dict) else part) for part in content)
+    return "" if content is None else json.dumps(content)
+
+
+def _texts(step: Step) -> tuple[str, str, str]:
+    return step.said, step.commands, step.observed
+
+
+def _n_chars(step: Step) -> int:
+    return sum(map(len, _texts(step)))
+
+
+def _level(lengths: Sequence[int], total: int) -> int:
+    """The length at which texts are to be cut so that together they have `total`."""
+    left = total
+    ordered = sorted(lengths)
+    for number, length in enumerate(ordered):
+        share = left // (len(ordered) - number)
+        if length > share:
+            return share
+        left -= length
+    return ordered[-1] if ordered else 0

@@ -1,0 +1,29 @@
+"""Texts of models, tests and repositories in a form that shows all that they hold."""
+
+from __future__ import annotations
+
+import re
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # a terminal's, which test runners print
+# control characters, what is invisible, what reorders a line (a patch may look unlike what it does), lone surrogates
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """`text` with every character that has no glyph of its own written as its code point; always valid UTF-8."""
+    if text.isascii() and text.isprintable():
+        return text
+    plain = _COLOURS.sub("", text).replace("\r\n", "\n")
+    return _HIDDEN.sub(lambda found: f"\u27e8U+{ord(found[0]):04X}\u27e9", plain)
+
+
+def middle_cut(text: str, n_chars: int) -> str:
+    """`text` in at most about `n_chars`: its two ends, and between them how much is missing."""
+    if len(text) <= n_chars:
+        return text
+    head = n_chars * 2 // 3
+    tail = n_chars - head
+    missing = f"\u27e8{len(text) - n_chars:,} characters cut\u27e9"
+    return f"{text[:head]}{missing}{text[len(text) - tail :]}" if n_chars else missing
