@@ -1,15 +1,27 @@
-"""task=report: a group's summary, rebuilt from disk."""
+"""task=report: a group's summary and its page, rebuilt from disk."""
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from contexttune.config import Config
+    from contexttune.paths import Layout
+
+log = logging.getLogger(__name__)
+
+_QUIET_S = 2.0  # what the page may take without a word
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Rebuild summary.json and instances.csv of `group_id`; the tables follow at the end.
+    """Rebuild summary.json, summary.md, instances.csv and report.html of `group_id`; the tables follow at the end.
 
     With `reevaluate_flips`, instances that end differently in two arms are graded again before.
     """
@@ -32,5 +44,23 @@ class Report:
 
             n_missing = flips.reevaluate(layout, group_id, config.reevaluate_flips, config.analysis)
         rebuilt = session.current.summarize(layout, group_id, config.analysis)
+        _write_page(layout, config, rebuilt)
         complete = not n_missing and all(cell["state"] == "finished" for cell in rebuilt["cells"])
         return ExitCode.DONE if complete else ExitCode.MISSING_UNITS
+
+
+def _write_page(layout: Layout, config: Config, rebuilt: Mapping[str, Any]) -> None:
+    from contexttune.report import group, page
+
+    group_id = str(config.group_id)
+    rows = group.read(layout, group_id).rows
+    words = "report: reading what %d attempts left behind"
+    patience = threading.Timer(_QUIET_S, log.info, (words, len(rows)))
+    patience.daemon = True
+    patience.start()
+    try:
+        keys = config.report
+        path = page.write(layout, group_id, rebuilt, rows, trajectories=keys.trajectories, max_mb=keys.max_mb)
+    finally:
+        patience.cancel()
+    log.info("report: %s", path)

@@ -138,7 +138,8 @@ class Records:
     def _contexts(self, row: Row, commit: str) -> Iterator[Path]:
         if not commit:
             return
-        home, condition = self.layout.contexts(str(row["repo"]), commit), str(row["condition"])
+        # a dataset may call a repository what no file can be called
+        home, condition = self.layout.contexts(visible(str(row["repo"])), commit), str(row["condition"])
         yield home / "context.json"
         for path in sorted(home.glob("*")):
             if path.name.startswith(f"{condition}-"):

@@ -47,7 +47,9 @@ def amount(value: float | None) -> str:
 
 
 def usd(value: float | None) -> str:
-    return _ABSENT if value is None else f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.3g}"
+    if value is None:
+        return _ABSENT
+    return f"${value:,.2f}" if value >= 0.1 or value == 0 else f"${value:.2g}"
 
 
 def ratio(value: float | None) -> str:

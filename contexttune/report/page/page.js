@@ -247,8 +247,7 @@
   function pair(target, instance, detail) {
     const chosen = [state.left, state.right];
     const grid = make("div", { class: "pair" });
-    for (const number of chosen) grid.append(make("div", { class: "head" }, make("strong", { text: nameOf(instance.attempts[number]) }), `: ${instance.attempts[number][2]}`));
-    for (const number of chosen) grid.append(side(detail, number));
+    for (const number of chosen) grid.append(side(instance, detail, number));
     const known = chosen.map((number) => detail.attempts[number]);
     const title = make("h3", { text: "Trajectory, step by step" });
     const steps = make("div", { class: "pair", id: "steps" });
@@ -263,7 +262,7 @@
       if (gap) { steps.append(make("p", { class: "absent first-gap", text: `${gap} steps are not in this page` }), make("span")); gap = 0; }
       if (!isFirst && !by[0].has(number) && !by[1].has(number)) continue;
       if (isFirst) steps.append(make("p", { class: "first-difference", text: `Step ${number}: here the two part${number > 1 ? `, after ${number - 1} equal step${number > 2 ? "s" : ""}` : ""}` }));
-      by.forEach((own, which) => steps.append(stepBox(own.get(number), number, known[which].n_steps, isFirst)));
+      by.forEach((own, which) => steps.append(stepBox(own.get(number), number, known[which].n_steps, isFirst, nameOf(instance.attempts[chosen[which]]))));
     }
     target.replaceChildren(grid, ...(last ? [title, steps] : [title, make("p", { class: "absent", text: noSteps(known) })]));
   }
@@ -279,16 +278,17 @@
     return `${attempt.n_steps} step${attempt.n_steps === 1 ? "" : "s"}${attempt.is_cut ? ", shortened here; all of it" : ""}: ${path}`;
   }
 
-  function stepBox(found, number, n_steps, differs) {
+  function stepBox(found, number, n_steps, differs, name) {
     if (!found) return make("div", { class: "absent", text: number > n_steps ? (number === n_steps + 1 ? "ended" : "") : `step ${number} is not in this page` });
-    const box = make("div", { class: `step${differs ? " differs" : ""}` }, make("div", { class: "number", text: `step ${number}` }));
+    const box = make("div", { class: `step${differs ? " differs" : ""}` }, make("div", { class: "number" }, `step ${number}`, make("span", { class: "of", text: `, ${name}` })));
     ["said", "commands", "observed"].forEach((kind, place) => { if (found[place + 1]) box.append(pre(found[place + 1], kind)); });
     return box;
   }
 
-  function side(detail, number) {
+  function side(instance, detail, number) {
     const attempt = detail.attempts[number];
-    const found = make("div", { class: "side" });
+    const head = make("div", { class: "head" }, make("strong", { text: nameOf(instance.attempts[number]) }), `: ${instance.attempts[number][2]}`);
+    const found = make("div", { class: "side" }, head);
     if (attempt.error) found.append(make("h4", { text: "Error" }), pre(attempt.error));
     found.append(folded("Patch", true, attempt.patch.trim() ? patch(attempt.patch) : make("p", { class: "absent", text: "  empty" })));
     const failed = Object.entries(attempt.failed);

@@ -1,0 +1,240 @@
+import base64
+import json
+import random
+import re
+import zlib
+from string import ascii_letters
+
+import pytest
+
+from contexttune.report import page
+from contexttune.report.page.details import Limit, Records
+from contexttune.report.page.steps import branches, shorten, steps_of
+from contexttune.report.page.view import warnings
+from contexttune.report.page.visible import visible
+from contexttune.report.summary import group_rows
+from contexttune.store import write_json
+from tests.gitrepos import layout
+from tests.report.page_groups import (
+    COMMIT,
+    CONTEXT,
+    GROUP,
+    conversation,
+    tool_step,
+    write_page,
+    write_run,
+)
+
+TESTS = {
+    "FAIL_TO_PASS": {"failure": ["tests/test_f.py::test_new"], "success": ["tests/test_f.py::test_other"]},
+    "PASS_TO_PASS": {"failure": [], "success": ["tests/test_f.py::test_old"]},
+}
+WHOLE = Limit(trajectory=10**9, text=10**9)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return layout(tmp_path)
+
+
+def packed(path):
+    """(index, details) of a page: what its script unpacks."""
+    text = re.search(r'id="packed">(.*?)</script>', path.read_text(), re.DOTALL)[1]
+    index, *details = [
+        json.loads(zlib.decompress(base64.b64decode(line))) for line in text.split("\n") if line
+    ]
+    return index, details
+
+
+def details_of(place, name="a"):
+    rows = [row for row in group_rows(place, GROUP) if row["instance_id"] == name]
+    return Records(place, GROUP, trajectories=True).read(rows)
+
+
+def test_the_same_records_give_the_same_bytes(place):
+    write_run(
+        place, "no_context", 0, {"a": "resolved", "b": "unresolved"}, messages={"a": conversation("ls")}
+    )
+    write_run(place, "baseline_context", 0, {"a": "resolved", "b": "resolved"})
+    path = write_page(place)
+    first = path.read_bytes()
+    path.unlink()
+    assert write_page(place).read_bytes() == first
+    assert str(place.results.parent) not in first.decode()
+    index, _ = packed(path)
+    assert str(place.results.parent) not in json.dumps(index)
+
+
+def test_an_instances_detail_has_what_lies_about_it_on_disk(place):
+    write_run(place, "no_context", 0, {"a": "resolved"}, messages={"a": conversation("ls", "cat f")})
+    settings = {"text": CONTEXT}
+    write_json(place.contexts("o/r", COMMIT) / "context.json", {"text": "another condition's"})
+    write_json(place.contexts("o/r", COMMIT) / "baseline_context-12345678.json", settings)
+    write_run(
+        place,
+        "baseline_context",
+        0,
+        {"a": "unresolved"},
+        context=CONTEXT,
+        tests=TESTS,
+        log="E  assert 1 == 2",
+    )
+    detail = details_of(place)
+    treated, control = detail.attempts  # rows come sorted by run
+    assert detail.problem == "It breaks."
+    assert treated.block.splitlines()[1:-1] == CONTEXT.splitlines()
+    assert treated.failed == {"FAIL_TO_PASS": ["tests/test_f.py::test_new"], "PASS_TO_PASS": []}
+    assert treated.n_passed == {"FAIL_TO_PASS": 1, "PASS_TO_PASS": 1}
+    assert treated.log == "E  assert 1 == 2"
+    assert (treated.has_trajectory, control.has_trajectory) == (False, True)
+    assert (control.block, control.log) == ("", "")
+    assert [step.commands for step in control.steps] == ["ls", "cat f"]
+
+
+def test_a_block_whose_file_was_rebuilt_is_taken_from_the_prompt_that_was_sent(place):
+    framed = f"======BEGIN_REPO_CONTEXT=====\n{CONTEXT.rstrip()}\n======END_REPO_CONTEXT====="
+    messages = [{"role": "user", "content": f"{framed}\n\nIt breaks."}, *tool_step(0, "ls")]
+    write_run(place, "baseline_context", 0, {"a": "resolved"}, context=CONTEXT, messages={"a": messages})
+    write_json(place.contexts("o/r", COMMIT) / "context.json", {"text": "newer"})
+    assert details_of(place).attempts[0].block == framed
+
+
+def test_a_trajectory_is_read_in_every_form_in_which_a_runner_writes_one():
+    called = {"function": {"name": "bash", "arguments": json.dumps({"command": "git diff"})}}
+    fenced = "I look.\n\n```mswea_bash_command\nls\n```"
+    messages = [
+        {"role": "system", "content": "the prompt"},
+        {"role": "user", "content": [{"type": "text", "text": "in parts"}]},
+        {"role": "assistant", "content": fenced, "extra": {"actions": [{"command": "ls"}]}},
+        {"role": "user", "content": "a listing"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [called, {"function": {"arguments": "no JSON"}}],
+        },
+        {"role": "tool", "content": "one"},
+        {"role": "tool", "content": "two"},
+        {"role": "assistant", "content": "", "refusal": "I will not."},
+    ]
+    shown = [(step.said, step.commands, step.observed, step.action) for step in steps_of(messages)]
+    assert shown == [
+        (fenced, "", "a listing", "ls"),
+        ("", "git diff\nno JSON", "one\ntwo", "git diff\nno JSON"),
+        ("I will not.", "", "", "I will not."),
+    ]
+
+
+@pytest.mark.parametrize("n_chars", [0, 100, 1_000, 5_000, 50_000])
+def test_a_shortened_trajectory_keeps_its_ends_and_near_its_limit(n_chars):
+    steps = steps_of(conversation(*(f"sed -n {n}p f" for n in range(40)), output="line\n" * 200))
+    kept = shorten(steps, n_chars)
+    assert sum(len(text) for step in kept for text in step[1:]) <= n_chars + 40 * len(
+        kept
+    )  # the words about cuts
+    if n_chars >= 1_000:
+        assert (kept[0][0], kept[-1][0]) == (1, 40)
+    if n_chars == 50_000:
+        assert [step[1:] for step in kept] == [["I look.", step.commands, step.observed] for step in steps]
+
+
+def test_where_any_two_trajectories_part_can_be_told_from_their_order():
+    done = [["ls", "cat"], ["ls", "cat", "sed"], ["pwd"], ["ls", "rm"], ["ls", "cat"], []]
+    made = branches([steps_of(conversation(*commands)) for commands in done])
+    for one in range(len(done)):
+        for other in range(len(done)):
+            if one == other:
+                continue
+            low, high = sorted((made["order"].index(one), made["order"].index(other)))
+            pairs = zip(done[one], done[other], strict=False)
+            expected = next(
+                (n for n, (a, b) in enumerate(pairs) if a != b), min(len(done[one]), len(done[other]))
+            )
+            assert min(made["shared"][low:high]) == expected
+
+
+def test_details_are_shortened_until_the_page_fits_what_tells_the_arms_apart_last(place):
+    def noise(name, condition):  # letters by lot, which do not compress to nothing
+        return "".join(random.Random(name + condition).choices(ascii_letters, k=12_000))
+
+    names = [f"i{number}" for number in range(12)]
+    for condition, lost in (("no_context", names[:2]), ("baseline_context", [])):
+        outcomes = {name: "unresolved" if name in lost else "resolved" for name in names}
+        messages = {name: conversation("ls", output=noise(name, condition)) for name in names}
+        write_run(place, condition, 0, outcomes, messages=messages)
+    whole = write_page(place)
+    assert "To keep this file below" not in whole.read_text()
+    _, details = packed(whole)
+    assert not any(attempt["is_cut"] for detail in details for attempt in detail["attempts"])
+    limit = (whole.stat().st_size - 60_000) / 1e6
+    cut = write_page(place, max_mb=limit)
+    assert cut.stat().st_size <= limit * 1e6
+    assert "instances that the arms resolve equally often" in cut.read_text()
+    index, details = packed(cut)
+    is_cut = {i["id"]: d["attempts"][0]["is_cut"] for i, d in zip(index["instances"], details, strict=True)}
+    assert is_cut == {name: name not in names[:2] for name in names}
+
+
+def test_trajectories_can_be_left_out(place):
+    write_run(place, "no_context", 0, {"a": "resolved"}, messages={"a": conversation("ls")})
+    path = write_page(place, trajectories=False)
+    assert packed(path)[1][0]["attempts"][0]["steps"] == []
+    assert "report.trajectories=false" in path.read_text()
+
+
+def test_a_group_without_a_run_or_with_one_arm_has_a_page_too(place):
+    empty = page.write(place, GROUP, {"group_id": GROUP}, [], trajectories=True, max_mb=5)
+    assert "No run of this group has begun" in empty.read_text()
+    write_run(place, "no_context", 0, {"a": "resolved"})
+    write_run(place, "no_context", 1, {"a": "unresolved"})
+    assert "There is no comparison in this group" in write_page(place).read_text()
+
+
+def test_attempts_of_a_shard_are_found_where_the_shard_is(place):
+    run_id = write_run(place, "no_context", 0, {"a": "unresolved"}, tests=TESTS)
+    shard = f"{run_id}-shard0of2"
+    for one in (place.run(GROUP, run_id), place.predictions(GROUP, run_id).parent):
+        one.rename(one.with_name(shard))
+    record = place.run(GROUP, shard) / "run.json"
+    write_json(record, json.loads(record.read_bytes()) | {"run_id": shard})
+    index, details = packed(write_page(place))
+    assert index["instances"][0]["attempts"][0][3] == shard
+    assert details[0]["attempts"][0]["n_tests"] == {"FAIL_TO_PASS": [1, 2], "PASS_TO_PASS": [1, 1]}
+
+
+def test_records_of_models_are_never_markup(place):
+    hostile = "</script><script>alert(1)</script><!-- ]]> <img src=x onerror=alert(1)>"
+    write_run(place, "no_context", 0, {"<img src=x onerror=alert(1)>": "resolved"}, repo=hostile)
+    write_run(place, hostile.replace("/", ""), 0, {"<b>": "resolved"}, repo=hostile)
+    text = write_page(place, warnings=[hostile, "\ud800\0"]).read_text()
+    assert text.count("<script") == 2
+    assert "<img" not in text
+    assert "<!--" not in text
+    assert "&lt;/script&gt;&lt;script&gt;alert(1)" in text
+    assert "\u27e8U+D800\u27e9\u27e8U+0000\u27e9" in text
+
+
+def test_what_has_no_glyph_or_reorders_a_line_is_shown_as_its_code_point():
+    assert visible("plain\n\ttext") == "plain\n\ttext"
+    assert visible("\x1b[31mred\x1b[0m\r\nnext") == "red\nnext"
+    assert visible("a\u202eb\0\u2028\udcff") == "a⟨U+202E⟩b⟨U+0000⟩⟨U+2028⟩⟨U+DCFF⟩"
+    assert visible("naïve 漢字 🐍") == "naïve 漢字 🐍"
+
+
+def test_what_limits_a_result_is_said_once_and_first():
+    found = warnings(
+        {
+            "scripted": True,
+            "official": False,
+            "harness": "local",
+            "cells": [{"state": "finished"}, {"state": "missing"}],
+            "contrasts": [{"treatment": "t", "reasons": ["outages differ"]}],
+            "warnings": ["t: outages differ", "health: 3 instances were left out"],
+        }
+    )
+    assert [line.split(":")[0] for line in found] == [
+        "The model is scripted",
+        "Unofficial",
+        "t",
+        "1 of 2 cells is missing; see the runs below.",
+        "health",
+    ]
