@@ -11,18 +11,18 @@ compress about as well as real ones.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import layout, report
 from benchmarks.sweep import write_rows
+from contexttune.contexts.injection import block
 from contexttune.paths import Layout
 from contexttune.report import summary
 from contexttune.store import dump_json, read_json, read_jsonl, sha256, write_atomic, write_json, write_jsonl
@@ -36,6 +36,7 @@ _DIFFICULTIES = ("<15 min fix", "15 min - 1 hour", "1-4 hours")
 _N_STEPS = (25, 55)
 _OBSERVED_CHARS = (100, 1_300)
 _N_WORDS, _N_LINES = 4_000, 20_000
+_CONTEXT_CHARS = 3_200
 _EXPECTED = {_CONDITIONS[0]: 0.0, _CONDITIONS[1]: 0.04}  # what is added to an instance's chance
 
 
@@ -50,8 +51,8 @@ def main() -> None:
         root = args.keep or Path(scratch)
         if not (root / "results").exists():
             write_group(root, args.instances, args.seeds)
-        first, _ = report(root)
-        seconds, mb = report(root)
+        first, _ = report(root, _GROUP)
+        seconds, mb = report(root, _GROUP)
         page = root / "results" / _GROUP / "report.html"
         print(
             f"{args.instances} instances x 2 conditions x {args.seeds} seeds, {_size_mb(root):,.0f} MB of trajectories; "
@@ -65,22 +66,6 @@ def main() -> None:
 def _hold(what: str, measured: float, goal: float, unit: str) -> None:
     verdict = "holds" if measured <= goal else "MISSED"
     print(f"{what}: {measured:.2f} {unit} (<= {goal:.0f} {unit})   {verdict}")
-
-
-def report(root: Path) -> tuple[float, float]:
-    """Seconds and peak MB of one `task=report`."""
-    command = [sys.executable, "-m", "contexttune", "task=report", f"group_id={_GROUP}"]
-    started = time.perf_counter()
-    with (root / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=root, stdout=log, stderr=log)
-        _, status, used = os.wait4(process.pid, 0)
-    if status != 0:
-        raise RuntimeError((root / "log").read_text(errors="replace"))
-    return time.perf_counter() - started, used.ru_maxrss / 1024
-
-
-def layout(root: Path) -> Layout:
-    return Layout(cache=root / "cache", artifacts=root / "artifacts", results=root / "results")
 
 
 def write_group(root: Path, n_instances: int, n_seeds: int) -> None:
@@ -191,7 +176,8 @@ class Run:
         problems = read_jsonl(self.where.problems(_GROUP, own))
         for number, problem in enumerate(problems):
             issue = Texts(random.Random(f"issue {number}")).prose(2_000)
-            problem |= {"problem_statement": issue} if self.seed == 0 else {}
+            problem |= {"repo": _REPOS[number % len(_REPOS)], "base_commit": f"{number:040x}"}
+            problem |= {"problem_statement": issue}
         instances = [
             instance | {"repo": _REPOS[n % len(_REPOS)], "difficulty": _DIFFICULTIES[n % len(_DIFFICULTIES)]}
             for n, instance in enumerate(self.record["instances"])
@@ -242,12 +228,21 @@ class Run:
             },
             **{"completion_tokens": 9_000, "cost_usd": prompt_tokens * 3e-7, "wall_s": 9.0 * n_steps},
         }
+        if condition != _CONDITIONS[0]:
+            attempt |= self._context(number, problem)
         home = self.where.instance(_GROUP, run_id, name)
         _write(home / "attempt.json", attempt)
         _write(home / f"{name}.traj.json", {"instance_id": name, "info": {}, "messages": messages})
         self._graded(run_id, name, texts, resolved=resolved)
         outcome = Outcome.RESOLVED if resolved else Outcome.UNRESOLVED
         return {"outcome": outcome.value, "patch_sha256": sha256(patch), "harness_run_id": "ct-0123456789ab"}
+
+    def _context(self, number: int, problem: dict[str, Any]) -> dict[str, Any]:
+        """Write the context of a commit; return what an attempt says of it."""
+        text = Texts(random.Random(f"context {number}")).prose(_CONTEXT_CHARS)
+        _write(self.where.contexts(problem["repo"], problem["base_commit"]) / "context.json", {"text": text})
+        framed = block(text)
+        return {"context_chars": len(framed), "block_sha256": sha256(framed)}
 
     def _graded(self, run_id: str, name: str, texts: Texts, *, resolved: bool) -> None:
         harness = self.where.run(_GROUP, run_id) / "harness" / "ct-0123456789ab"

@@ -50,9 +50,9 @@ def main() -> None:
             profile(root)
 
 
-def report(root: Path) -> tuple[float, float]:
-    """Seconds and MB of one `task=report`."""
-    command = [sys.executable, "-m", "contexttune", "task=report", f"group_id={_GROUP}"]
+def report(root: Path, group_id: str = _GROUP) -> tuple[float, float]:
+    """Seconds and peak MB of one `task=report`."""
+    command = [sys.executable, "-m", "contexttune", "task=report", f"group_id={group_id}"]
     started = time.perf_counter()
     with (root / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=root, stdout=log, stderr=log)

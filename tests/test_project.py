@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -38,6 +39,8 @@ def test_a_wheel_works_from_any_directory(tmp_path):
     """Installed over nothing of the checkout: its own conf/, its own demo."""
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
+    files = {path.rpartition("/")[2] for path in ZipFile(wheel).namelist()}
+    assert {"page.html.jinja", "page.css", "page.js"} <= files  # of the report
     site = tmp_path / "site"
     run(
         Path(sys.executable).parent / "uv",

@@ -9,7 +9,7 @@ import pytest
 
 from contexttune.report import page
 from contexttune.report.page.details import Limit, Records
-from contexttune.report.page.steps import branches, shorten, steps_of
+from contexttune.report.page.steps import branches, partings, shorten, steps_of
 from contexttune.report.page.view import warnings
 from contexttune.report.page.visible import visible
 from contexttune.report.summary import group_rows
@@ -150,6 +150,13 @@ def test_where_any_two_trajectories_part_can_be_told_from_their_order():
                 (n for n, (a, b) in enumerate(pairs) if a != b), min(len(done[one]), len(done[other]))
             )
             assert min(made["shared"][low:high]) == expected
+            assert expected + 1 in partings(made, one)
+    assert partings(made, 0) == {1, 2, 3}
+
+
+def test_a_step_that_sets_trajectories_apart_is_not_left_out():
+    steps = steps_of(conversation(*(f"sed -n {n}p f" for n in range(40)), output="line\n" * 200))
+    assert [step[0] for step in shorten(steps, 1_100, {20})] == [1, 2, 3, 20, 39, 40]
 
 
 def test_details_are_shortened_until_the_page_fits_what_tells_the_arms_apart_last(place):

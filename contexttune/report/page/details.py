@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from contexttune.contexts.injection import BEGIN, END, block
 from contexttune.errors import ArtifactError
 from contexttune.paths import Layout
-from contexttune.report.page.steps import Step, branches, prompt_of, shorten, steps_of
+from contexttune.report.page.steps import Step, branches, partings, prompt_of, shorten, steps_of
 from contexttune.report.page.visible import middle_cut, visible
 from contexttune.store import read_jsonl, sha256
 
@@ -56,11 +56,15 @@ class Detail:
     def within(self, limit: Limit) -> dict[str, Any]:
         """As the page holds it, every text within its limit."""
         blocks = sorted({attempt.block for attempt in self.attempts if attempt.block})
+        made = branches([attempt.steps for attempt in self.attempts])
         return {
             "problem": _cut(self.problem, limit.text),
             "blocks": [_cut(text, limit.text) for text in blocks],
-            "attempts": [_shown(attempt, blocks, limit) for attempt in self.attempts],
-            "branches": branches([attempt.steps for attempt in self.attempts]),
+            "attempts": [
+                _shown(attempt, blocks, partings(made, number), limit)
+                for number, attempt in enumerate(self.attempts)
+            ],
+            "branches": made,
         }
 
 
@@ -151,9 +155,11 @@ def part_of(row: Row) -> str:
     return str(row.get("part_id") or row["run_id"])
 
 
-def _shown(attempt: AttemptDetail, blocks: Sequence[str], limit: Limit) -> dict[str, Any]:
+def _shown(
+    attempt: AttemptDetail, blocks: Sequence[str], parts_at: Collection[int], limit: Limit
+) -> dict[str, Any]:
     record = attempt.record
-    steps = shorten(attempt.steps, limit.trajectory)
+    steps = shorten(attempt.steps, limit.trajectory, parts_at)
     whole = sum(len(s.said) + len(s.commands) + len(s.observed) for s in attempt.steps)
     return {
         "status": record.get("status") or "",

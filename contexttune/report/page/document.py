@@ -41,11 +41,10 @@ def write(
         trajectories: False leaves what the agents did out.
         max_mb: megabytes (10^6 bytes) that details are shortened to.
     """
-    conditions = sorted({str(row["condition"]) for row in rows} - set(view.conditions_of(summary)))
-    conditions = view.conditions_of(summary) + conditions
+    conditions = view.conditions_of(summary)
     instances = by_instance(rows, conditions)
     flaky = [str(entry["instance_id"]) for entry in summary.get("flaky") or []]
-    packed = pack(index(layout, group_id, instances, conditions, flaky))
+    packed = pack(index(layout, group_id, instances, conditions, view.control_of(summary), flaky))
     render = partial(_render, _parts(summary, instances, conditions), packed)
     room = int(max_mb * 1e6) - len(render(_nothing()).encode()) - _NOTE_BYTES
     fitted = fit(

@@ -44,14 +44,16 @@ def index(
     group_id: str,
     instances: Mapping[str, Sequence[Row]],
     conditions: Sequence[str],
+    control: str,
     flaky: Sequence[str],
 ) -> dict[str, Any]:
-    """What the page knows of every instance before one is opened."""
+    """What the page knows of every instance before one is opened; the control, if it is there, is the first condition."""
     home = layout.group(group_id)
     preds = layout.predictions(group_id, "run").parent.parent
     return {
         "group_id": visible(group_id),
         "conditions": [visible(name) for name in conditions],
+        "has_control": control in conditions,
         "outcomes": [outcome.value for outcome in Outcome],
         "trajectories_in": visible(os.path.relpath(preds, home)),
         "instances": [

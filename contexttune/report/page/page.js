@@ -4,6 +4,7 @@
   const packed = document.getElementById("packed").textContent.split("\n");
   const byId = (id) => document.getElementById(id);
   const LETTERS = { resolved: "R", unresolved: "U", empty_patch: "E", error: "X", infra_error: "?", missing: "?" };
+  const DIFFICULTIES = ["<15 min fix", "15 min - 1 hour", "1-4 hours", ">4 hours"];  // of SWE-bench Verified, in order
   const state = { order: "name", descending: false, shown: [], open: -1, left: null, right: null };
   let index = null;
 
@@ -35,11 +36,11 @@
 
   function columns() {
     const found = [{ key: "name", label: "Instance", value: (i) => i.id }, { key: "repo", label: "Repository", value: (i) => i.repo }];
-    if (index.instances.some((i) => i.difficulty)) found.push({ key: "difficulty", label: "Difficulty", value: (i) => i.difficulty });
+    if (index.instances.some((i) => i.difficulty)) found.push({ key: "difficulty", label: "Difficulty", value: (i) => `${DIFFICULTIES.indexOf(i.difficulty)} ${i.difficulty}`, text: (i) => i.difficulty });
     index.conditions.forEach((name, number) => found.push({ key: `share${number}`, label: name, value: (i) => i.shares[number], condition: number }));
     index.conditions.forEach((name, number) => {
       const label = index.conditions.length > 2 ? `Change, ${name}` : "Change";
-      if (number) found.push({ key: `change${number}`, label, value: (i) => change(i, number), change: number });
+      if (number && index.has_control) found.push({ key: `change${number}`, label, value: (i) => change(i, number), change: number });
     });
     index.conditions.forEach((name, number) => found.push({
       key: `tokens${number}`, label: `Tokens, ${name}`, value: (i) => meanTokens(i, number), number: true }));
@@ -73,7 +74,7 @@
         const by = change(instance, column.change);
         if (by) cell.append(make("span", { class: `tag ${by > 0 ? "gained" : "lost"}`, text: by > 0 ? "gained" : "lost" }));
       } else {
-        const value = column.value(instance);
+        const value = (column.text ?? column.value)(instance);
         cell.textContent = value === null ? "–" : column.number ? Math.round(value).toLocaleString("en-US") : value;
       }
       line.append(cell);
@@ -319,12 +320,11 @@
 
   // ---- the page
 
-  function fromHash({ scroll = false } = {}) {
+  function fromHash() {
     let wanted = location.hash.slice(1);
     try { wanted = decodeURIComponent(wanted); } catch { /* a name that holds a percent sign */ }
     const found = index.instances.find((i) => i.id === wanted);
     if (found) open(found.number, { keepHash: true });
-    return Boolean(found) && scroll;
   }
 
   async function start() {
@@ -337,7 +337,8 @@
     byId("close").addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", closed);
     dialog.addEventListener("keydown", (event) => {
-      if (event.target.closest("select, input, pre") || event.ctrlKey || event.metaKey || event.altKey) return;
+      const isScrolling = event.target.closest("pre") && event.key.startsWith("Arrow");
+      if (isScrolling || event.target.closest("select, input") || event.ctrlKey || event.metaKey || event.altKey) return;
       const by = { j: 1, ArrowRight: 1, k: -1, ArrowLeft: -1 }[event.key];
       if (by) { event.preventDefault(); step(by); }
     });

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from contexttune.report.page.details import Row
+from contexttune.report.page.matrix import shares
 from contexttune.report.page.visible import visible
-from contexttune.types import Outcome
 
 _MARGIN = 3.0  # percent of a row's width, left free at either end
 _NICE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
@@ -110,10 +110,7 @@ def _cost_usd(row: Row) -> float:
 
 def _kind(rows: Sequence[Row], control: str, treatment: str) -> str:
     """gained, lost, same: by how often either arm resolved the instance."""
-    shares = []
-    for arm in (control, treatment):
-        own = [row for row in rows if row["condition"] == arm and Outcome(row["outcome"]).is_verdict]
-        shares.append(sum(r["outcome"] == Outcome.RESOLVED for r in own) / len(own) if own else None)
-    if None in shares or shares[0] == shares[1]:
+    before, after = shares(rows, (control, treatment))
+    if before is None or after is None or before == after:
         return "same"
-    return "gained" if shares[1] > shares[0] else "lost"  # type: ignore[operator]
+    return "gained" if after > before else "lost"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from contexttune.report.page.visible import middle_cut, visible
@@ -45,20 +45,26 @@ def prompt_of(messages: Iterable[Mapping[str, Any]]) -> str:
     return "\n\n".join(sent)
 
 
-def shorten(steps: Sequence[Step], n_chars: int) -> list[list[Any]]:
+def shorten(steps: Sequence[Step], n_chars: int, partings: Collection[int] = ()) -> list[list[Any]]:
     """[number, said, commands, observed] of the steps, in about `n_chars` together.
 
-    The longest texts are cut first, in their middle; where that is not enough, steps between the first and the last
-    ones are left out, which their numbers show.
+    The longest texts are cut first, in their middle; where that is not enough, steps are left out, which the numbers of
+    the others show: the first and the last stay, and `partings`, the numbers of steps that set trajectories apart.
     """
     kept = list(enumerate(steps, 1))
     if len(kept) * _STEP_CHARS > n_chars and sum(map(_n_chars, steps)) > n_chars:
-        n_kept = n_chars // _STEP_CHARS
-        head = (n_kept + 1) // 2
-        kept = kept[:head] + kept[len(kept) - (n_kept - head) :]
+        numbers = _worth_keeping(len(kept), n_chars // _STEP_CHARS, partings)
+        kept = [(number, step) for number, step in kept if number in numbers]
     lengths = [len(text) for _, step in kept for text in _texts(step)]
     level = _level(lengths, n_chars)
     return [[number, *(visible(middle_cut(text, level)) for text in _texts(step))] for number, step in kept]
+
+
+def _worth_keeping(n_steps: int, n_kept: int, partings: Collection[int]) -> set[int]:
+    inner = sorted(number for number in partings if number <= n_steps)[: n_kept // 2]
+    ends = n_kept - len(inner)
+    head = (ends + 1) // 2
+    return {*range(1, head + 1), *range(n_steps - (ends - head) + 1, n_steps + 1), *inner}
 
 
 def branches(trajectories: Sequence[Sequence[Step]]) -> dict[str, list[int]]:
@@ -71,6 +77,15 @@ def branches(trajectories: Sequence[Sequence[Step]]) -> dict[str, list[int]]:
     order = sorted(range(len(done)), key=lambda number: done[number])
     shared = [_n_shared(done[a], done[b]) for a, b in pairwise(order)]
     return {"order": order, "shared": shared}
+
+
+def partings(made: dict[str, list[int]], number: int) -> set[int]:
+    """The steps, counted from 1, at which the others of `branches` part from trajectory `number`."""
+    place, shared = made["order"].index(number), made["shared"]
+    found = set()
+    for way in (shared[:place][::-1], shared[place:]):
+        found |= {n_shared + 1 for n_shared in accumulate(way, min)}
+    return found
 
 
 def _n_shared(one: Sequence[str], other: Sequence[str]) -> int:
