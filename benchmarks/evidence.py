@@ -24,7 +24,7 @@ from benchmarks.report import layout, report
 from benchmarks.sweep import write_rows
 from contexttune.contexts.injection import block
 from contexttune.paths import Layout
-from contexttune.report import summary
+from contexttune.report import rows
 from contexttune.store import dump_json, read_json, read_jsonl, sha256, write_atomic, write_json, write_jsonl
 from contexttune.types import Outcome
 
@@ -198,7 +198,7 @@ class Run:
         write_jsonl(self.where.problems(_GROUP, run_id), problems)
         write_json(home / "outcomes.json", outcomes)
         write_json(home / "harness" / "outcomes.json", outcomes)
-        summary.keep_rows(self.where, run)
+        rows.keep_rows(self.where, run)
         write_json(home / "run.json", run)
 
     def _attempt(

@@ -8,6 +8,7 @@ from typing import Any
 
 from contexttune.contexts.injection import block
 from contexttune.paths import Layout
+from contexttune.report import group as groups
 from contexttune.report import page, summary
 from contexttune.store import sha256, write_atomic, write_json, write_jsonl
 from tests.report.contrasts import contrast
@@ -125,5 +126,5 @@ def write_page(
     made = summary.rebuild(place, group)
     if len(made["conditions"]) > 1:
         made |= {"contrasts": [contrast()], "analysis": {"control": "no_context", "margin": 0.05}}
-    rows = summary.group_rows(place, group)
+    rows = groups.read(place, group).rows
     return page.write(place, group, made | summary_keys, rows, trajectories=trajectories, max_mb=max_mb)

@@ -7,12 +7,11 @@ from string import ascii_letters
 
 import pytest
 
-from contexttune.report import page
+from contexttune.report import group, page
 from contexttune.report.page.details import Limit, Records
 from contexttune.report.page.steps import branches, partings, shorten, steps_of
 from contexttune.report.page.view import warnings
 from contexttune.report.page.visible import visible
-from contexttune.report.summary import group_rows
 from contexttune.store import write_json
 from tests.gitrepos import layout
 from tests.report.page_groups import (
@@ -47,7 +46,7 @@ def packed(path):
 
 
 def details_of(place, name="a"):
-    rows = [row for row in group_rows(place, GROUP) if row["instance_id"] == name]
+    rows = [row for row in group.read(place, GROUP).rows if row["instance_id"] == name]
     return Records(place, GROUP, trajectories=True).read(rows)
 
 
@@ -227,21 +226,28 @@ def test_what_has_no_glyph_or_reorders_a_line_is_shown_as_its_code_point():
     assert visible("naïve 漢字 🐍") == "naïve 漢字 🐍"
 
 
-def test_what_limits_a_result_is_said_once_and_first():
+def test_what_limits_a_result_is_said_once_and_gravest_first():
     found = warnings(
         {
-            "scripted": True,
-            "official": False,
-            "harness": "local",
             "cells": [{"state": "finished"}, {"state": "missing"}],
             "contrasts": [{"treatment": "t", "reasons": ["outages differ"]}],
-            "warnings": ["t: outages differ", "health: 3 instances were left out"],
+            "warnings": ["The model is scripted: no evidence.", "t: outages differ"],
+            "health": {"unhealthy": [{"instance_id": "a"}], "n_instances": 9, "excluded": []},
+            "flaky": [{"instance_id": "b"}, {"instance_id": "b"}],
         }
     )
-    assert [line.split(":")[0] for line in found] == [
-        "The model is scripted",
-        "Unofficial",
-        "t",
+    assert found == [
+        "The model is scripted: no evidence.",
+        "t: outages differ",
         "1 of 2 cells is missing; see the runs below.",
-        "health",
+        "1 of 9 instances are unhealthy here: no arm can win them, or every arm does.",
+        "The harness disagrees with itself on 1 of the instances, marked flaky below.",
     ]
+
+
+def test_seeds_that_the_answer_leaves_out_are_left_out_of_the_page(place):
+    for seed in (0, 1):
+        write_run(place, "no_context", seed, {"a": "resolved"})
+    path = write_page(place, analysis={"control": "no_context", "seeds": [1]})
+    assert [attempt[1] for attempt in packed(path)[0]["instances"][0]["attempts"]] == [1]
+    assert "Attempts of the seeds 1 are shown, and no others" in path.read_text()

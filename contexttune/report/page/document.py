@@ -42,8 +42,9 @@ def write(
         max_mb: megabytes (10^6 bytes) that details are shortened to.
     """
     conditions = view.conditions_of(summary)
-    instances = by_instance(rows, conditions)
-    flaky = [str(entry["instance_id"]) for entry in summary.get("flaky") or []]
+    seeds = (summary.get("analysis") or {}).get("seeds")
+    instances = by_instance([row for row in rows if seeds is None or row["seed"] in seeds], conditions)
+    flaky = summary.get("flaky") or []
     packed = pack(index(layout, group_id, instances, conditions, view.control_of(summary), flaky))
     render = partial(_render, _parts(summary, instances, conditions), packed)
     room = int(max_mb * 1e6) - len(render(_nothing()).encode()) - _NOTE_BYTES
@@ -54,7 +55,10 @@ def write(
         room,
     )
     path = layout.group(group_id) / "report.html"
-    write_atomic(path, render(fitted, notes=_notes(fitted, layout, group_id, trajectories, max_mb)))
+    write_atomic(
+        path,
+        render(fitted, notes=[*_of_seeds(seeds), *_notes(fitted, layout, group_id, trajectories, max_mb)]),
+    )
     return path
 
 
@@ -129,6 +133,12 @@ def _notes(fitted: Fitted, layout: Layout, group_id: str, trajectories: bool, ma
     if not fitted.fits:
         notes.append(f"Even so this group does not fit into report.max_mb={max_mb:g}.")
     return [*notes, whole]
+
+
+def _of_seeds(seeds: Sequence[int] | None) -> list[str]:
+    if seeds is None:
+        return []
+    return [f"Attempts of the seeds {', '.join(map(str, seeds))} are shown, and no others (analysis.seeds)."]
 
 
 def _words(limits: Limits) -> str:

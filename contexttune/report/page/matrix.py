@@ -45,9 +45,12 @@ def index(
     instances: Mapping[str, Sequence[Row]],
     conditions: Sequence[str],
     control: str,
-    flaky: Sequence[str],
+    flaky: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What the page knows of every instance before one is opened; the control, if it is there, is the first condition."""
+    again: dict[str, list[str]] = {}
+    for entry in flaky:
+        again.setdefault(str(entry["instance_id"]), []).append(_graded_again(entry))
     home = layout.group(group_id)
     preds = layout.predictions(group_id, "run").parent.parent
     return {
@@ -57,12 +60,14 @@ def index(
         "outcomes": [outcome.value for outcome in Outcome],
         "trajectories_in": visible(os.path.relpath(preds, home)),
         "instances": [
-            _instance(name, rows, conditions, is_flaky=name in flaky) for name, rows in instances.items()
+            _instance(name, rows, conditions, again.get(name, [])) for name, rows in instances.items()
         ],
     }
 
 
-def _instance(name: str, rows: Sequence[Row], conditions: Sequence[str], *, is_flaky: bool) -> dict[str, Any]:
+def _instance(
+    name: str, rows: Sequence[Row], conditions: Sequence[str], flaky: Sequence[str]
+) -> dict[str, Any]:
     place = {condition: number for number, condition in enumerate(conditions)}
     return {
         "id": visible(name),
@@ -70,10 +75,17 @@ def _instance(name: str, rows: Sequence[Row], conditions: Sequence[str], *, is_f
         "difficulty": visible(str(next((r["difficulty"] for r in rows if r.get("difficulty")), ""))),
         "shares": shares(rows, conditions),
         "is_discordant": is_discordant(rows, conditions),
-        "is_flaky": is_flaky,
+        "flaky": flaky,
         "attempts": [
             [place[row["condition"]], row["seed"], row["outcome"], part_of(row)]
             + [row.get(amount) for amount in _AMOUNTS]
             for row in rows
         ],
     }
+
+
+def _graded_again(entry: Mapping[str, Any]) -> str:
+    later = ", ".join(map(str, entry.get("again") or []))
+    return visible(
+        f"{entry.get('condition')}, seed {entry.get('seed')}: {entry.get('outcome')}, then {later}"
+    )

@@ -35,6 +35,10 @@ def percent(share: float | None) -> str:
     return _ABSENT if share is None else f"{share:.1%}"
 
 
+def percent_interval(interval: Sequence[float] | None) -> str:
+    return _ABSENT if not interval else f"{percent(interval[0])} to {percent(interval[1])}"
+
+
 def count(value: float | None) -> str:
     return _ABSENT if value is None else f"{value:,.0f}"
 
@@ -92,22 +96,19 @@ def _of_what_is_there(made: Callable[[Any], str]) -> Callable[[Any], str]:
     return filtered
 
 
+_OF_EFFECTS = (
+    points,
+    tick,
+    size,
+    point_interval,
+    percent,
+    percent_interval,
+    count,
+    amount,
+    short,
+    probability,
+)
+_OF_COSTS = (usd, usd_interval, ratio, ratio_interval)
 FILTERS: Mapping[str, Callable[[Any], str]] = {
-    made.__name__: _of_what_is_there(made)
-    for made in (
-        *(
-            points,
-            tick,
-            size,
-            point_interval,
-            percent,
-            count,
-            amount,
-            usd,
-            ratio,
-            ratio_interval,
-            usd_interval,
-        ),
-        *(probability, short),
-    )
+    made.__name__: _of_what_is_there(made) for made in (*_OF_EFFECTS, *_OF_COSTS)
 }

@@ -68,7 +68,7 @@
       if (column.key === "name") {
         cell.scope = "row";
         cell.append(open);
-        if (instance.is_flaky) cell.append(make("span", { class: "tag flaky", title: "the harness disagrees with itself on this instance", text: "flaky" }));
+        if (instance.flaky.length) cell.append(make("span", { class: "tag flaky", title: "the harness disagrees with itself on this instance", text: "flaky" }));
       } else if (column.condition !== undefined) cell.append(cells(instance, column.condition));
       else if (column.change !== undefined) {
         const by = change(instance, column.change);
@@ -190,7 +190,7 @@
   const pre = (text, kind = "") => make("pre", { class: kind, tabindex: "0", text });
 
   function show(instance, detail) {
-    const facts = [instance.repo, instance.difficulty, instance.is_flaky ? "flaky: the harness disagrees with itself here" : ""];
+    const facts = [instance.repo, instance.difficulty, instance.flaky.length ? `flaky, graded again: ${instance.flaky.join("; ")}` : ""];
     const found = [make("p", { class: "meta", text: facts.filter(Boolean).join(" · ") })];
     if (!detail) return [...found, make("p", { text: "This page holds no details of this instance." })];
     found.push(attemptTable(instance, detail));

@@ -39,12 +39,7 @@ def warnings(summary: Json) -> list[str]:
 
 
 def _warnings(summary: Json) -> Iterator[str]:
-    if summary.get("scripted"):
-        yield "The model is scripted: its answers were written beforehand, and the result is no evidence."
-    if summary.get("replay"):
-        yield "A replay: the model's answers are those of an earlier run, and no endpoint was asked."
-    if not summary.get("official", True):
-        yield f"Unofficial: graded by harness={summary.get('harness')}, not by the unchanged SWE-bench harness."
+    yield from map(str, summary.get("warnings") or [])
     for contrast in summary.get("contrasts") or []:
         for reason in contrast.get("reasons") or []:
             yield f"{contrast['treatment']}: {reason}"
@@ -52,7 +47,19 @@ def _warnings(summary: Json) -> Iterator[str]:
     for state, n in sorted(states.items()):
         if state != "finished":
             yield f"{n} of {sum(states.values())} cells {'is' if n == 1 else 'are'} {state}; see the runs below."
-    yield from map(str, summary.get("warnings") or [])
+    yield from _of_health(summary.get("health") or {})
+    flaky = {entry["instance_id"] for entry in summary.get("flaky") or []}
+    if flaky:
+        yield f"The harness disagrees with itself on {len(flaky)} of the instances, marked flaky below."
+
+
+def _of_health(health: Json) -> Iterator[str]:
+    if health.get("excluded"):
+        n = len(health["excluded"])
+        yield f"{n} unhealthy instances were left out of all arms before any outcome was seen (slice.healthy_only)."
+    if health.get("unhealthy"):
+        n, n_all = len(health["unhealthy"]), health.get("n_instances")
+        yield f"{n} of {n_all} instances are unhealthy here: no arm can win them, or every arm does."
 
 
 def forest(summary: Json) -> dict[str, Any] | None:
