@@ -8,6 +8,7 @@ from string import ascii_letters
 import pytest
 
 from contexttune.report import group, page
+from contexttune.report.page import number_words, plots
 from contexttune.report.page.details import Limit, Records
 from contexttune.report.page.steps import branches, partings, shorten, steps_of
 from contexttune.report.page.view import warnings
@@ -251,3 +252,50 @@ def test_seeds_that_the_answer_leaves_out_are_left_out_of_the_page(place):
     path = write_page(place, analysis={"control": "no_context", "seeds": [1]})
     assert [attempt[1] for attempt in packed(path)[0]["instances"][0]["attempts"]] == [1]
     assert "Attempts of the seeds 1 are shown, and no others" in path.read_text()
+
+
+def test_an_axis_holds_the_whole_group_and_lets_intervals_of_few_instances_go_on_beyond_it():
+    axis = plots.difference_axis([(-0.02, 0.09)], [(-0.05, 0.11), (-0.1, 0.1), (-6.8, 5.8)], 0.05)
+    assert axis["ends"] == (-0.2, 0.2)
+    assert axis["ticks"] == [(3.0, -0.2), (26.5, -0.1), (50.0, 0.0), (73.5, 0.1), (97.0, 0.2)]
+    assert axis["band"] == (38.25, 61.75)
+    assert plots.placed(0.03, (-0.02, 0.09), axis) == {
+        **{"x": 57.05, "low": 45.3, "high": 71.15, "beyond": (False, False)},
+    }
+    assert plots.placed(-0.5, (-6.8, 5.8), axis) == {
+        "x": None,
+        "low": 3.0,
+        "high": 97.0,
+        "beyond": (True, True),
+    }
+    assert plots.placed(1.0, None, axis) == {"x": None, "low": 97.0, "high": 97.0, "beyond": (False, True)}
+
+
+def test_an_axis_of_ratios_is_as_long_on_either_side_of_one():
+    axis = plots.ratio_axis([1.6, 0.9])
+    assert [value for _, value in axis["ticks"]] == pytest.approx([1 / 2, 0.707107, 1, 1.414214, 2])
+    assert [round(at) for at, _ in axis["ticks"]] == [3, 26, 50, 74, 97]
+    assert plots.placed(3.0, (0.0, 4.0), axis)["beyond"] == (True, True)
+
+
+def test_numbers_are_written_with_their_sign_and_unit():
+    written = number_words.FILTERS
+    assert [written["points"](value) for value in (0.153, -0.05, -0.0001, None)] == [
+        "+15.3",
+        "\u22125.0",
+        "0.0",
+        "\u2013",
+    ]
+    assert [written["size"](value) for value in (0.05, 0.281, 1.02)] == [
+        "5 points",
+        "28.1 points",
+        "above 100 points",
+    ]
+    assert [written["short"](value) for value in (2_143_912, 12_000, 0.2)] == ["2.14M", "12k", "0.2"]
+    assert [written["usd"](value) for value in (0.3, 0.0123, 1_234.5, None)] == [
+        "$0.30",
+        "$0.012",
+        "$1,234.50",
+        "\u2013",
+    ]
+    assert [written["probability"](value) for value in (0.0004, 0.122)] == ["< 0.001", "0.122"]

@@ -24,7 +24,11 @@ def tick(value: float | None) -> str:
 
 def size(value: float | None) -> str:
     """A difference of shares without its sign, with its unit: 0.05 -> 5 points."""
-    return _ABSENT if value is None else f"{f'{100 * abs(value):.1f}'.removesuffix('.0')} points"
+    if value is None:
+        return _ABSENT
+    if abs(value) > 1:  # no design can see it, because there is none
+        return "above 100 points"
+    return f"{f'{100 * abs(value):.1f}'.removesuffix('.0')} points"
 
 
 def point_interval(interval: Sequence[float] | None) -> str:
@@ -79,9 +83,9 @@ def short(value: float | None) -> str:
     """A tick of an axis: 12000 -> 12k."""
     if value is None:
         return _ABSENT
-    for size, unit in ((1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{unit}"
+    for step, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= step:
+            return f"{value / step:.3g}{unit}"
     return f"{value:.3g}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from contexttune.report.page.details import Row
@@ -14,36 +15,64 @@ _MARGIN = 3.0  # percent of a row's width, left free at either end
 _NICE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 _FACTORS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
 SIDE = 320.0  # of the square that a scatter is drawn in
+_SLACK = 1e-9
 _LEAST_SPAN = 0.3  # of a logarithmic axis, in decades
 Place = Callable[[float], float]
 
 
-def difference_axis(intervals: Sequence[Sequence[float]], margin: float) -> dict[str, Any]:
-    """A linear axis around no difference that holds all intervals and the margin of equivalence.
+def difference_axis(
+    whole: Sequence[Sequence[float]], parts: Sequence[Sequence[float]], margin: float
+) -> dict[str, Any]:
+    """A linear axis around no difference, from intervals of whole groups, which it holds, and of parts of them.
 
-    Returns `at` (difference -> percent), `ticks` [(percent, difference)] and `band` (percent of -margin, of +margin).
+    Parts of a few instances have intervals beyond what a difference of shares can be, so only half of the parts must fit.
+
+    Returns `at` (difference -> percent, of its end for what lies beyond), `ends` (differences), `ticks` [(percent,
+    difference)], `zero` and `band` (percent of -margin, of +margin).
     """
-    furthest = max([abs(bound) for interval in intervals for bound in interval] + [margin, _NICE[0]])
-    limit = next((nice for nice in _NICE if nice >= furthest), furthest)
+    furthest = max([margin, _NICE[0], *map(_furthest, whole)])
+    if parts:
+        furthest = max(furthest, median(map(_furthest, parts)))
+    limit = next((nice for nice in _NICE if nice >= furthest), _NICE[-1])
 
     def at(value: float) -> float:
-        return round(_MARGIN + (100 - 2 * _MARGIN) * (value + limit) / (2 * limit), 2)
+        share = min(max((value + limit) / (2 * limit), 0.0), 1.0)
+        return round(_MARGIN + (100 - 2 * _MARGIN) * share, 2)
 
     ticks = [(at(share * limit), share * limit) for share in (-1, -0.5, 0, 0.5, 1)]
-    return {"at": at, "ticks": ticks, "band": (at(-margin), at(margin)) if margin else None, "zero": at(0)}
+    band = (at(-margin), at(margin)) if margin > 0 else None
+    return {"at": at, "ends": (-limit, limit), "ticks": ticks, "band": band, "zero": at(0)}
 
 
 def ratio_axis(ratios: Sequence[float]) -> dict[str, Any]:
-    """A logarithmic axis around 1 that holds all `ratios`; keys as in `difference_axis`, without a band."""
+    """A logarithmic axis around 1 that holds all `ratios` up to a factor; keys as in `difference_axis`, without a band."""
     furthest = max([abs(math.log(ratio)) for ratio in ratios if ratio > 0], default=0.0)
     limit = next((factor for factor in _FACTORS if math.log(factor) >= furthest - 1e-9), _FACTORS[-1])
 
     def at(value: float) -> float:
-        bound = min(max(math.log(value) if value > 0 else -math.inf, -math.log(limit)), math.log(limit))
-        return round(_MARGIN + (100 - 2 * _MARGIN) * (bound / math.log(limit) + 1) / 2, 2)
+        bound = min(max(value, 1 / limit), limit)
+        return round(_MARGIN + (100 - 2 * _MARGIN) * (math.log(bound) / math.log(limit) + 1) / 2, 2)
 
     values = (1 / limit, 1 / math.sqrt(limit), 1.0, math.sqrt(limit), limit)
-    return {"at": at, "ticks": [(at(value), value) for value in values], "band": None, "zero": at(1.0)}
+    ticks = [(at(value), value) for value in values]
+    return {"at": at, "ends": (1 / limit, limit), "ticks": ticks, "band": None, "zero": at(1.0)}
+
+
+def placed(estimate: float, interval: Sequence[float] | None, axis: Mapping[str, Any]) -> dict[str, Any]:
+    """`x` of an estimate, None beyond the axis; `low` and `high` of its interval; `beyond`: whether it goes on there."""
+    low, high = interval or (estimate, estimate)
+    first, last = axis["ends"]
+    is_inside = first - _SLACK <= estimate <= last + _SLACK
+    return {
+        "x": axis["at"](estimate) if is_inside else None,
+        "low": axis["at"](low),
+        "high": axis["at"](high),
+        "beyond": (low < first - _SLACK, high > last + _SLACK),
+    }
+
+
+def _furthest(interval: Sequence[float]) -> float:
+    return max(map(abs, interval))
 
 
 def scatter(instances: Mapping[str, Sequence[Row]], control: str, treatment: str) -> dict[str, Any] | None:

@@ -72,7 +72,8 @@ def forest(summary: Json) -> dict[str, Any] | None:
         margin = next((c["equivalence"]["margin"] for c in contrasts if c.get("equivalence")), 0.0)
     sections = [_sections(contrast) for contrast in contrasts]
     shown = [row for groups in sections for _, rows in groups for row in rows]
-    axis = plots.difference_axis([_bounds(row) for row in shown], margin)
+    whole, parts = ([_bounds(r) for r in shown if bool(r.get("is_main")) is kind] for kind in (True, False))
+    axis = plots.difference_axis(whole, parts, margin)
     placed = [
         {
             "treatment": contrast["treatment"],
@@ -113,8 +114,7 @@ def _bounds(row: Json) -> Sequence[float]:
 
 
 def _placed(row: Json, axis: Json) -> dict[str, Any]:
-    low, high = (axis["at"](bound) for bound in (row.get("ci95") or [row["estimate"]] * 2))
-    return {**row, "x": axis["at"](row["estimate"]), "low": low, "high": high}
+    return {**row, **plots.placed(row["estimate"], row.get("ci95"), axis)}
 
 
 def costs(summary: Json) -> dict[str, Any] | None:
@@ -133,9 +133,8 @@ def costs(summary: Json) -> dict[str, Any] | None:
 def _cost(cost: Json, axis: Json) -> dict[str, Any]:
     named = {**cost, "name": _MEASURES.get(cost["measure"], cost["measure"])}
     if not cost.get("ratio"):
-        return {**named, "x": None}
-    low, high = (axis["at"](bound) for bound in (cost.get("ci95") or [cost["ratio"]] * 2))
-    return {**named, "x": axis["at"](cost["ratio"]), "low": low, "high": high}
+        return {**named, "x": None, "ci95": None, "beyond": (False, False)}
+    return {**named, **plots.placed(cost["ratio"], cost.get("ci95"), axis)}
 
 
 def runs(summary: Json) -> list[dict[str, Any]]:
