@@ -292,10 +292,10 @@ def test_numbers_are_written_with_their_sign_and_unit():
         "above 100 points",
     ]
     assert [written["short"](value) for value in (2_143_912, 12_000, 0.2)] == ["2.14M", "12k", "0.2"]
-    assert [written["usd"](value) for value in (0.3, 0.0123, 1_234.5, None)] == [
+    assert [written["usd"](value) for value in (0.3, 0.0123, -1_234.5, None)] == [
         "$0.30",
         "$0.012",
-        "$1,234.50",
+        "\u2212$1,234.50",
         "\u2013",
     ]
     assert [written["probability"](value) for value in (0.0004, 0.122)] == ["< 0.001", "0.122"]

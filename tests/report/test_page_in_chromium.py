@@ -4,6 +4,7 @@ Screenshots go to the directory that CONTEXTTUNE_SCREENSHOTS names, where it is 
 """
 
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from playwright.sync_api import sync_playwright
 from contexttune.contexts.injection import BEGIN
 from tests.command_line import contexttune
 from tests.gitrepos import layout
+from tests.report.contrasts import contrast
 from tests.report.page_groups import conversation, write_page, write_run
 
 pytestmark = pytest.mark.chromium
@@ -45,7 +47,7 @@ def demo(tmp_path_factory):
 def chromium():
     with sync_playwright() as machine:
         root = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = machine.chromium.launch(executable_path="/usr/bin/chromium", args=root)
+        browser = machine.chromium.launch(executable_path=shutil.which("chromium"), args=root)
         yield browser
         browser.close()
 
@@ -155,6 +157,30 @@ def test_the_first_differing_step_is_marked(chromium, tmp_path):
         assert "ended" in tab.locator("#steps").inner_text()
 
 
+def test_every_other_arm_is_held_against_the_control(chromium, tmp_path):
+    place = layout(tmp_path)
+    for condition, outcome in (("no_context", "unresolved"), ("a_map", "resolved"), ("z_map", "unresolved")):
+        write_run(place, condition, 0, {"a": outcome})
+    path = write_page(
+        place, contrasts=[contrast("a_map"), contrast("z_map", verdict="withheld", reasons=["outages"])]
+    )
+    with opened(chromium, path) as tab:
+        heads = tab.locator("#outcomes th[scope=col] button").all_inner_texts()
+        assert [head.strip() for head in heads[3:8]] == [
+            "no_context",
+            "a_map",
+            "z_map",
+            "Change, a_map",
+            "Change, z_map",
+        ]
+        assert tab.locator("#outcomes .tag").all_inner_texts() == ["gained"]
+        assert tab.locator(".forest .group").all_inner_texts()[:2] == [
+            "a_map against no_context",
+            "z_map against no_context",
+        ]
+        assert "z_map: outages" in tab.locator(".worth").inner_text()
+
+
 def test_hostile_records_are_shown_as_text(chromium, tmp_path, screenshots):
     place = layout(tmp_path)
     told = HOSTILE + "\ud800"
@@ -167,7 +193,11 @@ def test_hostile_records_are_shown_as_text(chromium, tmp_path, screenshots):
         write_run(
             place, condition, 0, {name: "unresolved"}, patch=patch, tests=failed, error=HOSTILE, **common
         )
-    path = write_page(place, warnings=[HOSTILE], flaky=[{"instance_id": name}])
+    path = write_page(
+        place,
+        warnings=[HOSTILE],
+        flaky=[{"instance_id": name, "condition": HOSTILE, "outcome": "resolved", "again": ["error"]}],
+    )
     with opened(chromium, path) as tab:
         assert SHOWN in tab.locator(".worth").text_content()
         tab.locator("#outcomes tbody button").first.press("Enter")

@@ -41,7 +41,8 @@ def write(
         trajectories: False leaves what the agents did out.
         max_mb: megabytes (10^6 bytes) that details are shortened to.
     """
-    conditions = view.conditions_of(summary)
+    known = view.conditions_of(summary)
+    conditions = [*known, *sorted({str(row["condition"]) for row in rows} - set(known))]
     seeds = (summary.get("analysis") or {}).get("seeds")
     instances = by_instance([row for row in rows if seeds is None or row["seed"] in seeds], conditions)
     flaky = summary.get("flaky") or []

@@ -57,7 +57,9 @@ def amount(value: float | None) -> str:
 def usd(value: float | None) -> str:
     if value is None:
         return _ABSENT
-    return f"${value:,.2f}" if value >= 0.1 or value == 0 else f"${value:.2g}"
+    amount_usd = abs(value)
+    shown = f"${amount_usd:,.2f}" if amount_usd >= 0.1 or value == 0 else f"${amount_usd:.2g}"
+    return _MINUS + shown if value < 0 else shown
 
 
 def ratio(value: float | None) -> str:
