@@ -279,23 +279,25 @@ def test_an_axis_of_ratios_is_as_long_on_either_side_of_one():
 
 
 def test_numbers_are_written_with_their_sign_and_unit():
-    written = number_words.FILTERS
+    written = number_words.filters()
     assert [written["points"](value) for value in (0.153, -0.05, -0.0001, None)] == [
         "+15.3",
-        "\u22125.0",
+        "-5.0",
         "0.0",
-        "\u2013",
+        "-",
     ]
     assert [written["size"](value) for value in (0.05, 0.281, 1.02)] == [
         "5 points",
         "28.1 points",
         "above 100 points",
     ]
+    assert [written["tick"](value) for value in (0.05, -0.125, 0.0)] == ["+5", "-12.5", "0"]
     assert [written["short"](value) for value in (2_143_912, 12_000, 0.2)] == ["2.14M", "12k", "0.2"]
     assert [written["usd"](value) for value in (0.3, 0.0123, -1_234.5, None)] == [
         "$0.30",
         "$0.012",
-        "\u2212$1,234.50",
-        "\u2013",
+        "-$1,234.50",
+        "-",
     ]
+    assert written["percent_interval"]((0.188, 0.812)) == "18.8 % to 81.2 %"
     assert [written["probability"](value) for value in (0.0004, 0.122)] == ["< 0.001", "0.122"]

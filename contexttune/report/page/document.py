@@ -37,7 +37,7 @@ def write(
         layout: where the attempts, contexts and harness reports of `rows` lie.
         group_id: the group.
         summary: summary.json; keys that are not there (no contrast in a group of one arm) leave their part out.
-        rows: attempts as `summary.run_rows` gives them; `part_id`, where a row has one, is the shard it lies in.
+        rows: of the group's attempts; `part_id`, where a row has one, is the run or shard that it lies in.
         trajectories: False leaves what the agents did out.
         max_mb: megabytes (10^6 bytes) that details are shortened to.
     """
@@ -101,7 +101,7 @@ def _render(parts: Mapping[str, Any], packed_index: str, fitted: Fitted, notes: 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= number_words.FILTERS
+    templates.filters |= number_words.filters()
     style, script = ((_HOME / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     return templates.get_template("page.html.jinja").render(
         **view.safe(parts),

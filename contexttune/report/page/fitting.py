@@ -104,9 +104,7 @@ def _first(
     room_bytes: int,
 ) -> int:
     """Where in LADDER to begin, by bisection: its sizes fall."""
-    samples: list[
-        tuple[bool, float, Detail]
-    ] = []  # discordant or not, instances that it stands for, one of them
+    samples: list[tuple[bool, float, Detail]] = []  # (is discordant, for how many it stands, an instance)
     for is_discordant in (True, False):
         kind = [name for name in instances if discordant[name] is is_discordant]
         n_wanted = max(4, _SAMPLE // max((len(instances[name]) for name in kind), default=1))
