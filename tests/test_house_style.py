@@ -13,7 +13,7 @@ STAGES = ("signals", "contexts", "runners", "harness", "report")
 # the same function which context it was that an attempt was sent.
 ALLOWED = {("runners", "contexts.injection"), ("report", "contexts.injection")}
 HEAVY = {"swebench", "litellm", "datasets", "pandas", "openai", "docker", "minisweagent", "git", "pydantic"}
-HEAVY |= {"numpy", "scipy", "statsmodels", "matplotlib", "jinja2", "deepdiff"}
+HEAVY |= {"numpy", "scipy", "statsmodels", "jinja2", "deepdiff"}
 NUMERIC = "analysis"  # imported as a whole where it is used
 
 
