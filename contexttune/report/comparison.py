@@ -53,6 +53,9 @@ def of_groups(a: Group, b: Group, analysis: Analysis, *, force: bool) -> Compari
     Raises ConfigError when the groups differ in more than the condition, unless `force`.
     """
     differing = [in_words(one) for one in sameness.among([*a.begun, *b.begun])]
+    n_unlike, n_known = sameness.unlike_prompts([*a.rows, *b.rows])
+    if n_unlike:
+        differing.append(f"prompts: the runner's own, for {n_unlike} of {n_known} instances")
     if differing and not force:
         raise ConfigError(
             f"groups {a.group_id} and {b.group_id} differ in more than the condition: {'; '.join(differing)}. "

@@ -17,8 +17,8 @@ def page(summary: Mapping[str, Any]) -> str:
     lines = [f"# {_text(summary['group_id'])}"]
     for contrast in summary["contrasts"]:
         lines += ["", f"**{_text(contrast['sentence'])}**"]
-    ceiling = health.words(summary["health"]) if summary["n_instances"] else ""
-    lines += _listed([*summary["warnings"], *([ceiling] if ceiling else [])])
+    ceiling = [health.words(summary["health"])] if summary["health"] else []
+    lines += _listed([*summary["warnings"], *ceiling])
     lines += _conditions(summary)
     for contrast in summary["contrasts"]:
         lines += _contrast(contrast)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 from contexttune.differences import in_words
@@ -55,10 +54,6 @@ def _unlike(group: Group) -> Iterator[str]:
         shown = "; ".join(map(in_words, differing[:_SHOWN]))
         more = f"; and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
         yield f"Runs of this group differ in more than condition and seed: {shown}{more}."
-    prompts: dict[str, set[str]] = defaultdict(set)
-    for row in group.rows:
-        if row.get("prompts_sha256"):
-            prompts[row["instance_id"]].add(row["prompts_sha256"])
-    n_unlike = sum(len(known) > 1 for known in prompts.values())
+    n_unlike, n_known = sameness.unlike_prompts(group.rows)
     if n_unlike:
-        yield f"The runner's own prompts are not the same in all runs, for {n_unlike} of {len(prompts)} instances."
+        yield f"The runner's own prompts are not the same in all runs, for {n_unlike} of {n_known} instances."

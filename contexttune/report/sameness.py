@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from contexttune.differences import Difference, differences
 
 Run = Mapping[str, Any]
+Row = Mapping[str, Any]
 
 _VERSIONS = ("contexttune", "python", "packages", "harness", "dataset", "endpoint")
 _OF_THE_ARM = ("condition", "signal", "seed")
@@ -20,6 +22,8 @@ def difference(a: Run, b: Run) -> list[Difference]:
     Of images, and of models that an endpoint said it serves, only what both runs know can differ.
     """
     found = differences(_made_of(a), _made_of(b))
+    if _shard(a) == _shard(b):  # others hold other rows
+        found += differences(*({"rows_digest": run["manifest"].get("rows_digest")} for run in (a, b)))
     if a.get("served_models") and b.get("served_models"):
         found += differences({"served_models": a["served_models"]}, {"served_models": b["served_models"]})
     for part in ("runner", "harness"):
@@ -30,10 +34,24 @@ def difference(a: Run, b: Run) -> list[Difference]:
     return found
 
 
+def unlike_prompts(rows: Iterable[Row]) -> tuple[int, int]:
+    """(instances that the runner's own prompts were not the same for in all attempts, instances with any)."""
+    prompts: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row.get("prompts_sha256"):
+            prompts[row["instance_id"]].add(row["prompts_sha256"])
+    return sum(len(known) > 1 for known in prompts.values()), len(prompts)
+
+
 def among(runs: Sequence[Run]) -> list[Difference]:
     """The differences of each run from the first, each key once."""
     found = {one[0]: one for run in reversed(runs[1:]) for one in difference(runs[0], run)}
     return [found[key] for key in sorted(found)]
+
+
+def _shard(run: Run) -> tuple[Any, ...]:
+    chosen = run["manifest"].get("config", {}).get("slice", {})
+    return tuple(chosen.get(key) for key in _SHARDS)
 
 
 def _made_of(run: Run) -> dict[str, Any]:

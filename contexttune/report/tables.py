@@ -49,7 +49,8 @@ def show(layout: Layout, summary: Mapping[str, Any]) -> None:
         counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
         out.print(f"cells: {counted}; the same command goes on with what is not finished", highlight=False)
     answers = [contrast["sentence"] for contrast in summary["contrasts"]]
-    for line in (*answers, *summary["warnings"], health.words(summary["health"])):
+    ceiling = [health.words(summary["health"])] if summary["health"] else []
+    for line in (*answers, *summary["warnings"], *ceiling):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
     out.print(f"summary: {home / 'summary.json'}", highlight=False, soft_wrap=True, markup=False)
 

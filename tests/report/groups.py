@@ -31,7 +31,7 @@ def write_run(
             "harness": harness,
             "official": official,
             "instances": [{"instance_id": name, "repo": "o/r"} for name in outcomes],
-            "manifest": {"rows_digest": "x", **manifest},
+            "manifest": {"rows_digest": "x"} | manifest,
         },
     )
     verdicts = {}

@@ -4,7 +4,7 @@ from contexttune.config import AnalysisConfig
 from contexttune.errors import ConfigError
 from contexttune.report import comparison, group
 from contexttune.report.registered import analysis_of
-from contexttune.store import read_json
+from contexttune.store import read_json, write_json
 from tests.gitrepos import layout
 from tests.report.groups import write_run
 
@@ -50,6 +50,22 @@ def test_groups_that_differ_in_more_are_refused_by_the_names_of_the_keys(place):
     assert read_json(place.comparisons / "a--b.json")["differing"] == [
         "settings.model.temperature: 0.0 -> 0.7"
     ]
+
+
+def test_rows_that_changed_under_one_name_are_a_difference(place):
+    write_run(place, "n", "no_context", 0, outcomes(4), group="a", rows_digest="1")
+    write_run(place, "m", "repo_map", 0, outcomes(16), group="b", rows_digest="2")
+    with pytest.raises(ConfigError, match="rows_digest: 1 -> 2"):
+        compared(place)
+
+
+def test_prompts_of_the_runner_that_are_not_the_same_are_a_difference(place):
+    for run_id, condition, group_id in (("n", "no_context", "a"), ("m", "repo_map", "b")):
+        write_run(place, run_id, condition, 0, outcomes(4), group=group_id)
+        path = place.instance(group_id, run_id, "i00") / "attempt.json"
+        write_json(path, read_json(path) | {"prompts_sha256": run_id})
+    with pytest.raises(ConfigError, match="prompts: the runner's own, for 1 of 1 instances"):
+        compared(place)
 
 
 def test_a_condition_that_both_have_is_compared_with_itself(place):
