@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.command_line import contexttune
+
 ROOT = Path(__file__).resolve().parent.parent
 LLAMA_PYTHON = os.environ.get("CONTEXTTUNE_LLAMA_PYTHON", sys.executable)  # .ci/llama.sh makes one
 
@@ -89,6 +91,21 @@ def build_images(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None
         assert done.returncode == 0, done.stdout + done.stderr
 
     return build
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[Path, str]:
+    """(directory, what was printed) of the demo's sweep, done once for all test processes: leave it as it is."""
+    home = tmp_path_factory.getbasetemp()
+    home = (home if worker_id == "master" else home.parent) / "demo-run"
+    said = home / "said.txt"
+    with FileLock(f"{home}.lock"):
+        if not said.exists():
+            (home / "root").mkdir(parents=True)
+            done = contexttune("-m", "experiment=demo", cwd=home / "root")
+            assert done.returncode == 0, done.stdout + done.stderr
+            said.write_text(done.stdout, encoding="utf-8")
+    return home / "root", said.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

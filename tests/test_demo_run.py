@@ -46,23 +46,15 @@ def predictions(root: Path) -> dict[str, bytes]:
     return {p.parent.name: p.read_bytes() for p in root.glob("artifacts/preds/demo-local/*/preds.jsonl")}
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    root = tmp_path_factory.mktemp("demo")
-    done = contexttune("-m", "experiment=demo", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return root, done.stdout
-
-
-def test_the_demo_ends_in_the_outcomes_that_its_script_is_written_for(undisturbed):
-    root, _ = undisturbed
+def test_the_demo_ends_in_the_outcomes_that_its_script_is_written_for(demo_run):
+    root, _ = demo_run
     rows = rows_as_written(root / "results/demo-local")
     assert all(int(r["prompt_tokens"]) > 0 and float(r["wall_s"]) >= 0 and r["n_calls"] == "1" for r in rows)
     assert {r["context_chars"] for r in rows if r["condition"] == "no_context"} == {"0"}
 
 
-def test_the_demo_says_what_it_is_worth_and_where_its_files_are(undisturbed):
-    root, said = undisturbed
+def test_the_demo_says_what_it_is_worth_and_where_its_files_are(demo_run):
+    root, said = demo_run
     assert "The model is scripted" in said
     assert "unofficial" in said
     assert said.rstrip().endswith(f"summary: {root / 'results/demo-local/summary.json'}")
@@ -76,15 +68,15 @@ def test_the_demo_says_what_it_is_worth_and_where_its_files_are(undisturbed):
         assert {"run_id", "condition", "seed", "model_name_or_path", "manifest"} <= run.keys()
 
 
-def test_a_context_of_the_demo_keeps_its_budget_and_sees_no_future(undisturbed):
-    root, _ = undisturbed
+def test_a_context_of_the_demo_keeps_its_budget_and_sees_no_future(demo_run):
+    root, _ = demo_run
     texts = [p.read_text() for p in root.glob("artifacts/contexts/*/*/context.md")]
     assert len(texts) == 6
     assert all(0 < len(text.rstrip("\n")) <= 3200 for text in texts)
 
 
-def test_a_second_demo_does_no_work_again(undisturbed, tmp_path):
-    root, _ = undisturbed
+def test_a_second_demo_does_no_work_again(demo_run, tmp_path):
+    root, _ = demo_run
     copy = tmp_path / "again"
     shutil.copytree(root, copy)
     before = files(copy)
@@ -102,8 +94,8 @@ def test_a_second_demo_does_no_work_again(undisturbed, tmp_path):
 
 
 @pytest.mark.slow
-def test_kill_9_at_any_moment_changes_no_prediction(undisturbed, tmp_path):
-    root, _ = undisturbed
+def test_kill_9_at_any_moment_changes_no_prediction(demo_run, tmp_path):
+    root, _ = demo_run
     moments = random.Random(0)
     for _ in range(KILLS):
         child = start("-m", "experiment=demo", "workers=1", cwd=tmp_path)

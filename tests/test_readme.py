@@ -13,6 +13,8 @@ LOCAL = ["slice=demo", "harness=none"]
 README = Document(
     name="README.md",
     extra={
+        "task=": None,
+        "experiment=health": None,
         # agents have tests of their own, with Docker and bubblewrap
         "runner=mini_swe_agent": [*LOCAL, "dry_run=true"],
         "runner=gold": LOCAL,
@@ -21,8 +23,6 @@ README = Document(
         "experiment=verified_mini_baseline": LOCAL,
         "condition=no_context,baseline_context": LOCAL,
         "slice.dataset=rows.jsonl": None,
-        "task=": None,
-        "experiment=health": None,
         "--config-dir": None,
         "make demo": None,
         "export": None,
@@ -87,9 +87,9 @@ def test_the_condition_that_the_readme_adds_works(tmp_path):
     assert text.read_text().startswith("# ")
 
 
-def test_the_table_of_the_readme_is_what_the_demo_prints(tmp_path):
+def test_the_table_of_the_readme_is_what_the_demo_prints(demo_run):
     (table,) = [text for kind, text in README.fences if kind == "text"]
-    said = contexttune("-m", "experiment=demo", cwd=tmp_path).stdout
+    _, said = demo_run
     for line in table.splitlines():
         assert line.rstrip() in said
 
