@@ -141,7 +141,8 @@ def _seeds(lots: np.random.Generator, chances: Floats, k: int) -> Floats:
 
 
 def _judged(pairs: Pairs) -> Judgement:
-    return judge({"treatment": pairs}, control="control", margin=MARGIN, unfinished={})["treatment"]
+    (found,) = judge({("control", "treatment"): pairs}, margin=MARGIN, unfinished={}).values()
+    return found
 
 
 def _pairs(control: Floats, treatment: Floats) -> Pairs:

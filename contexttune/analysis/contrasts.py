@@ -1,4 +1,4 @@
-"""Every treatment of a group against its control."""
+"""Every treatment of a group against its control, and other contrasts that are judged together."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from contexttune.analysis.outcomes import Arm, Floats, Pairs, pair
 from contexttune.analysis.paired import sign_flip_p
 from contexttune.analysis.settle import settle
 
+Names = tuple[str, str]
+"""(control, treatment)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """The treatments of a group are tested together: a verdict on one depends on the p values of the others."""
+    """Contrasts that are read together are tested together: a verdict on one depends on the p values of the others."""
 
-    p_values: Mapping[str, float]  # by treatment; 1.0 where there is too little to test
+    p_values: Mapping[Names, float]  # 1.0 where there is too little to test
     margin: float
 
-    def holm(self, name: str, p: float) -> float:
-        """p of a treatment after Holm's correction, were it this one."""
+    def holm(self, names: Names, p: float) -> float:
+        """p of a contrast after Holm's correction, were it this one."""
         if len(self.p_values) == 1:
             return p
         from statsmodels.stats.multitest import multipletests  # takes a second
 
-        family = {**self.p_values, name: p}
-        return float(multipletests(list(family.values()), method="holm")[1][list(family).index(name)])
+        family = {**self.p_values, names: p}
+        return float(multipletests(list(family.values()), method="holm")[1][list(family).index(names)])
 
-    def decide(self, name: str, values: Floats) -> Verdict:
-        """The verdict on a treatment, were these the differences of its instances."""
+    def decide(self, names: Names, values: Floats) -> Verdict:
+        """The verdict on a contrast, were these the differences of its instances."""
         estimate = estimated(values)
         if estimate is None:
             return Verdict.WITHHELD
-        return verdict.decide(estimate, self.holm(name, estimate.p), equivalence(values, self.margin))
+        return verdict.decide(estimate, self.holm(names, estimate.p), equivalence(values, self.margin))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,39 +65,44 @@ def contrasts(
     """
     if control not in arms:
         return []
-    pairs = {name: pair(arms[control], arm) for name, arm in arms.items() if name != control}
-    judged = judge(pairs, control=control, margin=margin, unfinished=unfinished)
-    found = [_contrast((control, name), own, judged[name], margin) for name, own in pairs.items()]
+    pairs = {(control, name): pair(arms[control], arm) for name, arm in arms.items() if name != control}
+    return of_pairs(pairs, margin=margin, unfinished=unfinished)
+
+
+def of_pairs(
+    pairs: Mapping[Names, Pairs], *, margin: float, unfinished: Mapping[str, Sequence[str]]
+) -> list[Contrast]:
+    """The contrasts of these pairs of arms, in their order, all of them one family of tests."""
+    judged = judge(pairs, margin=margin, unfinished=unfinished)
+    found = [_contrast(names, own, judged[names], margin) for names, own in pairs.items()]
     return [replace(contrast, sentence=verdict.sentence(contrast, len(found))) for contrast in found]
 
 
 def judge(
-    pairs: Mapping[str, Pairs], *, control: str, margin: float, unfinished: Mapping[str, Sequence[str]]
-) -> dict[str, Judgement]:
-    """The verdicts on the treatments of a group."""
-    estimates = {name: estimated(differences(own)) for name, own in pairs.items()}
+    pairs: Mapping[Names, Pairs], *, margin: float, unfinished: Mapping[str, Sequence[str]]
+) -> dict[Names, Judgement]:
+    """The verdicts on contrasts that are read together."""
+    estimates = {names: estimated(differences(own)) for names, own in pairs.items()}
     family = Family(
-        p_values={name: 1.0 if own is None else own.p for name, own in estimates.items()}, margin=margin
+        p_values={names: 1.0 if own is None else own.p for names, own in estimates.items()}, margin=margin
     )
     return {
-        name: _judgement((control, name), own, estimates[name], family, unfinished)
-        for name, own in pairs.items()
+        names: _judgement(names, own, estimates[names], family, unfinished) for names, own in pairs.items()
     }
 
 
 def _judgement(
-    names: tuple[str, str],
+    names: Names,
     pairs: Pairs,
     estimate: Estimate | None,
     family: Family,
     unfinished: Mapping[str, Sequence[str]],
 ) -> Judgement:
-    """`names`: (control, treatment)."""
     values = differences(pairs)
     within = None if estimate is None else equivalence(values, family.margin)
-    p_holm = None if estimate is None else family.holm(names[1], estimate.p)
+    p_holm = None if estimate is None else family.holm(names, estimate.p)
     decided = verdict.decide(estimate, p_holm, within)
-    lost = missing(pairs, margin=family.margin, decide=partial(family.decide, names[1]))
+    lost = missing(pairs, margin=family.margin, decide=partial(family.decide, names))
     reasons = [
         *verdict.unfinished_reasons(names, unfinished),
         *verdict.too_little_reasons(len(pairs.seeds), len(values), estimate),
@@ -110,7 +118,7 @@ def _judgement(
     )
 
 
-def _contrast(names: tuple[str, str], pairs: Pairs, judged: Judgement, margin: float) -> Contrast:
+def _contrast(names: Names, pairs: Pairs, judged: Judgement, margin: float) -> Contrast:
     """All but the sentence."""
     unequal = _discordant(pairs)
     return Contrast(

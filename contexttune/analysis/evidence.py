@@ -31,8 +31,8 @@ class Delta:
         se: its standard error; with one seed that of Bonett and Price, which is never 0.
         ci95, ci90: two-sided intervals by `method`; the 90 % one is what equivalence is judged by.
         method: how p and the intervals were made.
-        p: two-sided, of no difference, before the correction for several arms.
-        p_holm: p after Holm's correction over the treatments of the group.
+        p: two-sided, of no difference, before the correction for several contrasts.
+        p_holm: p after Holm's correction over the contrasts that are read together, as all of a group.
         p_exact: exact McNemar, where the method is mid-p McNemar.
         p_permutation: of the sign-flip permutation test, a check of p that assumes no distribution.
         mde80: the smallest true difference that this design would find in 80 of 100 repetitions, at 5 % two-sided.

@@ -67,15 +67,18 @@ def too_little_reasons(n_seeds: int, n_instances: int, estimate: Estimate | None
     return []
 
 
-def sentence(contrast: Contrast, n_treatments: int) -> str:
-    """The answer in words, in percentage points, with all that is needed to judge it. `n_treatments`: of the group."""
+def sentence(contrast: Contrast, n_contrasts: int) -> str:
+    """The answer in words, in percentage points, with all that is needed to judge it.
+
+    `n_contrasts`: that were tested together.
+    """
     opening = _OPENINGS[contrast.verdict].format(
         control=contrast.control, treatment=contrast.treatment, reasons="; ".join(contrast.reasons)
     )
     delta, equivalence = contrast.delta, contrast.equivalence
     if delta is None or equivalence is None:
         return opening
-    interval, judged_by = _range(delta.ci95), _judged_by(contrast, delta, n_treatments)
+    interval, judged_by = _range(delta.ci95), _judged_by(contrast, delta, n_contrasts)
     if contrast.verdict is Verdict.INCONCLUSIVE:
         return (
             f"{opening}: effects {interval} percentage points remain possible (95 % interval; estimate "
@@ -100,8 +103,8 @@ _OPENINGS = {
 }
 
 
-def _judged_by(contrast: Contrast, delta: Delta, n_treatments: int) -> str:
-    holm = f", Holm's correction over {n_treatments} treatments" if n_treatments > 1 else ""
+def _judged_by(contrast: Contrast, delta: Delta, n_contrasts: int) -> str:
+    holm = f", Holm's correction over {n_contrasts} contrasts" if n_contrasts > 1 else ""
     return (
         f"{_counted(contrast.n_instances, 'instance')} x {_counted(contrast.n_seeds, 'seed')}; "
         f"{_p(delta.p_holm)}, {_TESTS.get(delta.method, delta.method)}{holm}; "

@@ -16,7 +16,7 @@ from contexttune.report import markdown, sameness
 from contexttune.report.cells import State
 from contexttune.report.group import Group
 from contexttune.report.registered import Analysis
-from contexttune.report.remarks import remarks
+from contexttune.report.remarks import of_one_side, unpaired
 from contexttune.report.rows import Row
 from contexttune.store import write_atomic, write_json
 
@@ -63,22 +63,19 @@ def of_groups(a: Group, b: Group, analysis: Analysis, *, force: bool) -> Compari
         )
     common = sorted(set(a.conditions) & set(b.conditions))
     wanted = [(name, name) for name in common] or [(x, y) for x in a.conditions for y in b.conditions]
-    contrasts = [
-        one
+    arms = [
+        (_arm(a, x, analysis, f"{x} of {a.group_id}"), _arm(b, y, analysis, f"{y} of {b.group_id}"))
         for x, y in wanted
-        for one in _against(
-            _arm(a, x, analysis, f"{x} of {a.group_id}"),
-            _arm(b, y, analysis, f"{y} of {b.group_id}"),
-            analysis,
-        )
     ]
-    said = {**dict.fromkeys(remarks(a, analysis)), **dict.fromkeys(remarks(b, analysis))}
+    said = [*of_one_side(a, analysis), *of_one_side(b, analysis)]
+    for one, other in arms:
+        said += unpaired(one.name, one.seeds, other.name, other.seeds)
     return Comparison(
         groups=[a.group_id, b.group_id],
         analysis=analysis,
         differing=differing,
-        contrasts=contrasts,
-        remarks=list(said),
+        contrasts=_against(arms, analysis),
+        remarks=list(dict.fromkeys(said)),
     )
 
 
@@ -87,7 +84,7 @@ def of_seeds(group: Group, analysis: Analysis) -> Comparison:
 
     Raises ConfigError when no condition has two.
     """
-    contrasts: list[Contrast] = []
+    pairs: list[tuple[_Arm, _Arm]] = []
     floors: list[str] = []
     for condition in group.conditions:
         seeds = sorted(
@@ -98,10 +95,9 @@ def of_seeds(group: Group, analysis: Analysis) -> Comparison:
             }
         )
         arms = [_arm(group, condition, analysis, f"{condition} seed {seed}", seed=seed) for seed in seeds]
-        for one, other in combinations(arms, 2):
-            contrasts += _against(one, other, analysis)
+        pairs += combinations(arms, 2)
         floors += _floor(group, condition, seeds)
-    if not contrasts:
+    if not pairs:
         raise ConfigError(
             f"group {group.group_id} has no condition with two seeds: run another one, -m seed=0,1, for its noise floor"
         )
@@ -109,8 +105,8 @@ def of_seeds(group: Group, analysis: Analysis) -> Comparison:
         groups=[group.group_id],
         analysis=analysis,
         differing=[],
-        contrasts=contrasts,
-        remarks=[*floors, *remarks(group, analysis)],
+        contrasts=_against(pairs, analysis),
+        remarks=[*floors, *of_one_side(group, analysis)],
     )
 
 
@@ -130,6 +126,10 @@ class _Arm:
     unfinished: list[str]
     name: str
 
+    @property
+    def seeds(self) -> set[int]:
+        return {row["seed"] for row in self.rows}
+
 
 def _arm(group: Group, condition: str, analysis: Analysis, name: str, *, seed: int | None = None) -> _Arm:
     """Rows of a condition under another name; those of a single seed under one that all such arms share."""
@@ -146,13 +146,18 @@ def _arm(group: Group, condition: str, analysis: Analysis, name: str, *, seed: i
     return _Arm(rows=[{**row, "condition": name} for row in kept], unfinished=unfinished, name=name)
 
 
-def _against(control: _Arm, treatment: _Arm, analysis: Analysis) -> list[Contrast]:
+def _against(pairs: Sequence[tuple[_Arm, _Arm]], analysis: Analysis) -> list[Contrast]:
+    """The second arm of each pair against the first. They are read in one table, and tested as one family."""
     from contexttune.analysis import outcomes
-    from contexttune.analysis.contrasts import contrasts
+    from contexttune.analysis.contrasts import of_pairs
 
-    arms = outcomes.arms([*control.rows, *treatment.rows], [control.name, treatment.name])
-    unfinished = {arm.name: arm.unfinished for arm in (control, treatment)}
-    return contrasts(arms, control=control.name, margin=analysis.margin, unfinished=unfinished)
+    paired: dict[tuple[str, str], outcomes.Pairs] = {}
+    unfinished: dict[str, list[str]] = {}
+    for control, treatment in pairs:
+        arms = outcomes.arms([*control.rows, *treatment.rows], [control.name, treatment.name])
+        paired[control.name, treatment.name] = outcomes.pair(*arms.values())
+        unfinished |= {arm.name: arm.unfinished for arm in (control, treatment)}
+    return of_pairs(paired, margin=analysis.margin, unfinished=unfinished)
 
 
 def _floor(group: Group, condition: str, seeds: Sequence[int]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from contexttune.differences import in_words
 from contexttune.report import sameness
@@ -14,7 +14,19 @@ _SHOWN = 5  # differences; run.json has all
 
 def remarks(group: Group, analysis: Analysis) -> list[str]:
     """One sentence each, the gravest first."""
-    return [*_worth(group), *_arms(group, analysis), *_unlike(group)]
+    return [*_worth(group), *_changed(analysis), *_arms(group, analysis), *_unlike(group)]
+
+
+def of_one_side(group: Group, analysis: Analysis) -> list[str]:
+    """The same of a group that is compared with another or with itself: its own control has no part in that."""
+    return [*_worth(group), *_changed(analysis), *_unlike(group)]
+
+
+def unpaired(one: str, seeds: Collection[int], other: str, others: Collection[int]) -> Iterator[str]:
+    """A sentence a seed that only one of two arms has."""
+    for name, its, against, theirs in ((one, seeds, other, others), (other, others, one, seeds)):
+        for seed in sorted(set(its) - set(theirs)):
+            yield f"seed {seed} of {name} has no counterpart in {against} and is not part of their contrast."
 
 
 def _worth(group: Group) -> Iterator[str]:
@@ -27,10 +39,13 @@ def _worth(group: Group) -> Iterator[str]:
         yield "A replay: the model's answers are those of an earlier run, and no endpoint was asked."
 
 
-def _arms(group: Group, analysis: Analysis) -> Iterator[str]:
+def _changed(analysis: Analysis) -> Iterator[str]:
     for key in analysis.changed:
         now, then = getattr(analysis, key), (analysis.registered or {})[key]
         yield f"analysis.{key} is {now}; before an outcome was seen it was registered as {then}."
+
+
+def _arms(group: Group, analysis: Analysis) -> Iterator[str]:
     seeds = {
         name: {
             run["seed"] for run in group.runs if run["condition"] == name and analysis.looks_at(run["seed"])
@@ -38,9 +53,7 @@ def _arms(group: Group, analysis: Analysis) -> Iterator[str]:
         for name in group.conditions
     }
     for name in sorted(seeds.keys() - {analysis.control}) if analysis.control in seeds else ():
-        for one, other in ((analysis.control, name), (name, analysis.control)):
-            for seed in sorted(seeds[one] - seeds[other]):
-                yield f"seed {seed} of {one} has no counterpart in {other} and is not part of their contrast."
+        yield from unpaired(analysis.control, seeds[analysis.control], name, seeds[name])
     if group.runs and analysis.control not in group.conditions:
         yield (
             f"No run of the control {analysis.control} yet: run it, or name another by analysis.control=; "

@@ -21,8 +21,9 @@ FLIPPED = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
 
 def judged(control, treatment, margin=0.05, unfinished=None):
     """The one judgement of two arrays."""
-    own = {"treatment": pairs(control, treatment)}
-    return judge(own, control="control", margin=margin, unfinished=unfinished or {})["treatment"]
+    own = {("control", "treatment"): pairs(control, treatment)}
+    (found,) = judge(own, margin=margin, unfinished=unfinished or {}).values()
+    return found
 
 
 def contrast(control, treatment, margin=0.05):
@@ -89,7 +90,7 @@ def test_holm_is_over_the_treatments_and_their_verdicts_follow_it():
     _, corrected, _, _ = multipletests([one.delta.p for one in found], method="holm")
     assert [one.treatment for one in found] == ["strong", "t0", "t1", "t2"]
     assert [one.delta.p_holm for one in found] == pytest.approx(list(corrected))
-    assert all("Holm's correction over 4 treatments" in one.sentence for one in found)
+    assert all("Holm's correction over 4 contrasts" in one.sentence for one in found)
     alone = contrasts(
         {name: group[name] for name in ("control", "t0")}, control="control", margin=0.05, unfinished={}
     )
@@ -97,15 +98,19 @@ def test_holm_is_over_the_treatments_and_their_verdicts_follow_it():
 
 
 def test_a_bound_is_corrected_with_the_p_values_that_the_other_treatments_have():
-    family = Family(p_values={"a": 0.03, "b": 0.04}, margin=0.05)
-    assert (family.holm("a", 0.03), family.holm("b", 0.04)) == pytest.approx((0.06, 0.06))  # by hand
-    assert (family.holm("a", 0.001), family.holm("b", 0.2)) == pytest.approx((0.002, 0.2))
+    family = Family(p_values={("n", "a"): 0.03, ("n", "b"): 0.04}, margin=0.05)
+    assert (family.holm(("n", "a"), 0.03), family.holm(("n", "b"), 0.04)) == pytest.approx(
+        (0.06, 0.06)
+    )  # by hand
+    assert (family.holm(("n", "a"), 0.001), family.holm(("n", "b"), 0.2)) == pytest.approx((0.002, 0.2))
     eight_gains = np.array([1.0] * 8 + [0.0] * 42)  # mid-p 1 / 256
-    assert family.decide("b", eight_gains) is Verdict.BETTER
+    assert family.decide(("n", "b"), eight_gains) is Verdict.BETTER
     weaker = np.array([1.0] * 6 + [0.0] * 44)  # mid-p 1 / 64, doubled
-    assert family.decide("b", weaker) is Verdict.BETTER
-    crowd = Family(p_values={"a": 0.03, "b": 0.04, "c": 0.5, "d": 0.5}, margin=0.05)
-    assert crowd.decide("b", weaker) is Verdict.INCONCLUSIVE
+    assert family.decide(("n", "b"), weaker) is Verdict.BETTER
+    crowd = Family(
+        p_values={("n", "a"): 0.03, ("n", "b"): 0.04, ("n", "c"): 0.5, ("n", "d"): 0.5}, margin=0.05
+    )
+    assert crowd.decide(("n", "b"), weaker) is Verdict.INCONCLUSIVE
 
 
 def test_a_group_without_its_control_has_no_contrast():
@@ -251,6 +256,6 @@ def test_whatever_is_measured_gives_finite_numbers_and_a_sentence(case, margin):
 def test_a_pair_is_made_of_the_seeds_that_both_arms_have():
     control, treatment = outcomes(np.random.default_rng(2), 30, 3)
     short = arm("treatment", treatment[:, :2])
-    own = {"treatment": pair(arm("control", control), short)}
-    found = judge(own, control="control", margin=0.05, unfinished={})["treatment"]
+    own = {("control", "treatment"): pair(arm("control", control), short)}
+    (found,) = judge(own, margin=0.05, unfinished={}).values()
     assert found == judged(control[:, :2], treatment[:, :2])

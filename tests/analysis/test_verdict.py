@@ -160,7 +160,7 @@ def test_better_says_all_that_it_rests_on():
 def test_a_significant_difference_within_the_margin_is_said_to_be():
     said = verdict.sentence(contrast(Verdict.WORSE, -0.03, -0.01, equivalent=True), 3)
     assert said.startswith("Worse: baseline_context resolves less than no_context: -2.0 percentage points")
-    assert "Holm's correction over 3 treatments" in said
+    assert "Holm's correction over 3 contrasts" in said
     assert said.endswith("This is within the margin of 5.0 points, which makes no difference in practice.")
 
 

@@ -76,6 +76,30 @@ def test_a_condition_that_both_have_is_compared_with_itself(place):
     assert pairs == [("no_context of a", "no_context of b"), ("repo_map of a", "repo_map of b")]
 
 
+def test_contrasts_of_one_table_are_corrected_together_and_no_group_misses_its_own_control(place):
+    write_run(place, "n", "no_context", 0, outcomes(4), group="a")
+    for condition, n in (("repo_map", 10), ("other", 5)):
+        write_run(place, condition, condition, 0, outcomes(n), group="b")
+    found = compared(place)
+    by_name = {one.treatment: one for one in found.contrasts}
+    # six gains and no loss: mid-p 1 / 64, the smaller one of two
+    strong = by_name["repo_map of b"]
+    assert (strong.delta.p, strong.delta.p_holm) == (pytest.approx(1 / 64), pytest.approx(2 / 64))
+    assert "Holm's correction over 2 contrasts" in strong.sentence
+    assert found.remarks == []
+
+
+def test_a_seed_that_only_one_group_has_is_named(place):
+    for run_id, condition, seed, name in (
+        ("n", "no_context", 0, "a"),
+        *((f"m{s}", "repo_map", s, "b") for s in (0, 1)),
+    ):
+        write_run(place, run_id, condition, seed, outcomes(4), group=name)
+    assert compared(place).remarks == [
+        "seed 1 of repo_map of b has no counterpart in no_context of a and is not part of their contrast."
+    ]
+
+
 def test_the_seeds_of_one_condition_give_the_noise_floor(place):
     for seed in (0, 1):
         write_run(place, f"n{seed}", "no_context", seed, outcomes(10, start=seed), group="a")
