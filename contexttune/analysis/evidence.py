@@ -96,7 +96,7 @@ class Stratum:
     name: str
     n_instances: int
     estimate: float
-    ci95: Interval | None  # null for a single instance
+    ci95: Interval | None  # null for a single instance, and where all differ by the same part of 1
     p_bh: float | None
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from scipy import stats
 
 from contexttune.analysis import paired
+from contexttune.analysis.estimate import differences, estimated
 from contexttune.analysis.evidence import Interval, RepositoryMean, Stratum
 from contexttune.analysis.outcomes import Floats, Pairs
 
-_EQUAL = 1e-9  # differences of shares closer than this are one number that was rounded twice
+_EQUAL = 1e-9  # means of differences closer than this are one number that was rounded twice
 
 
 def by_repository(pairs: Pairs) -> list[Stratum]:
@@ -50,29 +51,35 @@ def repository_mean(pairs: Pairs) -> RepositoryMean | None:
 
 def _parts(pairs: Pairs, name_of: Mapping[str, str]) -> dict[str, Floats]:
     """name -> differences of its measured instances, by name."""
-    control, treatment = pairs.shares()
+    own = differences(pairs)
     measured = np.array(pairs.instances)[pairs.measured]
     names = np.array([name_of.get(instance, "") for instance in measured])
-    return {str(name): (treatment - control)[names == name] for name in np.unique(names) if name}
+    return {str(name): own[names == name] for name in np.unique(names) if name}
 
 
 def _strata(parts: Mapping[str, Floats]) -> list[Stratum]:
-    p_bh = _corrected([_paired_t(differences)[1] for differences in parts.values()])
+    found = map(estimated, parts.values())
+    p_bh = _corrected([None if own is None else own.p for own in found])
     return [_stratum(name, part, p) for (name, part), p in zip(parts.items(), p_bh, strict=True)]
 
 
-def _stratum(name: str, differences: Floats, p_bh: float | None) -> Stratum:
-    ci95, _ = _paired_t(differences)
+def _stratum(name: str, part: Floats, p_bh: float | None) -> Stratum:
+    """By the method that the whole is judged by, so that a group of one repository has one interval and not two."""
+    found = estimated(part)
     return Stratum(
-        name=name, n_instances=len(differences), estimate=float(differences.mean()), ci95=ci95, p_bh=p_bh
+        name=name,
+        n_instances=len(part),
+        estimate=float(part.mean()),
+        ci95=None if found is None else found.ci95,
+        p_bh=p_bh,
     )
 
 
-def _paired_t(differences: Floats) -> tuple[Interval | None, float | None]:
+def _paired_t(means: Floats) -> tuple[Interval | None, float | None]:
     """(95 % interval, p); None where a single value, or values that are all equal, say nothing of their spread."""
-    if len(differences) < 2 or np.ptp(differences) < _EQUAL:
+    if len(means) < 2 or np.ptp(means) < _EQUAL:
         return None, None
-    result = paired.paired_t(differences)
+    result = paired.paired_t(means)
     return result.ci95, result.p
 
 

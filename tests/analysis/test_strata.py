@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from contexttune.analysis import binary
+from contexttune.analysis.estimate import differences, estimated
 from contexttune.analysis.strata import by_difficulty, by_repository, repository_mean, without_each_repository
 from tests.analysis.arrays import pairs
 
@@ -31,6 +33,17 @@ def test_equal_differences_have_no_interval():
     """A third and two thirds minus a third are the same difference, whatever their last digit."""
     (only,) = by_repository(pairs([[0, 0, 0], [0, 0, 1]], [[0, 0, 1], [0, 1, 1]]))
     assert (only.estimate, only.ci95, only.p_bh) == (pytest.approx(1 / 3), None, None)
+
+
+def test_one_seed_is_judged_in_a_part_as_in_the_whole():
+    control, treatment = [[0]] * 4 + [[1]] * 4, [[1]] * 3 + [[0]] + [[1]] * 4
+    own = pairs(control, treatment, repos=["o/a"] * 4 + ["o/b"] * 4)
+    a, b = by_repository(own)
+    assert a.ci95 == binary.score_interval(3, 0, 4, 0.95)
+    assert b.ci95 == binary.score_interval(0, 0, 4, 0.95)  # no instance differs, and four say little
+    assert [a.p_bh, b.p_bh] == pytest.approx(stats.false_discovery_control([1 / 8, 1.0]))
+    (whole,) = by_repository(pairs(control, treatment))
+    assert whole.ci95 == estimated(differences(own)).ci95
 
 
 def test_a_repository_counts_once_in_the_repository_mean():
