@@ -44,8 +44,13 @@ def unlike_prompts(rows: Iterable[Row]) -> tuple[int, int]:
 
 
 def among(runs: Sequence[Run]) -> list[Difference]:
-    """The differences of each run from the first, each key once."""
-    found = {one[0]: one for run in reversed(runs[1:]) for one in difference(runs[0], run)}
+    """The differences of each run from the first, and from the first of its shard, each key once."""
+    of_shard: dict[tuple[Any, ...], Run] = {}
+    found: dict[str, Difference] = {}
+    for run in runs:
+        for first in (runs[0], of_shard.setdefault(_shard(run), run)):
+            for one in difference(first, run):
+                found.setdefault(one[0], one)
     return [found[key] for key in sorted(found)]
 
 

@@ -59,6 +59,26 @@ def test_rows_that_changed_under_one_name_are_a_difference(place):
         compared(place)
 
 
+def test_rows_of_any_shard_that_changed_are_a_difference(place):
+    for condition, name in (("no_context", "a"), ("repo_map", "b")):
+        for index in (0, 1):
+            shard = {"shard_index": index, "shard_count": 2}
+            own = dict(list(outcomes(4).items())[index::2])
+            rows = f"{index}{name if index else ''}"
+            write_run(
+                place,
+                f"{condition}-shard{index}of2",
+                condition,
+                0,
+                own,
+                group=name,
+                rows_digest=rows,
+                config={"slice": shard},
+            )
+    with pytest.raises(ConfigError, match=r"more than the condition: rows_digest: 1a -> 1b\. compare"):
+        compared(place)
+
+
 def test_prompts_of_the_runner_that_are_not_the_same_are_a_difference(place):
     for run_id, condition, group_id in (("n", "no_context", "a"), ("m", "repo_map", "b")):
         write_run(place, run_id, condition, 0, outcomes(4), group=group_id)
