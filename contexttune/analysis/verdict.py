@@ -8,7 +8,7 @@ from contexttune.analysis.estimate import ALPHA, MCNEMAR, Estimate
 from contexttune.analysis.evidence import Contrast, Delta, Equivalence, Interval, Missing, Verdict
 from contexttune.analysis.missing import TOLERABLE, bounds_differ, share_missing
 from contexttune.analysis.settle import ASSUMED_ICC
-from contexttune.analysis.words import chance, effect, points
+from contexttune.analysis.words import chance, counted, effect, points, usd
 
 _AGAIN = "the same command tries the missing ones again"
 _TESTS = {MCNEMAR: "mid-p McNemar test"}  # the others name their test alone
@@ -106,7 +106,7 @@ _OPENINGS = {
 def _judged_by(contrast: Contrast, delta: Delta, n_contrasts: int) -> str:
     holm = f", Holm's correction over {n_contrasts} contrasts" if n_contrasts > 1 else ""
     return (
-        f"{_counted(contrast.n_instances, 'instance')} x {_counted(contrast.n_seeds, 'seed')}; "
+        f"{counted(contrast.n_instances, 'instance')} x {counted(contrast.n_seeds, 'seed')}; "
         f"{_p(delta.p_holm)}, {_TESTS.get(delta.method, delta.method)}{holm}; "
         f"minimum detectable effect {effect(delta.mde80)} points"
     )
@@ -126,10 +126,10 @@ def _settled_by(contrast: Contrast, delta: Delta) -> str:
     return f"{opening} {by_seeds}{assumed}, or {by_instances}."
 
 
-def _price(usd: float | None, tokens: int | None) -> str:
-    if usd is not None:
-        return f" (about {usd:,.2f} USD more)"
-    return "" if tokens is None else f" (about {tokens:,} tokens more)"
+def _price(amount_usd: float | None, tokens: int | None) -> str:
+    if amount_usd:
+        return f" (about {usd(amount_usd)} USD more)"
+    return "" if not tokens else f" (about {tokens:,} tokens more)"
 
 
 def _range(interval: Interval) -> str:
@@ -139,7 +139,3 @@ def _range(interval: Interval) -> str:
 def _p(p: float) -> str:
     shown = chance(p)
     return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

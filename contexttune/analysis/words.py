@@ -44,6 +44,11 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.2f}"
 
 
+def counted(n: int, noun: str) -> str:
+    """1 seed, 2 seeds."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def usd(value: float | None) -> str:
     return NONE if value is None else f"{value:,.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
 

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from contexttune import health
-from contexttune.analysis.words import NONE, chance, effect, interval, number, percent, points, times, usd
+from contexttune.analysis.words import (
+    NONE,
+    chance,
+    counted,
+    effect,
+    interval,
+    number,
+    percent,
+    points,
+    times,
+    usd,
+)
 
 _LISTED = 30  # discordant instances of a contrast; instances.csv has all
 
@@ -111,7 +122,10 @@ def _contrast(contrast: Mapping[str, Any], above: Sequence[str] = ()) -> Iterato
 
 def _delta(contrast: Mapping[str, Any]) -> Iterator[str]:
     delta, missing, same = contrast["delta"], contrast["missing"], contrast["equivalence"]
-    yield f"{contrast['n_instances']} instances, {contrast['n_seeds']} seeds, {contrast['n_pairs']} pairs."
+    yield (
+        f"{counted(contrast['n_instances'], 'instance')} x {counted(contrast['n_seeds'], 'seed')}, "
+        f"{counted(contrast['n_pairs'], 'pair')} of results."
+    )
     if delta:
         rows = [
             ("difference, points", points(delta["estimate"])),
@@ -124,7 +138,12 @@ def _delta(contrast: Mapping[str, Any]) -> Iterator[str]:
         if delta["p_exact"] is not None:
             rows.append(("p, exact McNemar", chance(delta["p_exact"])))
         if same:
-            rows.append((f"p of a difference beyond {points(same['margin'])} points", chance(same["p"])))
+            rows.append(
+                (
+                    f"p of a difference of {effect(same['margin'])} points or more, either way",
+                    chance(same["p"]),
+                )
+            )
             rows.append(("90 % interval", interval(delta["ci90"])))
         yield from ("", *_table(("", ""), rows))
     yield ""

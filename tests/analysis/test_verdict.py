@@ -196,6 +196,10 @@ def test_what_would_settle_it_without_seeds_or_a_price():
     assert "these seeds; more" in verdict.sentence(
         contrast(Verdict.INCONCLUSIVE, -0.02, 0.08, mde80=0.07, settle=unknown), 1
     )
+    free = replace(SETTLE, seeds_usd=0.0, instances_usd=0.004, seeds_tokens=1_500)
+    said = verdict.sentence(contrast(Verdict.INCONCLUSIVE, -0.02, 0.08, mde80=0.07, settle=free), 1)
+    assert "6 seeds on these instances (about 1,500 tokens more), or" in said
+    assert "with these seeds (about 0.004 USD more)" in said
     enough = verdict.sentence(contrast(Verdict.INCONCLUSIVE, -0.02, 0.08, mde80=0.04, settle=SETTLE), 1)
     assert "The design can see the margin" in enough
 

@@ -138,6 +138,8 @@ def test_the_page_for_people_has_the_answer_with_its_interval_and_no_markup_of_o
     )
     assert "| 95 % interval | +" in page
     assert "smallest effect seen with 80 % power" in page
+    assert "8 instances x 1 seed, 8 pairs of results." in page
+    assert "p of a difference of 5.0 points or more, either way" in page
     assert "<b>" not in page
     assert r"\<b\>\|x" in page
 
