@@ -94,6 +94,8 @@ class AnalysisConfig:
             raise ConfigError(
                 f"analysis.margin must be between 0 and 1 (0.05: five points), got {self.margin}"
             )
+        if self.seeds is not None and not self.seeds:
+            raise ConfigError("analysis.seeds=[] looks at nothing; null looks at all seeds")
 
 
 @dataclass
