@@ -69,7 +69,7 @@ def of_groups(a: Group, b: Group, analysis: Analysis, *, force: bool) -> Compari
     ]
     said = [*of_one_side(a, analysis), *of_one_side(b, analysis)]
     for one, other in arms:
-        said += unpaired(one.name, one.seeds, other.name, other.seeds)
+        said += unpaired(one.name, one.rows, other.name, other.rows)
     return Comparison(
         groups=[a.group_id, b.group_id],
         analysis=analysis,
@@ -125,10 +125,6 @@ class _Arm:
     rows: list[Row]
     unfinished: list[str]
     name: str
-
-    @property
-    def seeds(self) -> set[int]:
-        return {row["seed"] for row in self.rows}
 
 
 def _arm(group: Group, condition: str, analysis: Analysis, name: str, *, seed: int | None = None) -> _Arm:

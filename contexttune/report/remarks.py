@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
+from contexttune.analysis.words import counted
 from contexttune.differences import in_words
 from contexttune.report import sameness
 from contexttune.report.group import Group
 from contexttune.report.registered import Analysis
+from contexttune.report.rows import Row
 
 _SHOWN = 5  # differences; run.json has all
 
@@ -22,11 +25,26 @@ def of_one_side(group: Group, analysis: Analysis) -> list[str]:
     return [*_worth(group), *_changed(analysis), *_unlike(group)]
 
 
-def unpaired(one: str, seeds: Collection[int], other: str, others: Collection[int]) -> Iterator[str]:
-    """A sentence a seed that only one of two arms has."""
-    for name, its, against, theirs in ((one, seeds, other, others), (other, others, one, seeds)):
-        for seed in sorted(set(its) - set(theirs)):
+def unpaired(one: str, its_rows: Iterable[Row], other: str, other_rows: Iterable[Row]) -> Iterator[str]:
+    """What only one of two arms was run on, and no contrast can use: whole seeds, and instances as of a lone shard."""
+    its, theirs = _seeds(its_rows), _seeds(other_rows)
+    for name, own, against, others in ((one, its, other, theirs), (other, theirs, one, its)):
+        for seed in sorted(own.keys() - others.keys()):
             yield f"seed {seed} of {name} has no counterpart in {against} and is not part of their contrast."
+        n = sum(len(own[seed] - others[seed]) for seed in own.keys() & others.keys())
+        if n:
+            yield (
+                f"{counted(n, 'result')} of {name} {'is' if n == 1 else 'are'} of instances that {against} was not run on "
+                f"with that seed, and not part of their contrast: run its other shards (slice.shard_index)."
+            )
+
+
+def _seeds(rows: Iterable[Row]) -> dict[int, set[str]]:
+    """seed -> names of its instances."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for row in rows:
+        found[row["seed"]].add(row["instance_id"])
+    return found
 
 
 def _worth(group: Group) -> Iterator[str]:
@@ -46,14 +64,12 @@ def _changed(analysis: Analysis) -> Iterator[str]:
 
 
 def _arms(group: Group, analysis: Analysis) -> Iterator[str]:
-    seeds = {
-        name: {
-            run["seed"] for run in group.runs if run["condition"] == name and analysis.looks_at(run["seed"])
-        }
+    rows = {
+        name: [row for row in group.rows if row["condition"] == name and analysis.looks_at(row["seed"])]
         for name in group.conditions
     }
-    for name in sorted(seeds.keys() - {analysis.control}) if analysis.control in seeds else ():
-        yield from unpaired(analysis.control, seeds[analysis.control], name, seeds[name])
+    for name in sorted(rows.keys() - {analysis.control}) if analysis.control in rows else ():
+        yield from unpaired(analysis.control, rows[analysis.control], name, rows[name])
     if group.runs and analysis.control not in group.conditions:
         yield (
             f"No run of the control {analysis.control} yet: run it, or name another by analysis.control=; "

@@ -53,6 +53,18 @@ def test_a_contrast_is_over_the_seeds_and_results_that_both_arms_have(place):
     assert "seed 1 of no_context has no counterpart in baseline_context" in " ".join(summary["warnings"])
 
 
+def test_a_shard_that_only_one_arm_has_is_not_passed_over_in_silence(place):
+    whole = dict.fromkeys("abcd", "resolved")
+    write_run(place, "n0", "no_context", 0, whole)
+    write_run(place, "b0-shard0of2", "baseline_context", 0, {"a": "unresolved", "c": "resolved"})
+    summary = rebuild(place, GROUP)
+    assert summary["contrasts"][0]["n_pairs"] == 2
+    assert summary["warnings"] == [
+        "2 results of no_context are of instances that baseline_context was not run on with that seed, and not part of "
+        "their contrast: run its other shards (slice.shard_index)."
+    ]
+
+
 def test_a_group_whose_other_cells_are_not_finished_has_its_verdict_withheld(place):
     for condition in ("no_context", "baseline_context"):
         write_run(place, condition, condition, 0, {name: "resolved" for name in "abcdef"})
@@ -86,6 +98,8 @@ def test_a_control_or_a_seed_that_nothing_has_is_refused(place):
         require_known(AnalysisConfig(control="no_contxt"), states)
     with pytest.raises(ConfigError, match="no run has seed 3"):
         require_known(AnalysisConfig(seeds=[0, 3]), states)
+    with pytest.raises(ConfigError, match=r"analysis\.seeds=\[\] looks at nothing"):
+        AnalysisConfig(seeds=[])
 
 
 def test_what_was_registered_before_the_first_outcome_is_what_a_group_is_judged_by(place):
