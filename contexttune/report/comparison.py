@@ -52,7 +52,9 @@ def of_groups(a: Group, b: Group, analysis: Analysis, *, force: bool) -> Compari
 
     Raises ConfigError when the groups differ in more than the condition, unless `force`.
     """
-    differing = [in_words(one) for one in sameness.among([*a.begun, *b.begun])]
+    found = sameness.among([*a.begun, *b.begun])
+    differing = [in_words(one) for one in found if not sameness.is_of_code(one)]
+    code = [in_words(one) for one in found if sameness.is_of_code(one)]
     n_unlike, n_known = sameness.unlike_prompts([*a.rows, *b.rows])
     if n_unlike:
         differing.append(f"prompts: the runner's own, for {n_unlike} of {n_known} instances")
@@ -67,7 +69,8 @@ def of_groups(a: Group, b: Group, analysis: Analysis, *, force: bool) -> Compari
         (_arm(a, x, analysis, f"{x} of {a.group_id}"), _arm(b, y, analysis, f"{y} of {b.group_id}"))
         for x, y in wanted
     ]
-    said = [*of_one_side(a, analysis), *of_one_side(b, analysis)]
+    said = [f"These runs are not of one state of the code: {'; '.join(code)}."] if code else []
+    said += [*of_one_side(a, analysis), *of_one_side(b, analysis)]
     for one, other in arms:
         said += unpaired(one.name, one.rows, other.name, other.rows)
     return Comparison(

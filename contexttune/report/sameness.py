@@ -12,6 +12,7 @@ Run = Mapping[str, Any]
 Row = Mapping[str, Any]
 
 _VERSIONS = ("contexttune", "python", "packages", "harness", "dataset", "endpoint")
+_CODE = tuple(f"contexttune.{key}" for key in ("commit", "dirty", "diff_sha256"))
 _OF_THE_ARM = ("condition", "signal", "seed")
 _SHARDS = ("shard_index", "shard_count")
 
@@ -41,6 +42,11 @@ def unlike_prompts(rows: Iterable[Row]) -> tuple[int, int]:
         if row.get("prompts_sha256"):
             prompts[row["instance_id"]].add(row["prompts_sha256"])
     return sum(len(known) > 1 for known in prompts.values()), len(prompts)
+
+
+def is_of_code(difference: Difference) -> bool:
+    """Whether it is of the checkout that ran, and not of its version: few commits can change a result."""
+    return difference[0] in _CODE
 
 
 def among(runs: Sequence[Run]) -> list[Difference]:

@@ -52,6 +52,18 @@ def test_groups_that_differ_in_more_are_refused_by_the_names_of_the_keys(place):
     ]
 
 
+def test_another_commit_is_said_and_another_version_refused(place):
+    known = {"version": "2.0", "commit": "1f", "dirty": False, "diff_sha256": None}
+    write_run(place, "n", "no_context", 0, outcomes(4), group="a", contexttune=known)
+    write_run(place, "m", "repo_map", 0, outcomes(16), group="b", contexttune=known | {"commit": "2e"})
+    found = compared(place)
+    assert found.differing == []
+    assert found.remarks[0] == "These runs are not of one state of the code: contexttune.commit: 1f -> 2e."
+    write_run(place, "m", "repo_map", 0, outcomes(16), group="b", contexttune=known | {"version": "3.0"})
+    with pytest.raises(ConfigError, match=r"contexttune\.version: 2\.0 -> 3\.0\. compare"):
+        compared(place)
+
+
 def test_rows_that_changed_under_one_name_are_a_difference(place):
     write_run(place, "n", "no_context", 0, outcomes(4), group="a", rows_digest="1")
     write_run(place, "m", "repo_map", 0, outcomes(16), group="b", rows_digest="2")
