@@ -54,7 +54,8 @@ def among(runs: Sequence[Run]) -> list[Difference]:
     of_shard: dict[tuple[Any, ...], Run] = {}
     found: dict[str, Difference] = {}
     for run in runs:
-        for first in (runs[0], of_shard.setdefault(_shard(run), run)):
+        of_its_own = of_shard.setdefault(_shard(run), run)
+        for first in (runs[0],) if of_its_own is runs[0] else (runs[0], of_its_own):
             for one in difference(first, run):
                 found.setdefault(one[0], one)
     return [found[key] for key in sorted(found)]
