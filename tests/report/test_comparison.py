@@ -121,6 +121,16 @@ def test_contrasts_of_one_table_are_corrected_together_and_no_group_misses_its_o
     assert found.remarks == []
 
 
+def test_a_group_that_is_not_finished_is_withheld(place):
+    write_run(place, "n", "no_context", 0, outcomes(4), group="a")
+    write_run(place, "m", "repo_map", 0, outcomes(16), group="b")
+    planned = {"run_id": "x", "condition": "repo_map", "seed": 1, "job_dir": "/nowhere"}
+    write_json(place.planned("b", "x"), planned)
+    (contrast,) = compared(place).contrasts
+    assert contrast.verdict == "withheld"
+    assert "repo_map of b is not finished (seed 1 is missing)" in contrast.sentence
+
+
 def test_a_seed_that_only_one_group_has_is_named(place):
     for run_id, condition, seed, name in (
         ("n", "no_context", 0, "a"),
