@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
     from contexttune.report.comparison import Comparison
 
-_LISTED, _COLUMNS = (
-    20,
-    4,
-)  # groups of more instances or runs show their totals only; report.html has the others
+# groups of more instances or runs show their totals only; report.html has the others
+_LISTED, _COLUMNS = 20, 4
 
 
 def show(layout: Layout, summary: Mapping[str, Any]) -> None:
@@ -36,7 +34,7 @@ def show(layout: Layout, summary: Mapping[str, Any]) -> None:
     out = console()
     if 0 < summary["n_instances"] <= _LISTED and len(summary["runs"]) <= _COLUMNS:
         with (home / "instances.csv").open(newline="", encoding="utf-8") as source:
-            out.print(_outcomes(Table, list(csv.DictReader(source))))
+            out.print(_outcomes(Table, list(csv.DictReader(source)), summary["analysis"]["control"]))
     if summary["conditions"]:
         out.print(_conditions(Table, summary))
     if summary["contrasts"]:
@@ -100,9 +98,9 @@ def _plain(table: type[Table], title: str) -> Table:
     return shown
 
 
-def _outcomes(table: type[Table], rows: list[dict[str, str]]) -> Table:
-    """Instances x runs."""
-    runs = sorted({(row["condition"] != "no_context", row["condition"], int(row["seed"])) for row in rows})
+def _outcomes(table: type[Table], rows: list[dict[str, str]], control: str) -> Table:
+    """Instances x runs, those of the control first."""
+    runs = sorted({(row["condition"] != control, row["condition"], int(row["seed"])) for row in rows})
     shown = _plain(table, "outcomes")
     shown.add_column("instance", no_wrap=True)
     for _, condition, seed in runs:
@@ -130,7 +128,7 @@ def _conditions(table: type[Table], summary: Mapping[str, Any]) -> Table:
     ):
         shown.add_column(name, justify="right", no_wrap=name == "resolved")
     for name, arm in sorted(
-        summary["conditions"].items(), key=lambda item: (item[0] != "no_context", item[0])
+        summary["conditions"].items(), key=lambda item: (item[0] != summary["analysis"]["control"], item[0])
     ):
         kinds = arm["outcomes"]
         shown.add_row(

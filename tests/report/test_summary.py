@@ -213,3 +213,12 @@ def test_an_arms_cost_is_a_sum_and_is_not_known_unless_every_attempts_is(place, 
     shown = capsys.readouterr().out
     assert "USD" in shown
     assert "1.75" in shown
+
+
+def test_the_control_is_the_first_row_and_column_on_the_console(place, capsys):
+    for condition in ("no_context", "placebo"):
+        write_run(place, condition, condition, 0, {"a": "resolved"})
+    show(place, rebuild(place, GROUP, AnalysisConfig(control="placebo")))
+    shown = capsys.readouterr().out
+    assert shown.index("placebo s0") < shown.index("no_context s0")
+    assert shown.index("placebo   ") < shown.index("no_context   ")
