@@ -47,9 +47,12 @@ class Comparison:
         return "--".join(self.groups)
 
 
-def of_groups(a: Group, b: Group, analysis: Analysis, *, force: bool) -> Comparison:
+def of_groups(
+    a: Group, b: Group, analysis: Analysis, *, force: bool, margin_of_b: float | None = None
+) -> Comparison:
     """Arms of b against those of a: the same condition where both have it, else all against all.
 
+    `analysis` is that of a; another margin that b is judged by is said.
     Raises ConfigError when the groups differ in more than the condition, unless `force`.
     """
     found = sameness.among([*a.begun, *b.begun])
@@ -70,6 +73,10 @@ def of_groups(a: Group, b: Group, analysis: Analysis, *, force: bool) -> Compari
         for x, y in wanted
     ]
     said = [f"These runs are not of one state of the code: {'; '.join(code)}."] if code else []
+    if margin_of_b not in (None, analysis.margin):
+        said.append(
+            f"analysis.margin is {analysis.margin} here, as for {a.group_id}; {b.group_id} is judged by {margin_of_b}."
+        )
     said += [*of_one_side(a, analysis), *of_one_side(b, analysis)]
     for one, other in arms:
         said += unpaired(one.name, one.rows, other.name, other.rows)

@@ -47,4 +47,5 @@ def _compare(config: Config) -> Comparison:
     analysis = analysis_of(layout, names[0], config.analysis)
     if len(found) == 1:
         return comparison.of_seeds(found[0], analysis)
-    return comparison.of_groups(found[0], found[1], analysis, force=config.compare.force)
+    margin = analysis_of(layout, names[1], config.analysis).margin
+    return comparison.of_groups(found[0], found[1], analysis, force=config.compare.force, margin_of_b=margin)

@@ -1,10 +1,11 @@
 import pytest
 
-from contexttune.config import AnalysisConfig
+from contexttune.config import AnalysisConfig, Config, PathsConfig
 from contexttune.errors import ConfigError
 from contexttune.report import comparison, group
 from contexttune.report.registered import analysis_of
 from contexttune.store import read_json, write_json
+from contexttune.tasks.compare import _compare
 from tests.gitrepos import layout
 from tests.report.groups import write_run
 
@@ -119,6 +120,14 @@ def test_contrasts_of_one_table_are_corrected_together_and_no_group_misses_its_o
     assert (strong.delta.p, strong.delta.p_holm) == (pytest.approx(1 / 64), pytest.approx(2 / 64))
     assert "Holm's correction over 2 contrasts" in strong.sentence
     assert found.remarks == []
+
+
+def test_a_margin_that_the_other_group_registered_is_said(place):
+    write_run(place, "n", "no_context", 0, outcomes(4), group="a")
+    write_run(place, "m", "repo_map", 0, outcomes(16), group="b")
+    write_json(place.group("b") / "group.json", {"analysis": {"control": "no_context", "margin": 0.02}})
+    found = _compare(Config(groups=["a", "b"], paths=PathsConfig(root=str(place.results.parent))))
+    assert found.remarks == ["analysis.margin is 0.05 here, as for a; b is judged by 0.02."]
 
 
 def test_a_group_that_is_not_finished_is_withheld(place):
