@@ -35,7 +35,7 @@ def unpaired(one: str, its_rows: Iterable[Row], other: str, other_rows: Iterable
         if n:
             yield (
                 f"{counted(n, 'result')} of {name} {'is' if n == 1 else 'are'} of instances that {against} was not run on "
-                f"with that seed, and not part of their contrast: run its other shards (slice.shard_index)."
+                f"with that seed, and not part of their contrast; where shards of it are lacking, slice.shard_index runs them."
             )
 
 

@@ -61,7 +61,7 @@ def test_a_shard_that_only_one_arm_has_is_not_passed_over_in_silence(place):
     assert summary["contrasts"][0]["n_pairs"] == 2
     assert summary["warnings"] == [
         "2 results of no_context are of instances that baseline_context was not run on with that seed, and not part of "
-        "their contrast: run its other shards (slice.shard_index)."
+        "their contrast; where shards of it are lacking, slice.shard_index runs them."
     ]
 
 
