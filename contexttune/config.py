@@ -90,9 +90,9 @@ class AnalysisConfig:
     seeds: list[int] | None = None  # null: all
 
     def __post_init__(self) -> None:
-        if not 0 < self.margin < 1:
+        if not 0.001 <= self.margin < 1:  # nothing sees less; the arithmetic of far less overflows
             raise ConfigError(
-                f"analysis.margin must be between 0 and 1 (0.05: five points), got {self.margin}"
+                f"analysis.margin must be at least 0.001 and below 1 (0.05: five points), got {self.margin}"
             )
         if self.seeds is not None and not self.seeds:
             raise ConfigError("analysis.seeds=[] looks at nothing; null looks at all seeds")

@@ -102,6 +102,12 @@ def test_a_control_or_a_seed_that_nothing_has_is_refused(place):
         AnalysisConfig(seeds=[])
 
 
+@pytest.mark.parametrize("margin", [0, 1e-100, 1, float("nan")])
+def test_a_margin_that_is_none_is_refused(margin):
+    with pytest.raises(ConfigError, match=r"analysis\.margin must be at least 0\.001 and below 1"):
+        AnalysisConfig(margin=margin)
+
+
 def test_what_was_registered_before_the_first_outcome_is_what_a_group_is_judged_by(place):
     write_run(place, "n0", "no_context", 0, {"a": "resolved"})
     write_json(place.group(GROUP) / "group.json", {"analysis": {"control": "no_context", "margin": 0.02}})
