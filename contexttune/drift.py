@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contexttune.differences import Difference, differences
+from omegaconf import OmegaConf
+
+from contexttune.config import Config
+from contexttune.differences import ABSENT, Difference, differences
 from contexttune.past_run import PastRun, past_run
 
 if TYPE_CHECKING:
@@ -48,8 +52,22 @@ def warn(cell: Cell) -> None:
 
 
 def configuration(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """The differences, but for those that must be."""
-    return [found for found in differences(then, now) if not found[0].startswith(_MUST_DIFFER)]
+    """The differences, but for those that must be, and keys of this version that say what the other did without them."""
+    found = [one for one in differences(then, now) if not one[0].startswith(_MUST_DIFFER)]
+    return [one for one in found if not _is_new(*one)]
+
+
+def _is_new(key: str, then: Any, now: Any) -> bool:
+    return bool(then == ABSENT and key in _defaults() and now == _defaults()[key])
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    """Dotted key -> its default, of keys that are part of the schema itself; parts bring their own."""
+    schema: Any = OmegaConf.to_container(OmegaConf.structured(Config))
+    sections = {key: value for key, value in schema.items() if isinstance(value, dict)}
+    nested = {f"{name}.{key}": value for name, own in sections.items() for key, value in own.items()}
+    return nested | {key: value for key, value in schema.items() if key not in sections}
 
 
 def _versions(past: PastRun, cell: Cell) -> list[Difference]:

@@ -342,6 +342,19 @@ def test_what_must_differ_is_no_drift():
     ]
 
 
+def test_a_key_of_a_newer_version_is_no_drift_where_it_has_its_default():
+    then = {"slice": {"limit": None}}
+    now = {"slice": {"limit": None, "healthy_only": False}, "groups": None, "analysis": {"margin": 0.05}}
+    assert drift.configuration(then, now) == []
+    now |= {"slice": {"limit": 1, "healthy_only": True}, "analysis": {"margin": 0.1}}
+    assert drift.configuration(then, now) == [
+        ("analysis.margin", "not set", 0.1),
+        ("slice.healthy_only", "not set", True),
+        ("slice.limit", None, 1),
+    ]
+    assert drift.configuration({"analysis": {"margin": 0.1}}, {}) == [("analysis.margin", 0.1, "not set")]
+
+
 @pytest.mark.parametrize("text", ["a b", "it's", "back\\slash", "ends\\", "a\\'b", "x,y=[1]{2}", "ü"])
 def test_a_quoted_path_is_what_hydra_reads(text):
     from hydra.core.override_parser.overrides_parser import OverridesParser
