@@ -30,11 +30,20 @@ class Exclusion:
     grades: bool  # whether the harness does
 
     def of_group(self, group_id: str) -> Excluded:
-        """What the group leaves out; where it has not begun, what it would. Raises ConfigError as `decide` does."""
+        """What the group leaves out; where it has not begun, what it would.
+
+        Raises ConfigError as `decide` does, and when the group has begun with the unhealthy ones.
+        """
         if not self.slice.healthy_only:
             return []
         group = read_json(self.layout.group(group_id) / "group.json")
-        return self.decide() if group is None else list(group["excluded"])
+        if group is None:
+            return self.decide()
+        if "excluded" not in group:
+            raise ConfigError(
+                f"group_id={group_id} holds runs without slice.healthy_only: choose another group_id"
+            )
+        return list(group["excluded"])
 
     def decide(self) -> Excluded:
         """What the health files say now, as far as the slice reaches into the dataset before its limit.

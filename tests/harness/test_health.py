@@ -243,6 +243,12 @@ def test_later_runs_keep_the_list_of_the_first_and_are_told_what_has_changed(
     assert [i.instance_id for i in dry.instances] == first
 
 
+def test_a_group_that_has_begun_with_all_is_refused_where_no_record_is_kept_too(make: MakeCell) -> None:
+    RunRecord(make("group_id=g")).check()
+    with pytest.raises(ConfigError, match=r"group_id=g holds runs without slice\.healthy_only"):
+        _ = make(*HEALTHY, "dry_run=true").instances
+
+
 def test_arms_that_start_at_the_same_moment_leave_out_the_same(
     make: MakeCell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
