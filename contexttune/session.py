@@ -46,9 +46,11 @@ class Session:
     _fresh: dict[str, dict[str, Any]] = field(default_factory=dict)  # summaries that nothing was done after
 
     def begin_job(self) -> None:
-        """Count a job of this process; what it does, or fails to do, no summary knows yet."""
+        """Count a job of this process; what it does, or fails to do, no summary of its group knows yet."""
         self.jobs += 1
-        self._fresh.clear()
+        changing = list(self._fresh) if self.sweep is None else self.sweep.groups
+        for group_id in changing:
+            self._fresh.pop(group_id, None)
 
     def summarize(self, layout: Layout, group_id: str, analysis: AnalysisConfig) -> dict[str, Any]:
         """Rebuild a group's summary, which the closing table then shows."""
