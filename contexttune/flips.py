@@ -20,7 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 from contexttune.cell import Cell, cell_of
 from contexttune.config import AnalysisConfig, Config
 from contexttune.errors import ConfigError
+from contexttune.interfaces import Harness
 from contexttune.manifest import installed_version, rows_digest
+from contexttune.parts import build
 from contexttune.paths import Layout
 from contexttune.report import cells, group
 from contexttune.report.registered import analysis_of
@@ -137,7 +139,7 @@ class Reevaluation:
         instances = self._instances(pending)
         self._check(instances)
         log.info("%s: grading %d predictions again, number %d", self.run["run_id"], len(pending), number)
-        outcomes = self.cell.harness.evaluate(place / "preds.jsonl", instances, place / "harness")
+        outcomes = self.harness.evaluate(place / "preds.jsonl", instances, place / "harness")
         verdicts = {name: outcome for name, outcome in outcomes.items() if outcome.is_verdict}
         for name, outcome in verdicts.items():
             known[name]["again"][str(number)] = outcome.value
@@ -179,6 +181,13 @@ class Reevaluation:
         assert isinstance(config, DictConfig)
         return cell_of(config)
 
+    @cached_property
+    def harness(self) -> Harness:
+        """Of that cell; what it runs is what lies on disk, whatever the record says that the patches are."""
+        services = {"workspace": self.cell.workspace, "bundled": False}
+        harness: Harness = build(self.cell.container["harness"], "harness", services)
+        return harness
+
     def _instances(self, names: Collection[str]) -> list[GoldInstance]:
         if self.run["manifest"]["rows_digest"] != rows_digest(self.cell.instances):
             raise ConfigError(
@@ -190,7 +199,7 @@ class Reevaluation:
     def _check(self, instances: Sequence[GoldInstance]) -> None:
         """Warn where the harness or an image is another than that of the verdict."""
         cell, run = self.cell, self.run
-        cell.harness.preflight(instances)
+        self.harness.preflight(instances)
         then, now = run["manifest"]["harness"]["swebench"], installed_version("swebench")
         if then != now:
             log.warning("%s was graded by swebench %s, and is graded again by %s", run["run_id"], then, now)

@@ -10,8 +10,9 @@ import pytest
 
 from contexttune import flips
 from contexttune.cell import Cell
-from contexttune.errors import ConfigError
+from contexttune.errors import ConfigError, PreflightError
 from contexttune.experiment import Experiment
+from contexttune.harness import local
 from contexttune.report import cells
 from contexttune.store import read_json, read_jsonl, sha256, write_json, write_jsonl
 from contexttune.types import GoldInstance
@@ -144,6 +145,16 @@ def test_rows_that_have_changed_are_refused(group: MakeGroup, tmp_path: Path) ->
     rows = read_jsonl(tmp_path / "rows.jsonl")
     dataset(tmp_path / "rows.jsonl", [row | {"problem_statement": "another"} for row in rows])
     with pytest.raises(ConfigError, match=r"rows.jsonl is not what it was in run"):
+        again(arms, 1)
+
+
+def test_patches_are_not_taken_for_the_packages_own_because_a_record_says_so(
+    group: MakeGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arms = group()
+    monkeypatch.setattr(Cell, "_is_bundled", True)
+    monkeypatch.setattr(local, "find_bwrap", lambda: None)
+    with pytest.raises(PreflightError, match="bubblewrap"):
         again(arms, 1)
 
 
