@@ -56,12 +56,18 @@ def shard_of(run_id: str) -> tuple[int, int]:
 
 def read_runs(layout: Layout, group_id: str) -> list[dict[str, Any]]:
     """The records of all runs that have begun."""
-    return [read_json(path) for path in sorted(layout.group(group_id).glob("runs/*/run.json"))]
+    return [_record(path, group_id) for path in sorted(layout.group(group_id).glob("runs/*/run.json"))]
 
 
 def read_planned(layout: Layout, group_id: str) -> list[dict[str, Any]]:
     """The cells that sweeps have set out to fill."""
-    return [read_json(path) for path in sorted(layout.group(group_id).glob("runs/*/cell.json"))]
+    return [_record(path, group_id) for path in sorted(layout.group(group_id).glob("runs/*/cell.json"))]
+
+
+def _record(path: Path, group_id: str) -> dict[str, Any]:
+    """With the names of the directories that it lies in: records may come from anybody, and names become paths."""
+    record: dict[str, Any] = read_json(path)
+    return record | {"run_id": path.parent.name, "group_id": group_id}
 
 
 def states(

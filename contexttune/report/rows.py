@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from contexttune.errors import ConfigError
 from contexttune.paths import Layout
 from contexttune.store import read_json, read_jsonl, write_jsonl
 from contexttune.types import AttemptStatus, Outcome
@@ -30,19 +31,29 @@ _COLUMNS = (
 
 
 def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
-    """One row an instance of the run, also for those that it has not reached."""
+    """One row an instance of the run, also for those that it has not reached.
+
+    Raises ConfigError when an instance is called what cannot be a file's name.
+    """
     if run["status"] == "finished" and (kept := read_jsonl(_kept(layout, run))):
-        return kept
+        return [row for row in kept if _require_name(row["instance_id"], run)]
     group_id, run_id = run["group_id"], run["run_id"]
     outcomes = read_json(layout.run(group_id, run_id) / "outcomes.json") or {}
     rows = []
     for instance in run["instances"]:
-        name = instance["instance_id"]
+        name = _require_name(instance["instance_id"], run)
         attempt = read_json(layout.instance(group_id, run_id, name) / "attempt.json") or {}
         row = {key: run[key] for key in _FROM_RUN} | instance
         row |= {"outcome": _outcome(attempt, outcomes.get(name)), "attempt_status": attempt.get("status", "")}
         rows.append(row | {key: attempt.get(key) for key in _FROM_ATTEMPT})
     return rows
+
+
+def _require_name(name: str, run: Mapping[str, Any]) -> str:
+    """The name, which becomes part of a path: a record of other people's may hold `../..`."""
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise ConfigError(f"run {run['run_id']} of group {run['group_id']} has an instance called {name!r}")
+    return name
 
 
 def keep_rows(layout: Layout, run: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 import base64
 import json
+import os
 import random
 import re
 import zlib
@@ -7,6 +8,7 @@ from string import ascii_letters
 
 import pytest
 
+from contexttune.errors import ConfigError
 from contexttune.report import group, page
 from contexttune.report.page import number_words, plots
 from contexttune.report.page.details import Limit, Records
@@ -208,6 +210,32 @@ def test_attempts_of_a_shard_are_found_where_the_shard_is(place):
     assert details[0]["attempts"][0]["n_tests"] == {"FAIL_TO_PASS": [1, 2], "PASS_TO_PASS": [1, 1]}
 
 
+def test_a_results_directory_that_somebody_sent_reads_no_file_of_its_reader(tmp_path):
+    place = layout(tmp_path / "received")
+    run_id = write_run(place, "no_context", 0, {"a": "unresolved"}, log="their own", messages={"a": []})
+    logs = place.run(GROUP, run_id) / "harness/ct-1/logs/run_evaluation/ct-1/m/a"
+    (tmp_path / "secret").write_text("key")
+    (logs / "test_output.txt").rename(logs / "log.txt")
+    (logs / "test_output.txt").symlink_to("log.txt")
+    assert details_of(place).attempts[0].log == "their own"
+    (logs / "test_output.txt").unlink()
+    (logs / "test_output.txt").symlink_to(tmp_path / "secret")
+    os.mkfifo(logs / "apply.txt")
+    trajectory = place.instance(GROUP, run_id, "a") / "a.traj.json"
+    with trajectory.open("ab") as sink:
+        sink.truncate(65_000_000)
+    found = details_of(place).attempts[0]
+    assert (found.log, found.has_trajectory) == ("", False)
+    write_json(logs / "report.json", ["no mapping"])
+    record = place.run(GROUP, run_id) / "run.json"
+    run = json.loads(record.read_bytes())
+    write_json(record, run | {"run_id": "../../x", "group_id": "../y"})
+    assert [row["part_id"] for row in group.read(place, GROUP).rows] == [run_id]
+    write_json(record, run | {"instances": [{"instance_id": "../../a", "repo": "o/r"}]})
+    with pytest.raises(ConfigError, match=r"an instance called '\.\./\.\./a'"):
+        group.read(place, GROUP)
+
+
 def test_records_of_models_are_never_markup(place):
     hostile = "</script><script>alert(1)</script><!-- ]]> <img src=x onerror=alert(1)>"
     write_run(place, "no_context", 0, {"<img src=x onerror=alert(1)>": "resolved"}, repo=hostile)
@@ -224,6 +252,7 @@ def test_what_has_no_glyph_or_reorders_a_line_is_shown_as_its_code_point():
     assert visible("plain\n\ttext") == "plain\n\ttext"
     assert visible("\x1b[31mred\x1b[0m\r\nnext") == "red\nnext"
     assert visible("a\u202eb\0\u2028\udcff") == "a⟨U+202E⟩b⟨U+0000⟩⟨U+2028⟩⟨U+DCFF⟩"
+    assert visible("a\u061c\u3164\U000e0041") == "a⟨U+061C⟩⟨U+3164⟩⟨U+E0041⟩"
     assert visible("naïve 漢字 🐍") == "naïve 漢字 🐍"
 
 

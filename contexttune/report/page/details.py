@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +11,7 @@ from typing import Any
 from contexttune.contexts.injection import BEGIN, END, block
 from contexttune.errors import ArtifactError
 from contexttune.paths import Layout
+from contexttune.report.page.files import Files
 from contexttune.report.page.steps import Step, branches, partings, prompt_of, shorten, steps_of
 from contexttune.report.page.visible import middle_cut, visible
 from contexttune.store import read_jsonl, sha256
@@ -73,6 +73,7 @@ class Records:
 
     def __init__(self, layout: Layout, group_id: str, *, trajectories: bool) -> None:
         self.layout = layout
+        self.files = Files(layout=layout)
         self.group_id = group_id
         self.trajectories = trajectories
         self._problems = lru_cache(_KEPT_PROBLEMS)(self._read_problems)
@@ -94,22 +95,24 @@ class Records:
         return {row["instance_id"]: row for row in read_jsonl(self.layout.problems(self.group_id, part_id))}
 
     def _read_verdicts(self, part_id: str) -> dict[str, Any]:
-        return _json(self.layout.run(self.group_id, part_id) / "harness" / "outcomes.json") or {}
+        return self.files.record(self.layout.run(self.group_id, part_id) / "harness" / "outcomes.json")
 
     def _attempt(self, row: Row, commit: str) -> AttemptDetail:
         part_id, name = part_of(row), str(row["instance_id"])
         home = self.layout.instance(self.group_id, part_id, name)
-        record = _json(home / "attempt.json") or {}
-        messages = (_json(home / f"{name}.traj.json") or {}).get("messages") if self.trajectories else None
+        record = self.files.record(home / "attempt.json")
+        messages = (
+            self.files.record(home / f"{name}.traj.json").get("messages") if self.trajectories else None
+        )
         verdict = self._verdicts(part_id).get(name) or {}
         log_dir = self._log_dir(part_id, name, verdict.get("harness_run_id"))
-        failed, n_passed = _tests(log_dir, name)
+        failed, n_passed = _tests(self.files, log_dir, name)
         return AttemptDetail(
             record=record,
             reason=str(verdict.get("reason") or ""),
             failed=failed,
             n_passed=n_passed,
-            log="" if row["outcome"] == "resolved" else _log(log_dir),
+            log="" if row["outcome"] == "resolved" else _log(self.files, log_dir),
             block=self._block(row, record, commit, messages),
             steps=steps_of(messages or []),
             has_trajectory=messages is not None,
@@ -118,7 +121,7 @@ class Records:
     def _log_dir(self, part_id: str, name: str, harness_run_id: str | None) -> Path:
         """Where a harness wrote about an instance: swebench's own layout, or a directory an instance."""
         home = self.layout.run(self.group_id, part_id) / "harness"
-        if not harness_run_id:
+        if not harness_run_id or "/" in harness_run_id:
             return home / name
         models = home / harness_run_id / "logs" / "run_evaluation" / harness_run_id
         found = (model / name for model in models.glob("*") if (model / name).is_dir())
@@ -130,7 +133,7 @@ class Records:
             return ""
         for path in self._contexts(row, commit):
             try:
-                framed = block(str((_json(path) or {}).get("text") or ""))
+                framed = block(str(self.files.record(path).get("text") or ""))
             except ArtifactError:
                 continue
             if sha256(framed) == record.get("block_sha256"):
@@ -189,9 +192,9 @@ def _cut(text: str, n_chars: int) -> str:
     return visible(middle_cut(text, n_chars))
 
 
-def _tests(log_dir: Path, name: str) -> tuple[dict[str, list[str]], dict[str, int]]:
+def _tests(files: Files, log_dir: Path, name: str) -> tuple[dict[str, list[str]], dict[str, int]]:
     """({kind: names of the tests that failed}, {kind: how many passed}) by the harness's report."""
-    report = (_json(log_dir / "report.json") or {}).get(name) or {}
+    report = files.record(log_dir / "report.json").get(name) or {}
     status = report.get("tests_status") or {}
     kinds = {kind: status.get(kind) or {} for kind in _KINDS if kind in status}
     failed = {
@@ -200,31 +203,10 @@ def _tests(log_dir: Path, name: str) -> tuple[dict[str, list[str]], dict[str, in
     return failed, {kind: len(found.get("success") or []) for kind, found in kinds.items()}
 
 
-def _log(log_dir: Path) -> str:
+def _log(files: Files, log_dir: Path) -> str:
     """The end of what the tests printed, or of why there was no test."""
     for name in ("test_output.txt", "apply.txt", "run_instance.log"):
-        try:
-            with (log_dir / name).open("rb") as source:
-                source.seek(max(0, (log_dir / name).stat().st_size - _TAIL_BYTES))
-                text = source.read().decode(errors="replace")
-        except OSError:
-            continue
-        return text.rpartition(_END_OF_TESTS)[0].rpartition("\n")[0] or text
+        text = files.tail(log_dir / name, _TAIL_BYTES)
+        if text is not None:
+            return text.rpartition(_END_OF_TESTS)[0].rpartition("\n")[0] or text
     return ""
-
-
-def _json(path: Path) -> Any:
-    """A record; None where there is none, or a process was killed while it wrote it without a rename."""
-    import orjson
-
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        return None
-    try:
-        return orjson.loads(raw)
-    except ValueError:  # also for lone surrogates, which orjson refuses
-        try:
-            return json.loads(raw)
-        except ValueError:
-            return None

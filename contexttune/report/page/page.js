@@ -270,7 +270,7 @@
 
   function byIdOrNull(id, act) { const found = byId(id); if (found) act(found); }
 
-  const noSteps = (known) => known.some((a) => a.has_trajectory) ? "There is no step." : "No trajectory is in this page: it was left out, or the runner writes none.";
+  const noSteps = (known) => known.some((a) => a.has_trajectory) ? "There is no step." : "No trajectory is in this page: it was left out, it is too large, or the runner writes none.";
 
   function whole(instance, number, detail) {
     const attempt = detail.attempts[number];

@@ -7,7 +7,8 @@ import re
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # a terminal's, which test runners print
 # control characters, what is invisible, what reorders a line (a patch may look unlike what it does), lone surrogates
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
 
