@@ -178,10 +178,15 @@ class Config:
             raise ConfigError(f"reevaluate_flips must be at least 0, got {self.reevaluate_flips}")
         if self.jobs_at_once is not None and self.jobs_at_once < 1:
             raise ConfigError(f"jobs_at_once must be at least 1, got {self.jobs_at_once}")
-        if self.group_id is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.group_id):
-            raise ConfigError(
-                f"group_id={self.group_id!r} must be letters, digits, '.', '_' and '-', at most 100"
-            )
+        for key, name in (
+            ("group_id", self.group_id),
+            ("plan.group", self.plan.group),
+            *(("groups", one) for one in self.groups or ()),
+        ):
+            if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+                raise ConfigError(
+                    f"{key}={name!r} must be letters, digits, '.', '_' and '-', at most 100 (and no path)"
+                )
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
             raise ConfigError(f"stages={self.stages} must be a list of {', '.join(STAGES)}")

@@ -68,7 +68,9 @@ def reevaluate(layout: Layout, group_id: str, times: int, config: AnalysisConfig
     again = [Reevaluation(layout=layout, run=run) for run in found.begun if run["run_id"] in wanted]
     n_missing = sum(one.to_number(times, wanted[one.run["run_id"]]) for one in again)
     unstable = flaky(layout, found.begun)
-    log.info("%d predictions graded again, %d of them flaky", sum(map(len, wanted.values())), len(unstable))
+    log.info(
+        "%d attempts at discordant instances, %d of them flaky", sum(map(len, wanted.values())), len(unstable)
+    )
     for entry in unstable:
         log.warning(
             "flaky: %s in %s: %s, then %s",
@@ -200,10 +202,13 @@ class Reevaluation:
         """Warn where the harness or an image is another than that of the verdict."""
         cell, run = self.cell, self.run
         self.harness.preflight(instances)
-        then, now = run["manifest"]["harness"]["swebench"], installed_version("swebench")
+        graded_by = (
+            run["manifest"].get("harness") or {}
+        )  # runs of an early version say neither this nor images
+        then, now = graded_by.get("swebench"), installed_version("swebench")
         if then != now:
             log.warning("%s was graded by swebench %s, and is graded again by %s", run["run_id"], then, now)
-        images = run["images"].get("harness", {})
+        images = run.get("images", {}).get("harness", {})
         for image, digest in cell.image_digests("harness", sorted({i.image for i in instances})).items():
             if images.get(image, digest) != digest:
                 log.warning("%s: the image %s is not that of the verdict", run["run_id"], image)

@@ -43,8 +43,10 @@ class RunRecord:
     def check(self) -> None:
         """Raise ConfigError unless this run fits its group, and its rows are those that it began with."""
         cell = self.cell
-        if cell.layout.group(cell.group_id) == cell.layout.health:
-            raise ConfigError(f"group_id={cell.group_id} is where health checks lie: choose another group_id")
+        if cell.layout.group(cell.group_id) in (cell.layout.health, cell.layout.comparisons):
+            raise ConfigError(
+                f"group_id={cell.group_id} is where health checks or comparisons lie: choose another group_id"
+            )
         settings = masked(identity.group_settings(cell.container))
         path = cell.layout.group(cell.group_id) / "group.json"
         with locked(path.with_suffix(".lock")):

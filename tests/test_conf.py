@@ -109,6 +109,8 @@ def parts_that_fail(override: str) -> list[object]:
         ("stages=[]", "stages="),
         ("group_id=a/b", "group_id='a/b'"),
         ("group_id=..", "group_id="),
+        ("groups=[a,../b]", "groups='../b'"),
+        ("plan.group=/b", "plan.group='/b'"),
         ("'workspace.remote=\"x{nope}\"'", r"workspace\.remote"),
         ("condition.total_budget_chars=0", r"condition\.total_budget_chars"),
         ("+condition.extra=1", r"condition\.extra is not a key"),

@@ -130,6 +130,17 @@ def test_an_outage_is_no_verdict_and_is_tried_again(
     assert asked == [["calc-flaky", "calc-real"], ["calc-flaky", "calc-real"], ["calc-real"]]
 
 
+def test_a_run_of_an_early_version_is_graded_again_too(group: MakeGroup) -> None:
+    arms = group()
+    for arm in arms:
+        path = arm.layout.run("g", arm.run_id) / "run.json"
+        record = read_json(path)
+        del record["images"], record["manifest"]["harness"]
+        del record["manifest"]["config"]["analysis"], record["manifest"]["config"]["slice"]["healthy_only"]
+        write_json(path, record)
+    assert again(arms, 1) == 0
+
+
 def test_a_prediction_that_was_made_anew_is_not_judged_by_the_old_one(group: MakeGroup) -> None:
     arms = group()
     path = arms[1].layout.reevaluations("g", arms[1].run_id)

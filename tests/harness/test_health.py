@@ -273,8 +273,9 @@ def test_healthy_only_is_a_slice_of_its_own_and_nothing_else_is_called_otherwise
     assert "healthy_only" not in plain.manifest["settings"]["slice"]
     assert plain.run_id != healthy.run_id
     assert plain.group_id != healthy.group_id
-    with pytest.raises(ConfigError, match="group_id=health"):
-        RunRecord(make("group_id=health")).check()
+    for taken in ("health", "comparisons"):
+        with pytest.raises(ConfigError, match=f"group_id={taken} is where"):
+            RunRecord(make(f"group_id={taken}")).check()
 
 
 def test_the_ceiling_is_of_the_groups_rows_and_harness(make: MakeCell) -> None:
