@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -153,11 +154,13 @@ def _identity(check: Check) -> tuple[Any, ...]:
 
 
 def command(slice_settings: Mapping[str, Any], harness_name: str) -> str:
-    """What a user types to check a slice."""
-    name = slice_settings["name"]
-    dataset = [f"slice.dataset={slice_settings['dataset']}"] if name == "custom" else []
-    words = ["python -m contexttune experiment=health", f"slice={name}", *dataset, f"harness={harness_name}"]
-    return " ".join(words)
+    """What a user types to check a slice, for a shell to read as it is meant whatever a record calls its dataset."""
+    name, limit = slice_settings["name"], slice_settings.get("limit")
+    narrowed = [f"slice.dataset={slice_settings['dataset']}"] if name == "custom" else []
+    if limit and not slice_settings.get("healthy_only"):  # which looks beyond the limit for healthy ones
+        narrowed.append(f"slice.limit={limit}")
+    chosen = shlex.join([f"slice={name}", *narrowed, f"harness={harness_name}"])
+    return f"python -m contexttune experiment=health {chosen}"
 
 
 def of_group(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> dict[str, Any]:

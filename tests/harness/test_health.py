@@ -278,6 +278,13 @@ def test_healthy_only_is_a_slice_of_its_own_and_nothing_else_is_called_otherwise
             RunRecord(make(f"group_id={taken}")).check()
 
 
+def test_the_command_that_checks_is_of_the_same_slice_and_safe_to_paste() -> None:
+    custom = {"name": "custom", "dataset": "a b; rm -rf ~", "limit": 5}
+    words = "python -m contexttune experiment=health slice=custom 'slice.dataset=a b; rm -rf ~'"
+    assert health.command(custom, "local") == f"{words} slice.limit=5 harness=local"
+    assert health.command(custom | {"healthy_only": True}, "local") == f"{words} harness=local"
+
+
 def test_the_ceiling_is_of_the_groups_rows_and_harness(make: MakeCell) -> None:
     made = make("group_id=g")
     RunRecord(made).check()
