@@ -89,10 +89,10 @@ class Session:
         """The tables of every group that this process worked on."""
         from contexttune.report import group, summary, tables
 
-        analysis = self.sweep.analysis if self.sweep else None
         for group_id, layout in self.groups.items():
             if group_id in self._fresh or group.exists(layout, group_id):
-                tables.show(layout, self._fresh.get(group_id) or summary.rebuild(layout, group_id, analysis))
+                asked = self.sweep.analysis(group_id) if self.sweep else (None, [])
+                tables.show(layout, self._fresh.get(group_id) or summary.rebuild(layout, group_id, *asked))
 
 
 current = Session()

@@ -70,10 +70,12 @@ class Sweep:
         cells = [job.cell for job in self.jobs if job.cell is not None]
         return {cell.group_id: cell.layout for cell in cells if cell.keeps_records}
 
-    @property
-    def analysis(self) -> AnalysisConfig | None:
-        """What the jobs' answers are judged by; None where they fill no cell."""
-        return next((job.cell.config.analysis for job in self.jobs if job.cell is not None), None)
+    def analysis(self, group_id: str) -> tuple[AnalysisConfig | None, Sequence[str]]:
+        """What the jobs' answers are judged by, and the overrides that say it; (None, []) where they fill no cell."""
+        for job in self.jobs:
+            if job.cell is not None and job.cell.group_id == group_id:
+                return job.cell.config.analysis, job.overrides
+        return None, []
 
     def exit_codes(self) -> list[ExitCode]:
         """How the jobs ended, by their notes; one that left none has results missing. Says which these are."""

@@ -5,6 +5,7 @@ import pytest
 from contexttune import session
 from contexttune.config import AnalysisConfig
 from contexttune.report import summary
+from contexttune.sweep import PlannedJob, Sweep
 
 
 @pytest.mark.parametrize(("sweep", "kept"), [(None, []), (["a"], ["b"]), ([], ["a", "b"])])
@@ -17,3 +18,16 @@ def test_a_job_makes_the_summaries_of_the_groups_that_the_sweep_fills_stale(
         current.summarize(tmp_path, name, AnalysisConfig())
     current.begin_job()
     assert sorted(current._fresh) == kept
+
+
+def test_a_group_is_judged_in_the_end_by_what_its_own_jobs_were_told(tmp_path):
+    def job(group_id, margin):
+        config = SimpleNamespace(analysis=AnalysisConfig(margin=margin))
+        cell = SimpleNamespace(group_id=group_id, config=config)
+        typed = [f"analysis.margin={margin}"]
+        return PlannedJob(overrides=typed, directory=tmp_path, cell=cell, record=None)
+
+    sweep = Sweep(jobs=[job("a", 0.05), job("b", 0.1)], is_launched=True, is_slurm=False)
+    assert sweep.analysis("b") == (AnalysisConfig(margin=0.1), ["analysis.margin=0.1"])
+    assert sweep.analysis("a") == (AnalysisConfig(), ["analysis.margin=0.05"])
+    assert sweep.analysis("c") == (None, [])

@@ -40,11 +40,16 @@ def registration(config: AnalysisConfig) -> dict[str, Any]:
     return {"control": config.control, "margin": config.margin}
 
 
-def analysis_of(layout: Layout, group_id: str, config: AnalysisConfig | None) -> Analysis:
-    """What was said now wins over what was registered, and that over the defaults."""
+def analysis_of(
+    layout: Layout, group_id: str, config: AnalysisConfig | None, typed: Sequence[str] | None = None
+) -> Analysis:
+    """What was said now wins over what was registered, and that over the defaults.
+
+    `typed` are the overrides that say it; None for those of the Hydra job that this process is in.
+    """
     asked, default = config or AnalysisConfig(), AnalysisConfig()
     registered = (read_json(layout.group(group_id) / "group.json") or {}).get("analysis")
-    said = _said() if config else set()
+    said = _said(_typed() if typed is None else typed) if config else set()
     chosen = asdict(asked)
     for key, value in (registered or {}).items():
         if key not in said and chosen[key] == getattr(default, key):
@@ -66,11 +71,13 @@ def require_known(config: AnalysisConfig, cells: Sequence[CellState]) -> None:
         raise ConfigError(f"analysis.seeds: no run has seed {unknown[0]}; there are {sorted(seeds)}")
 
 
-def _said() -> set[str]:
-    """Keys of `analysis` on this command line: also a default may be meant."""
+def _said(typed: Sequence[str]) -> set[str]:
+    """Keys of `analysis` among them: also a default may be meant."""
+    keys = [text.lstrip("+").partition("=")[0] for text in typed]
+    return {key.removeprefix("analysis.") for key in keys if key.startswith("analysis.")}
+
+
+def _typed() -> Sequence[str]:
     from hydra.core.hydra_config import HydraConfig
 
-    if not HydraConfig.initialized():
-        return set()
-    typed = [text.lstrip("+").partition("=")[0] for text in HydraConfig.get().overrides.task]
-    return {key.removeprefix("analysis.") for key in typed if key.startswith("analysis.")}
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []

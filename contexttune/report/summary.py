@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from contexttune import flips, health
@@ -24,9 +24,15 @@ if TYPE_CHECKING:
 _OF_A_RUN = ("run_id", "condition", "seed", "status", "n_shards", "model_name_or_path", "manifest")
 
 
-def rebuild(layout: Layout, group_id: str, config: AnalysisConfig | None = None) -> dict[str, Any]:
+def rebuild(
+    layout: Layout,
+    group_id: str,
+    config: AnalysisConfig | None = None,
+    typed: Sequence[str] | None = None,
+) -> dict[str, Any]:
     """Write and return summary.json, with summary.md, instances.csv and the predictions of runs that came in shards.
 
+    `config` and `typed` are as in `analysis_of`.
     Raises ConfigError when the group has no run and none was planned.
     """
     home = layout.group(group_id)
@@ -34,7 +40,7 @@ def rebuild(layout: Layout, group_id: str, config: AnalysisConfig | None = None)
     with locked(home / "summary.lock"):
         found = group.read(layout, group_id)
         shards.merge_predictions(layout, group_id, found.begun)
-        summary = summarize(layout, found, analysis_of(layout, group_id, config))
+        summary = summarize(layout, found, analysis_of(layout, group_id, config, typed))
         write_atomic(home / "instances.csv", as_csv(found.rows))
         write_json(home / "summary.json", summary)
         write_atomic(home / "summary.md", markdown.page(summary))

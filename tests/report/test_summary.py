@@ -117,6 +117,8 @@ def test_what_was_registered_before_the_first_outcome_is_what_a_group_is_judged_
     assert (
         "analysis.margin is 0.1; before an outcome was seen it was registered as 0.02." in changed["warnings"]
     )
+    meant = rebuild(place, GROUP, AnalysisConfig(), ["analysis.margin=0.05"])  # a default that was typed
+    assert (meant["analysis"]["margin"], meant["analysis"]["changed"]) == (0.05, ["margin"])
 
 
 def test_runs_that_differ_in_more_than_their_condition_are_named(place):
