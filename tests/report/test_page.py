@@ -226,7 +226,9 @@ def test_a_results_directory_that_somebody_sent_reads_no_file_of_its_reader(tmp_
         sink.truncate(65_000_000)
     found = details_of(place).attempts[0]
     assert (found.log, found.has_trajectory) == ("", False)
-    write_json(logs / "report.json", ["no mapping"])
+    for damaged in ('["no mapping"]', "[" * 100_000, "{"):
+        (logs / "report.json").write_text(damaged)
+        assert details_of(place).attempts[0].failed == {}
     record = place.run(GROUP, run_id) / "run.json"
     run = json.loads(record.read_bytes())
     write_json(record, run | {"run_id": "../../x", "group_id": "../y"})

@@ -24,7 +24,7 @@ class Files:
             if not self._is_ours(path) or path.stat().st_size > LARGEST_MB * 10**6:
                 return {}
             found = _parsed(path.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):  # the last: brackets in brackets
             return {}
         return found if isinstance(found, dict) else {}
 
