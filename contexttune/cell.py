@@ -22,7 +22,8 @@ from contexttune.parts import build, target_class, wants
 from contexttune.prices import Price, price_of
 from contexttune.progress import Board
 from contexttune.secret_values import masked
-from contexttune.types import GoldInstance
+from contexttune.signals.stage import write_signals
+from contexttune.types import GoldInstance, RepoAtCommit
 from contexttune.workspace import Workspace
 
 
@@ -186,8 +187,18 @@ class Cell:
 
     @cached_property
     def generator(self) -> ContextGenerator:
-        generator: ContextGenerator = build(self.container["condition"], "condition")
+        node = self.container["condition"]
+        services: dict[str, Any] = {"repository": self.repository}
+        if wants(node, "pool", "condition"):  # the dataset is not read for others
+            services |= {"pool": [instance.public() for instance in self.instances]}
+        generator: ContextGenerator = build(node, "condition", services)
         return generator
+
+    def repository(self, repo: str, commit: str) -> RepoAtCommit:
+        """A commit with its signals, extracted where they are not on disk. Raises ArtifactError."""
+        tree = self.workspace.tree(repo, commit)
+        facts = write_signals(tree, self.signals, self.layout.signals(repo, commit))
+        return RepoAtCommit(repo=repo, base_commit=commit, signals=facts, tree=tree)
 
     @cached_property
     def context_stage(self) -> ContextStage:

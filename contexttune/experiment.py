@@ -17,9 +17,8 @@ from contexttune.progress import Progress
 from contexttune.report import rows
 from contexttune.run_lock import sole_worker
 from contexttune.run_record import RunRecord
-from contexttune.signals.stage import write_signals
 from contexttune.store import read_json, read_jsonl, sha256, write_json
-from contexttune.types import Instance, Outcome, RepoAtCommit
+from contexttune.types import Instance, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +86,10 @@ class Experiment:
         with Progress("contexts", len(cell.instances)) as progress:
             for instance in cell.instances:
                 progress.start(instance.instance_id)
-                blocks[instance.instance_id] = block = self._context(instance.public())
+                needs_gold = getattr(cell.generator, "needs_gold", False)
+                blocks[instance.instance_id] = block = self._context(
+                    instance if needs_gold else instance.public()
+                )
                 progress.finish(instance.instance_id, f"{len(block)} characters", detail=False)
         return blocks
 
@@ -99,15 +101,10 @@ class Experiment:
         if saved is not None and cell.layout.signals(repo, commit).exists():
             return saved
         try:
-            tree = cell.workspace.tree(repo, commit)
+            at_commit = cell.repository(repo, commit)
         except ArtifactError as error:
             raise PreflightError(str(error)) from None
-        facts = write_signals(tree, cell.signals, cell.layout.signals(repo, commit))
-        if not wanted:
-            return ""
-        return cell.context_stage.build(
-            RepoAtCommit(repo=repo, base_commit=commit, signals=facts, tree=tree), instance
-        )
+        return cell.context_stage.build(at_commit, instance) if wanted else ""
 
     def _saved_blocks(self) -> dict[str, str]:
         cell = self.cell

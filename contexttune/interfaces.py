@@ -56,7 +56,14 @@ class Card(Protocol):
 
 @runtime_checkable
 class ContextGenerator(Protocol):
-    """A condition: what it tells an agent about a repository."""
+    """A condition: what it tells an agent about a repository.
+
+    One may also have `needs_gold: ClassVar[bool]`: `build` then gets a GoldInstance; and `inputs(instance) -> Any`, JSON of
+    what determines its text besides settings, commit and issue, such as the content of a file. Services that it may have
+    fields for:
+    `repository: Callable[[str, str], RepoAtCommit]`, any other commit (owner/name, sha) with its signals, and
+    `pool: Sequence[Instance]`, the slice, to choose one from.
+    """
 
     @property
     def name(self) -> str: ...

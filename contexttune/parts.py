@@ -9,7 +9,10 @@ from typing import Any, get_type_hints
 
 from contexttune.errors import ConfigError
 
-SERVICES = ("model", "workspace", "seed", "bundled", "run_label", "run_dir", "rates", "model_price", "board")
+SERVICES = (
+    *("model", "workspace", "seed", "bundled", "run_label", "run_dir", "rates", "model_price", "board"),
+    *("pool", "repository"),
+)
 """Field names that the experiment supplies and a YAML may not."""
 
 
