@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -22,6 +23,8 @@ from contexttune.store import write_atomic, write_json
 
 if TYPE_CHECKING:
     from contexttune.analysis.evidence import Contrast
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 _Z95 = 1.96
@@ -111,6 +114,9 @@ def of_seeds(group: Group, analysis: Analysis) -> Comparison:
         raise ConfigError(
             f"group {group.group_id} has no condition with two seeds: run another one, -m seed=0,1, for its noise floor"
         )
+    log.info(
+        "comparing %d pairs of seeds", len(pairs)
+    )  # a second each, where a run has hundreds of instances
     return Comparison(
         groups=[group.group_id],
         analysis=analysis,
