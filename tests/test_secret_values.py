@@ -40,9 +40,8 @@ ANSWERS = {
 LAUNCHED = [
     ("gold", "submitit_local"),
     ("empty", "basic"),
-    ("single_shot", "basic"),
     ("single_shot", "submitit_local"),
-    pytest.param(BWRAP, "submitit_local", marks=pytest.mark.bwrap),
+    pytest.param(BWRAP, "basic", marks=pytest.mark.bwrap),
     pytest.param(DOCKER, "basic", marks=pytest.mark.docker),
 ]
 

@@ -116,6 +116,9 @@ class Local:
         entries: dict[str, dict[str, Any]],
     ) -> None:
         """Add to `entries`, and to outcomes.json, one instance after the other."""
+        # before the threads are there: of two that import them at once, one may be given half of them
+        from swebench.harness import grading, run_evaluation, utils  # noqa: F401
+
         stop = threading.Event()
         with ThreadPoolExecutor(max_workers=self.max_workers) as pool:
             try:

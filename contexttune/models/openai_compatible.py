@@ -19,6 +19,7 @@ from contexttune.models.rate import RateLimit
 from contexttune.models.retry import call_with_retries
 from contexttune.models.server import NoServer, RunningServer, Server
 from contexttune.models.wire import (
+    IMPORTING,
     Answered,
     ContextWindowExceeded,
     MalformedAnswer,
@@ -137,7 +138,8 @@ class OpenAICompatible(Journaled):
             ContextWindowExceeded: the endpoint says that the prompt is too long.
             InfraError: no answer after `attempts` requests, or one that no retry would change.
         """
-        import openai
+        with IMPORTING:
+            import openai
 
         try:
             began = time.monotonic()
@@ -200,7 +202,8 @@ class OpenAICompatible(Journaled):
 
     @cached_property
     def _client(self) -> OpenAI:
-        from openai import DefaultHttpxClient, OpenAI
+        with IMPORTING:
+            from openai import DefaultHttpxClient, OpenAI
 
         client = DefaultHttpxClient(**self._transport)
         return OpenAI(

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from contexttune.models.wire import MalformedAnswer
+from contexttune.models.wire import IMPORTING, MalformedAnswer
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,8 @@ _LONGEST_WAIT_S = 60.0
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same request may succeed later: no connection, a time-out, 408, 409, 429, 5xx."""
-    import openai
+    with IMPORTING:
+        import openai
 
     if isinstance(error, openai.APIStatusError):
         return error.status_code in (408, 409, 429) or error.status_code >= 500

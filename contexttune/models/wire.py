@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,6 +10,9 @@ from contexttune.types import Completion, Usage
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
+
+IMPORTING = threading.RLock()
+"""Held while openai is imported: its modules import each other, and of two threads that begin at once one gets half of it."""
 
 
 class ContextWindowExceeded(Exception):
@@ -84,7 +88,8 @@ def response_of(answer: ChatCompletion) -> dict[str, Any]:
 
 def answer_in(response: Mapping[str, Any]) -> ChatCompletion:
     """The reverse, as lenient as the client itself."""
-    from openai.types.chat import ChatCompletion
+    with IMPORTING:
+        from openai.types.chat import ChatCompletion
 
     return ChatCompletion.construct(**response)
 
