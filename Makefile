@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 
+# Where a container sets it, each of the thousand processes of a test run would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help env demo test check bench lock schema clean
 
 help: ## this list

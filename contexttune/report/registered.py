@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from contexttune.config import AnalysisConfig
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
-from contexttune.report.cells import CellState
 from contexttune.store import read_json
 
 
@@ -58,9 +57,9 @@ def analysis_of(
     return Analysis(**chosen, registered=registered, changed=changed)
 
 
-def require_known(config: AnalysisConfig, cells: Sequence[CellState]) -> None:
+def require_known(config: AnalysisConfig, cells: Sequence[Mapping[str, Any]]) -> None:
     """Raise ConfigError when somebody asks for a control or a seed that no run has and none is planned with."""
-    conditions, seeds = {cell.condition for cell in cells}, {cell.seed for cell in cells}
+    conditions, seeds = {cell["condition"] for cell in cells}, {cell["seed"] for cell in cells}
     asked = config.control
     if asked != AnalysisConfig.control and asked not in conditions:
         raise ConfigError(

@@ -43,7 +43,7 @@ def _compare(config: Config) -> Comparison:
             f"groups={names} must name two groups to compare, or one whose seeds are compared: groups=[a,b]"
         )
     found = [group.read(layout, name) for name in names]
-    require_known(config.analysis, [state for one in found for state in one.states])
+    require_known(config.analysis, [state.as_json() for one in found for state in one.states])
     analysis = analysis_of(layout, names[0], config.analysis)
     if len(found) == 1:
         return comparison.of_seeds(found[0], analysis)

@@ -33,12 +33,14 @@ class Report:
         from contexttune.cell import layout_of
         from contexttune.config import check
         from contexttune.errors import ExitCode
-        from contexttune.report import group
+        from contexttune.report import cells, group
         from contexttune.report.registered import require_known
 
         config = check(cfg)
         layout, group_id, n_missing = layout_of(config), str(config.group_id), 0
-        require_known(config.analysis, group.read(layout, group_id).states)
+        group.require(layout, group_id)
+        known = [*cells.read_runs(layout, group_id), *cells.read_planned(layout, group_id)]
+        require_known(config.analysis, known)
         if config.reevaluate_flips:
             from contexttune import flips
 

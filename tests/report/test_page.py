@@ -10,7 +10,7 @@ import pytest
 
 from contexttune.errors import ConfigError
 from contexttune.report import group, page
-from contexttune.report.page import number_words, plots
+from contexttune.report.page import document, number_words, plots
 from contexttune.report.page.details import Limit, Records
 from contexttune.report.page.steps import branches, partings, shorten, steps_of
 from contexttune.report.page.view import warnings
@@ -188,6 +188,16 @@ def test_trajectories_can_be_left_out(place):
     path = write_page(place, trajectories=False)
     assert packed(path)[1][0]["attempts"][0]["steps"] == []
     assert "report.trajectories=false" in path.read_text()
+
+
+def test_a_group_of_very_many_attempts_has_its_outcomes_and_says_how_to_see_more(place, monkeypatch):
+    write_run(place, "no_context", 0, {"a": "resolved", "b": "unresolved"})
+    assert len(packed(write_page(place))[1]) == 2
+    monkeypatch.setattr(document, "_MOST_ATTEMPTS", 1)
+    path = write_page(place)
+    index, details = packed(path)
+    assert ([one["id"] for one in index["instances"]], details) == (["a", "b"], [])
+    assert "This group has 2 attempts, and of more than 1 a page holds the outcomes alone" in path.read_text()
 
 
 def test_a_group_without_a_run_or_with_one_arm_has_a_page_too(place):

@@ -90,7 +90,7 @@ def test_one_arm_alone_has_no_contrast_and_a_group_without_its_control_says_so(p
 
 def test_a_control_or_a_seed_that_nothing_has_is_refused(place):
     write_run(place, "n0", "no_context", 0, {"a": "resolved"})
-    states = group.read(place, GROUP).states
+    states = [state.as_json() for state in group.read(place, GROUP).states]
     require_known(AnalysisConfig(seeds=[0]), states)
     with pytest.raises(
         ConfigError, match=r"analysis\.control=no_contxt is no condition here; there are no_context"

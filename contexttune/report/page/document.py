@@ -20,6 +20,9 @@ from contexttune.store import write_atomic
 
 _HOME = PACKAGE / "report" / "page"
 _NOTE_BYTES = 2_000  # what the words about shortened texts may take
+_MOST_ATTEMPTS = (
+    20_000  # beyond them a page has no room for details that say anything, and reading them takes minutes
+)
 
 
 def write(
@@ -49,16 +52,26 @@ def write(
     packed = pack(index(layout, group_id, instances, conditions, view.control_of(summary), flaky))
     render = partial(_render, _parts(summary, instances, conditions), packed)
     room = int(max_mb * 1e6) - len(render(_nothing()).encode()) - _NOTE_BYTES
-    fitted = fit(
-        instances,
-        {name: is_discordant(own, conditions) for name, own in instances.items()},
-        Records(layout, group_id, trajectories=trajectories).read,
-        room,
-    )
+    n_attempts = sum(map(len, instances.values()))
+    fitted = _nothing()
+    if n_attempts <= _MOST_ATTEMPTS:
+        fitted = fit(
+            instances,
+            {name: is_discordant(own, conditions) for name, own in instances.items()},
+            Records(layout, group_id, trajectories=trajectories).read,
+            room,
+        )
     path = layout.group(group_id) / "report.html"
     write_atomic(
         path,
-        render(fitted, notes=[*_of_seeds(seeds), *_notes(fitted, layout, group_id, trajectories, max_mb)]),
+        render(
+            fitted,
+            notes=[
+                *_of_seeds(seeds),
+                *_too_many(n_attempts),
+                *_notes(fitted, layout, group_id, trajectories, max_mb),
+            ],
+        ),
     )
     return path
 
@@ -134,6 +147,15 @@ def _notes(fitted: Fitted, layout: Layout, group_id: str, trajectories: bool, ma
     if not fitted.fits:
         notes.append(f"Even so this group does not fit into report.max_mb={max_mb:g}.")
     return [*notes, whole]
+
+
+def _too_many(n_attempts: int) -> list[str]:
+    if n_attempts <= _MOST_ATTEMPTS:
+        return []
+    return [
+        f"This group has {n_attempts:,} attempts, and of more than {_MOST_ATTEMPTS:,} a page holds the outcomes alone: "
+        "analysis.seeds=[0] makes one of some seeds, with their details."
+    ]
 
 
 def _of_seeds(seeds: Sequence[int] | None) -> list[str]:
