@@ -106,7 +106,11 @@ def test_one_machine_with_docker(tmp_path):
     """Here with bubblewrap in the place of Docker. The endpoint stalls once, so that there is a run to stop."""
     stalls = tmp_path / "stalls"
     look = EC2.one("tail")
-    script = "\n".join(EC2.runnable).replace(look, f"until [ -e {stalls} ]; do sleep 0.1; done; {look}")
+    done_once = (
+        "compgen -G 'artifacts/preds/mini-1/*/*/attempt.json' >/dev/null"  # else there is nothing to resume
+    )
+    until = f"until [ -e {stalls} ] && {done_once}; do sleep 0.1; done"
+    script = "\n".join(EC2.runnable).replace(look, f"{until}; {look}")
     answers = ok("no change"), ok("no change"), after(stalls.touch, stall(60)), ok("no change")
     with serving(*answers) as server:
         done = shell(script, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
