@@ -68,7 +68,11 @@ class ContextGenerator(Protocol):
     @property
     def name(self) -> str: ...
 
-    per_instance: ClassVar[bool]  # whether `build` needs the issue
+    @property
+    def per_instance(self) -> bool:
+        """Whether `build` needs the issue; a class variable, unless a setting decides it."""
+        ...
+
     sends_block: ClassVar[bool]  # False: the control arm, which needs no signals either
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:

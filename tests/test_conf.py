@@ -28,7 +28,12 @@ GROUPS = {
 }
 OPTIONS = [(g, p.stem) for g in GROUPS for p in sorted((config_dir() / g).glob("*.yaml"))]
 
-NEEDED = {"replay": ["model.source=somewhere"]}  # keys without a default
+NEEDED = {  # keys without a default
+    "replay": ["model.source=somewhere"],
+    "file_context": ["condition.path=x.md"],
+    "oracle_files": ["condition.allow_oracle=true"],
+    "placebo_wrong_repo": ["slice=demo"],  # it chooses from the rows, and the default ones are on the hub
+}
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,58 @@
-"""Character budgets: hard bounds, cut at line ends."""
+"""Budgets in characters or tokens: hard bounds, cut at line ends."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Literal
 
+from contexttune.contexts import tokens
+from contexttune.errors import ConfigError
 from contexttune.types import CardText
 
+Unit = Literal["chars", "tokens"]
+"""What a condition's `budget_unit` may be. Tokens are those of o200k_base: an estimate of any other model's."""
+
 _BETWEEN = "\n\n"
+
+
+def check(budget: int, unit: Unit) -> None:
+    """Raise ConfigError for a budget of nothing, or one in a unit that cannot be counted on this machine."""
+    if budget < 1:
+        raise ConfigError(f"condition.budget must be at least 1, got {budget}")
+    check_unit(unit)
+
+
+def check_unit(unit: Unit) -> None:
+    """Raise ConfigError when the unit cannot be counted on this machine."""
+    if unit == "tokens" and tokens.vocabulary() is None:
+        raise ConfigError(
+            "condition.budget_unit=tokens needs the o200k_base vocabulary that litellm ships, and it is not installed: "
+            "use condition.budget_unit=chars"
+        )
+
+
+def measure(text: str, unit: Unit) -> int:
+    """Length of `text` in `unit`."""
+    return len(text) if unit == "chars" else tokens.count(text)
+
+
+def cut_to(text: str, limit: int, unit: Unit) -> str:
+    """A run of whole lines from the start of `text` within `limit`: the longest, but for a line where tokens merge."""
+    if unit == "chars":
+        return cut(text, limit)
+    start = text[: limit * tokens.MOST_CHARS + 1]  # more than this cannot fit, and need not be counted
+    if measure(start, unit) <= limit:
+        return text
+    lines = start.split("\n")
+    n_lines = bisect_right(range(len(lines)), limit, key=lambda n: measure(_lines(lines, n), unit)) - 1
+    while n_lines > 0 and measure(_lines(lines, n_lines), unit) > limit:
+        n_lines -= 1  # a line more can be a token less, and then the search may end beside the mark
+    return _lines(lines, max(n_lines, 0))
+
+
+def _lines(lines: Sequence[str], n_lines: int) -> str:
+    return "\n".join(lines[:n_lines]).rstrip()
 
 
 def cut(text: str, limit_chars: int) -> str:
