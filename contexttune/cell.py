@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -190,9 +190,22 @@ class Cell:
         node = self.container["condition"]
         services: dict[str, Any] = {"repository": self.repository}
         if wants(node, "pool", "condition"):  # the dataset is not read for others
-            services |= {"pool": [instance.public() for instance in self.instances]}
+            services |= {"pool": [instance.public() for instance in self._whole_slice]}
         generator: ContextGenerator = build(node, "condition", services)
         return generator
+
+    @property
+    def _whole_slice(self) -> list[GoldInstance]:
+        """With the instances of all shards: how a run is cut up must not change a context."""
+        if self.config.slice.shard_count == 1:
+            return self.instances
+        whole = replace(self.config.slice, shard_index=0, shard_count=1)
+        return slices.load(whole, [entry["instance_id"] for entry in self.excluded])
+
+    @property
+    def gold_context(self) -> bool:
+        """Whether the context is made of the answer: an upper bound, and no result."""
+        return bool(getattr(target_class(self.container["condition"], "condition"), "needs_gold", False))
 
     def repository(self, repo: str, commit: str) -> RepoAtCommit:
         """A commit with its signals, extracted where they are not on disk. Raises ArtifactError."""

@@ -18,7 +18,7 @@ from contexttune.report import rows
 from contexttune.run_lock import sole_worker
 from contexttune.run_record import RunRecord
 from contexttune.store import read_json, read_jsonl, sha256, write_json
-from contexttune.types import Instance, Outcome
+from contexttune.types import GoldInstance, Instance, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -86,12 +86,13 @@ class Experiment:
         with Progress("contexts", len(cell.instances)) as progress:
             for instance in cell.instances:
                 progress.start(instance.instance_id)
-                needs_gold = getattr(cell.generator, "needs_gold", False)
-                blocks[instance.instance_id] = block = self._context(
-                    instance if needs_gold else instance.public()
-                )
+                blocks[instance.instance_id] = block = self._context(self._as_shown(instance))
                 progress.finish(instance.instance_id, f"{len(block)} characters", detail=False)
         return blocks
+
+    def _as_shown(self, instance: GoldInstance) -> Instance:
+        """The instance as the generator may see it."""
+        return instance if self.cell.gold_context else instance.public()
 
     def _context(self, instance: Instance) -> str:
         """An instance's block, read back when nothing that determines it has changed."""
@@ -110,7 +111,7 @@ class Experiment:
         cell = self.cell
         if not cell.generator.sends_block:
             return {i.instance_id: "" for i in cell.instances}
-        blocks = {i.instance_id: cell.context_stage.saved_block(i.public()) for i in cell.instances}
+        blocks = {i.instance_id: cell.context_stage.saved_block(self._as_shown(i)) for i in cell.instances}
         absent = [name for name, block in blocks.items() if block is None]
         if absent:
             raise ConfigError(

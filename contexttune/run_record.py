@@ -132,6 +132,7 @@ class RunRecord:
             "replay": cell.answers_from == "journal",
             "harness": cell.harness.name,
             "official": cell.harness.official,
+            "gold_context": cell.gold_context,
             "instances": [_named(i) for i in cell.instances],
             "manifest": cell.manifest,
             "reproduction": cell.reproduction,

@@ -55,6 +55,8 @@ def _worth(group: Group) -> Iterator[str]:
         yield "The model is scripted: its answers were written beforehand, and the result is no evidence."
     if any(run.get("replay") for run in group.runs):
         yield "A replay: the model's answers are those of an earlier run, and no endpoint was asked."
+    for name in sorted({run["condition"] for run in group.runs if run.get("gold_context")}):
+        yield f"{name} was given the gold patch's files: an upper bound, never a result."
 
 
 def _changed(analysis: Analysis) -> Iterator[str]:
