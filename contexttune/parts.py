@@ -67,8 +67,11 @@ def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None 
 
 
 def wants(node: Mapping[str, Any], service: str, key: str) -> bool:
-    """Whether the class that `node` names has a field for that service."""
-    return service in {f.name for f in fields(_target(node, key))}
+    """Whether the class that `node` names, or one of a part in it, has a field for that service."""
+    nested = [(name, part) for name, part in node.items() if isinstance(part, Mapping) and "_target_" in part]
+    return service in {f.name for f in fields(_target(node, key))} or any(
+        wants(part, service, f"{key}.{name}") for name, part in nested
+    )
 
 
 def target_class(node: Mapping[str, Any], key: str) -> type[Any]:
