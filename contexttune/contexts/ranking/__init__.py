@@ -1,0 +1,1 @@
+"""Which files and which of their definitions a change is likely to touch."""

@@ -1,0 +1,53 @@
+"""Files with the definitions in them, as rankings weigh them and maps show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+_LAST_LINES = 8  # a guess at the length of a file's last definition: the index knows only where it begins
+
+
+class Definition(NamedTuple):
+    """A class, method or function that a reader can ask for by its qualified name."""
+
+    name: str
+    first_line: int  # 1-based
+    n_lines: int  # up to the next definition: a class has those before its first method
+
+
+class RankedFile(NamedTuple):
+    """A file's worth, and that of each of its definitions, in their order in the file.
+
+    `value` orders files; values of definitions are probabilities up to a common factor, over all files.
+    """
+
+    path: str
+    value: float
+    definitions: Sequence[tuple[str, float]] = ()
+
+
+def definitions(symbols: Sequence[Mapping[str, Any]]) -> list[Definition]:
+    """Of a module's symbols (see signals/py_index.py), all but what is local to a function."""
+    starts = [symbol["line"] for symbol in symbols]
+    ends = [*starts[1:], n_lines(symbols)]
+    spans: dict[str, Definition] = {}
+    owners: dict[str, str] = {}  # of each function, and of what is local to it: the outermost function around
+    for symbol, start, end in zip(symbols, starts, ends, strict=bool(symbols)):
+        name, length = symbol["name"], max(end - start, 1)
+        owner = owners.get(name.rpartition(".")[0])
+        if owner is not None:
+            owners[name] = owner
+            spans[owner] = spans[owner]._replace(n_lines=spans[owner].n_lines + length)
+            continue
+        if symbol["kind"] != "class":
+            owners[name] = name
+        known = spans.get(name)  # overloads and conditional definitions: the longest stands for all
+        if known is None or known.n_lines < length:
+            spans[name] = Definition(name, start, length)
+    return list(spans.values())
+
+
+def n_lines(symbols: Sequence[Mapping[str, Any]]) -> int:
+    """About how long a module is: up to its last definition."""
+    return int(symbols[-1]["line"]) + _LAST_LINES if symbols else 0

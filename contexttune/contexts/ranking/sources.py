@@ -1,0 +1,41 @@
+"""The files that a map may list."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from contexttune.contexts.cards.source_files import is_source
+from contexttune.types import RepoAtCommit
+
+_CODE = re.compile(
+    r"\.(?:pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|kt|cs|js|jsx|mjs|ts|tsx|vue|rb|php|swift|scala|f|f90|sh)\Z"
+)
+_NOT_CODE = re.compile(
+    r"(?:^|/)(?:_?tests?|testing|docs?|examples?|benchmarks?|asv_bench|vendored?|_vendor|node_modules|locale)/"
+    r"|\.min\.js\Z|(?:^|/)[^/]*[._-](?:test|spec)\.[a-z]+\Z",
+    re.IGNORECASE,
+)
+_AMBIGUOUS = re.compile(r"[\s:`]|[^\x20-\U0010ffff]")  # could not be told from the line around it
+
+
+def python_sources(repo: RepoAtCommit) -> list[str]:
+    """Sorted paths of the Python files that are neither tests nor documents and that one line can name."""
+    modules = repo.signals["py_index"]["modules"]
+    return [path for path in sorted(modules) if is_source(path) and _is_listable(repo, path)]
+
+
+def other_sources(repo: RepoAtCommit) -> list[str]:
+    """Sorted paths of source files in other languages."""
+    files = repo.signals["tree"]["files"]
+    return [path for path in files if _is_code(path) and _is_listable(repo, path)]
+
+
+@cache
+def _is_code(path: str) -> bool:
+    return bool(_CODE.search(path)) and not _NOT_CODE.search(path)
+
+
+def _is_listable(repo: RepoAtCommit, path: str) -> bool:
+    """A signal spells a name that is not UTF-8 in a way that no file has."""
+    return path in repo.tree.by_path and not _AMBIGUOUS.search(path) and path.isprintable()

@@ -1,0 +1,43 @@
+"""Repositories and signals for the tests of maps."""
+
+from contexttune.git import Tree
+from contexttune.signals.churn import Churn
+from contexttune.signals.py_index import PyIndex
+from contexttune.signals.stage import write_signals
+from contexttune.signals.tree import FileTree
+from contexttune.types import RepoAtCommit
+from tests.gitrepos import commit
+
+
+def at_commit(repo, sha):
+    """The signals that maps need, of a commit of a repository made by `tests.gitrepos.commit`."""
+    tree = Tree(repo / ".git", "owner/lib", sha)
+    facts = write_signals(tree, [FileTree(), PyIndex(), Churn()], repo.parent / f"{sha}.json")
+    return RepoAtCommit(repo="owner/lib", base_commit=sha, signals=facts, tree=tree)
+
+
+def made(root, files):
+    """A repository of one commit."""
+    return at_commit(root / "lib", commit(root / "lib", files))
+
+
+def listed(text):
+    """Every path that a map names, in order."""
+    found = []
+    for line in text.splitlines()[1:]:
+        head, _, rest = line.partition(": ")
+        if head.endswith("/"):
+            found += [f"{head}{name}".removeprefix("./") for name in rest.split()]
+        elif rest:
+            found.append(head)
+    return found
+
+
+HOSTILE = {
+    "lib/new\nline.py": "def hidden(): ...\n",
+    "lib/two words.py": "def hidden(): ...\n",
+    "lib/col:on.py": "def hidden(): ...\n",
+    "lib/tick`s.py": "def hidden(): ...\n",
+    "lib/plain.py": "def seen(): ...\n",
+    "lib/ümlaut.py": "def seen_too(): ...\n",
+}
