@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from contexttune.contexts.ranking.outline import RankedFile
+from contexttune.errors import ConfigError
 
 _OTHERS = "Other files:"
 _SHORTLIST = (
@@ -29,6 +30,14 @@ class _Choice(NamedTuple):
 
     path: str
     names: list[str]
+
+
+def check_budget(total_budget_chars: int, tree_share: float) -> None:
+    """Raises ConfigError for settings of a condition that `lay_out` cannot keep to."""
+    if total_budget_chars < 1:
+        raise ConfigError(f"condition.total_budget_chars must be at least 1, got {total_budget_chars}")
+    if not 0 <= tree_share <= 1:
+        raise ConfigError(f"condition.tree_share must be between 0 and 1, got {tree_share}")
 
 
 def lay_out(

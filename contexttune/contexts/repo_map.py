@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contexttune.contexts.map_layout import lay_out
+from contexttune.contexts.map_layout import check_budget, lay_out
 from contexttune.contexts.ranking.prior import activities, by_length
 from contexttune.contexts.ranking.sources import other_sources, python_sources
 from contexttune.errors import ConfigError
@@ -26,12 +26,7 @@ class RepoMap:
     symbol_length_power: float = 0.7
 
     def __post_init__(self) -> None:
-        if self.total_budget_chars < 1:
-            raise ConfigError(
-                f"condition.total_budget_chars must be at least 1, got {self.total_budget_chars}"
-            )
-        if not 0 <= self.tree_share <= 1:
-            raise ConfigError(f"condition.tree_share must be between 0 and 1, got {self.tree_share}")
+        check_budget(self.total_budget_chars, self.tree_share)
         if self.half_life_commits <= 0:
             raise ConfigError(f"condition.half_life_commits must be above 0, got {self.half_life_commits}")
 

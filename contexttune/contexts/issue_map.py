@@ -1,0 +1,67 @@
+"""A map of a repository for one issue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from contexttune.contexts.map_layout import check_budget, lay_out
+from contexttune.contexts.ranking.issue import read
+from contexttune.contexts.ranking.prior import activities
+from contexttune.contexts.ranking.relevance import Ranking, Weights
+from contexttune.contexts.ranking.sources import other_sources, python_sources
+from contexttune.errors import ConfigError
+from contexttune.types import Context, Instance, RepoAtCommit
+
+_LENGTH_POWER = 0.33  # of a file, in the prior
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueMap:
+    """Files by what the issue says, with their definitions that it is likely about; all others by directory."""
+
+    per_instance: ClassVar[bool] = True
+    sends_block: ClassVar[bool] = True
+    name: str = "issue_map"
+    total_budget_chars: int = 8000
+    tree_share: float = 0.4  # at most so much of the budget is kept for names of files without an outline
+    definition_weight: float = 0.5  # BM25 of a file's best definition; next to 1 for BM25 of the whole file
+    name_weight: float = 0.5  # definitions whose very name stands in the issue
+    place_weight: float = 0.8  # path, module or stack frame in the issue
+    prior_weight: float = 0.25  # what changes often, as in repo_map
+    half_life_commits: float = 300.0
+
+    def __post_init__(self) -> None:
+        check_budget(self.total_budget_chars, self.tree_share)
+        if self.half_life_commits <= 0:
+            raise ConfigError(f"condition.half_life_commits must be above 0, got {self.half_life_commits}")
+
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        assert instance is not None
+        python, others = python_sources(repo), other_sources(repo)
+        prior = activities(
+            [*python, *others],
+            repo.signals,
+            half_life_commits=self.half_life_commits,
+            length_power=_LENGTH_POWER,
+        )
+        ranking = Ranking(
+            repo=repo,
+            issue=read(instance.problem_statement),
+            paths=python,
+            prior={path: prior[path] for path in python},
+            weights=Weights(
+                definition=self.definition_weight,
+                name=self.name_weight,
+                place=self.place_weight,
+                prior=self.prior_weight,
+            ),
+        )
+        text = lay_out(
+            f"Map of {repo.repo} for this issue: likeliest files first, with their likeliest definitions.",
+            ranking.files(),
+            sorted(others, key=lambda path: (-prior[path], path)),
+            total_chars=self.total_budget_chars,
+            tree_share=self.tree_share,
+        )
+        return Context(text=text)

@@ -1,0 +1,68 @@
+"""Okapi BM25 over the words of a query, with weights for words and for parts of a document.
+
+Own code: the library bm25s indexes whole vocabularies for many queries; here each index serves one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from math import log
+from typing import Generic, TypeVar
+
+from contexttune.contexts.ranking.words import terms
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(kw_only=True)
+class Index(Generic[K]):
+    """Documents, as counts of the query's words and a length in identifiers.
+
+    Robertson & Zaragoza, The Probabilistic Relevance Framework (2009), 3.4 and 3.6.2: parts of a document
+    are added with a weight before counts saturate.
+    """
+
+    query: Mapping[str, float]
+    saturation: float = 1.2  # k1
+    normalisation: float = 0.75  # b
+    _counts: dict[K, dict[str, float]] = field(default_factory=dict)
+    _lengths: dict[K, float] = field(default_factory=dict)
+    _asked: dict[str, tuple[str, ...]] = field(default_factory=dict)  # identifier -> its words of the query
+
+    def add(self, key: K, identifiers: Mapping[str, int], weight: float = 1.0) -> None:
+        """Add to a document what a part of it says. Only parts of weight 1 count as length."""
+        counts, asked = self._counts.setdefault(key, {}), self._asked
+        for identifier, count in identifiers.items():
+            words = asked.get(identifier)
+            if words is None:
+                words = asked[identifier] = tuple([w for w in terms(identifier) if w in self.query])
+            for word in words:
+                counts[word] = counts.get(word, 0.0) + weight * count
+        self._lengths[key] = self._lengths.get(key, 0.0) + (sum(identifiers.values()) if weight == 1 else 0)
+
+    def scores(self) -> dict[K, float]:
+        """Document -> score, at least 0."""
+        n_documents = len(self._counts)
+        mean = max(sum(self._lengths.values()) / max(n_documents, 1), 1.0)
+        found: dict[str, int] = {}
+        for counts in self._counts.values():
+            for word in counts:
+                found[word] = found.get(word, 0) + 1
+        idf = {word: log(1 + (n_documents - n + 0.5) / (n + 0.5)) for word, n in found.items()}
+        return {
+            key: self._score(counts, self._lengths[key] / mean, idf) for key, counts in self._counts.items()
+        }
+
+    def _score(self, counts: Mapping[str, float], length: float, idf: Mapping[str, float]) -> float:
+        k = self.saturation * (1 - self.normalisation + self.normalisation * length)
+        return sum(
+            self.query[word] * idf[word] * count * (self.saturation + 1) / (count + k)
+            for word, count in sorted(counts.items())  # sums of floats depend on their order
+        )
+
+
+def scaled(scores: Mapping[K, float], keys: Iterable[K]) -> dict[K, float]:
+    """Scores of `keys` with the highest as 1."""
+    top = max(scores.values(), default=0.0) or 1.0
+    return {key: scores.get(key, 0.0) / top for key in keys}
