@@ -33,6 +33,9 @@ class IssueMap:
 
     def __post_init__(self) -> None:
         check_budget(self.total_budget_chars, self.tree_share)
+        for key in ("definition_weight", "name_weight", "place_weight", "prior_weight"):
+            if getattr(self, key) < 0:
+                raise ConfigError(f"condition.{key} must not be below 0, got {getattr(self, key)}")
         if self.half_life_commits <= 0:
             raise ConfigError(f"condition.half_life_commits must be above 0, got {self.half_life_commits}")
 

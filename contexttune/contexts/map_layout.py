@@ -11,9 +11,7 @@ from contexttune.contexts.ranking.outline import RankedFile
 from contexttune.errors import ConfigError
 
 _OTHERS = "Other files:"
-_SHORTLIST = (
-    2  # times the budget: files that are not worth their path leave their definitions' room to others
-)
+_SHORTLIST = 2  # times the budget: a file that is not worth its path leaves room to others
 
 
 class _Offer(NamedTuple):

@@ -112,7 +112,9 @@ def test_a_map_is_the_same_whatever_the_hash_seed(tmp_path):
     assert len(texts) == 1
 
 
-@pytest.mark.parametrize(("key", "value"), [("total_budget_chars", 0), ("tree_share", -0.1)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("total_budget_chars", 0), ("tree_share", -0.1), ("name_weight", -1.0)]
+)
 def test_a_setting_out_of_range_is_refused_by_its_key(key, value):
     with pytest.raises(ConfigError, match=f"condition.{key}"):
         IssueMap(**{key: value})

@@ -26,7 +26,7 @@ _COMMON = (
 STOPWORDS = frozenset(_COMMON.split())
 
 
-@lru_cache(maxsize=1 << 18)
+@lru_cache(maxsize=1 << 16)
 def terms(identifier: str) -> tuple[str, ...]:
     """`HTTPServer_name` -> (`httpserver_name`, `http`, `server`, `name`), less stop words and single letters."""
     words = [_singular(word.lower()) for word in _WORD.findall(identifier)]
