@@ -16,6 +16,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from contexttune.errors import ConfigError
 
 STAGES = ("signals", "context", "inference", "evaluate", "summarize")
+LEAKS = ("fail", "warn", "off")
 
 
 @dataclass
@@ -111,6 +112,22 @@ class ReportConfig:
 
 
 @dataclass
+class AuditConfig:
+    """task=audit; `leaks` is also what a run does about a context that gives the answer away."""
+
+    conditions: list[str] | None = None  # null: the condition of the command
+    budgets_chars: list[int] = field(default_factory=lambda: [3200, 4000, 8000, 16000, 32000])
+    leaks: str = "fail"
+    name: str | None = None  # of the directory under results/audits; null: made of what is audited
+
+    def __post_init__(self) -> None:
+        if not self.budgets_chars or min(self.budgets_chars) < 1:
+            raise ConfigError(f"audit.budgets_chars={self.budgets_chars} must be numbers of at least 1")
+        if self.leaks not in LEAKS:
+            raise ConfigError(f"audit.leaks={self.leaks!r} must be one of {', '.join(LEAKS)}")
+
+
+@dataclass
 class CompareConfig:
     """task=compare."""
 
@@ -163,6 +180,8 @@ class Config:
     report: ReportConfig = field(default_factory=ReportConfig)
     plan: PlanConfig = field(default_factory=PlanConfig)
     compare: CompareConfig = field(default_factory=CompareConfig)
+    audit: AuditConfig = field(default_factory=AuditConfig)
+    show: str | None = None  # for task=audit: the instance whose blocks are printed
     groups: list[str] | None = None  # for task=compare
     reevaluate_flips: int = 0  # for task=report: how often to grade discordant instances again
     stages: list[str] = field(default_factory=lambda: list(STAGES))
@@ -181,6 +200,7 @@ class Config:
         for key, name in (
             ("group_id", self.group_id),
             ("plan.group", self.plan.group),
+            ("audit.name", self.audit.name),
             *(("groups", one) for one in self.groups or ()),
         ):
             if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 
 from contexttune import drift, gpu, session
+from contexttune.audit import leak_check
 from contexttune.cell import Cell, cell_of
 from contexttune.errors import ArtifactError, ConfigError, ExitCode, PreflightError
 from contexttune.inference import Inference
@@ -46,6 +47,7 @@ class Experiment:
             blocks = self._contexts() if stages & {"signals", "context"} else None
             if blocks is None or "context" not in stages:
                 blocks = self._saved_blocks() if "inference" in stages else {}
+            leak_check.check(cell, blocks)
             if cell.config.dry_run:
                 return self._rehearse(blocks)
             if not cell.keeps_records:

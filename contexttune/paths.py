@@ -90,11 +90,17 @@ class Layout:
     def comparisons(self) -> Path:
         return self.results / "comparisons"
 
+    def audit(self, name: str) -> Path:
+        return self.results / "audits" / name
+
     def run(self, group_id: str, run_id: str) -> Path:
         return self.group(group_id) / "runs" / run_id
 
     def planned(self, group_id: str, run_id: str) -> Path:
         return self.run(group_id, run_id) / "cell.json"
+
+    def leaks(self, group_id: str, run_id: str) -> Path:
+        return self.run(group_id, run_id) / "leaks.json"
 
     def problems(self, group_id: str, run_id: str) -> Path:
         return self.run(group_id, run_id) / "problems.jsonl"

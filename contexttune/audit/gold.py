@@ -1,0 +1,148 @@
+"""What the gold patch touches at base_commit: the files and definitions that a good context would name."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from contexttune.audit.patch import Edit, FileChange, parse
+from contexttune.types import GoldInstance
+
+_DEFINITION = re.compile(r"(?P<indent>[ \t]*)(?:async[ \t]+)?(?P<kind>def|class)[ \t]+(?P<name>\w+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gold:
+    """Of one instance.
+
+    Attributes:
+        files: paths that the gold patch changes and base_commit has, sorted.
+        new_paths: paths that the gold or the test patch creates, sorted.
+        symbols: path -> qualified names, sorted; files without any are absent.
+    """
+
+    files: Sequence[str]
+    new_paths: Sequence[str]
+    symbols: Mapping[str, Sequence[str]]
+
+    @property
+    def n_symbols(self) -> int:
+        return sum(map(len, self.symbols.values()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """A class, or a function that is not inside another one. Lines count from 1, decorators included."""
+
+    name: str
+    first: int
+    last: int
+    column: int
+
+
+def gold_of(instance: GoldInstance, text_of: Callable[[str], str | None]) -> Gold:
+    """The gold of an instance; `text_of` gives a file's text at base_commit, None where there is no such file.
+
+    A gold symbol is the innermost definition whose lines at base_commit hold a line that the patch removes or
+    rewrites; for lines that are only added, the definition that they are added to. What is inside a function
+    counts as that function; blank lines and lines outside of all definitions count as nothing. Definitions
+    that the patch itself adds do not exist at base_commit and are no gold; the class that gets them is.
+    """
+    changes = parse(instance.patch)
+    texts = {c.old: text for c in changes if c.old and (text := text_of(c.old)) is not None}
+    symbols = {
+        change.old: names
+        for change in changes
+        if change.old in texts and change.old.endswith(".py")
+        if (names := sorted(_touched(change, texts[change.old])))
+    }
+    created = [c.new for c in (*changes, *parse(instance.test_patch)) if c.new and c.new != c.old]
+    new = sorted({path for path in created if text_of(path) is None})
+    return Gold(files=sorted(texts), new_paths=new, symbols=symbols)
+
+
+def definitions(source: str) -> list[Definition]:
+    """Those of a Python file, outer before inner; by indentation where today's Python cannot parse it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(_parsed(ast.parse(source).body, ""))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return list(_scanned(source.split("\n")))
+
+
+def _parsed(body: Sequence[ast.stmt], prefix: str) -> Iterator[Definition]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            last, name = node.end_lineno or node.lineno, prefix + node.name
+            yield Definition(name=name, first=first, last=last, column=node.col_offset)
+            if isinstance(node, ast.ClassDef):
+                yield from _parsed(node.body, f"{name}.")
+        else:  # definitions under `if`, `try`, `with`
+            for part in ("body", "orelse", "finalbody"):
+                yield from _parsed(getattr(node, part, None) or [], prefix)
+            for handler in getattr(node, "handlers", []):
+                yield from _parsed(handler.body, prefix)
+
+
+def _scanned(lines: Sequence[str]) -> Iterator[Definition]:
+    around: list[tuple[int, str, bool]] = []  # (column, qualified name, is a class)
+    for number, line in enumerate(lines, 1):
+        found = _DEFINITION.match(line)
+        if found is None:
+            continue
+        column = len(found["indent"])
+        while around and around[-1][0] >= column:
+            around.pop()
+        is_class = found["kind"] == "class"
+        name = f"{around[-1][1]}.{found['name']}" if around else found["name"]
+        if all(outer for _, _, outer in around):
+            yield Definition(name=name, first=number, last=_end(lines, number, column), column=column)
+        around.append((column, name, is_class))
+
+
+def _end(lines: Sequence[str], first: int, column: int) -> int:
+    """The last line that is indented deeper than a definition in line `first`."""
+    last = first
+    for number, line in enumerate(lines[first:], first + 1):
+        if not line.strip():
+            continue
+        if len(line) - len(line.lstrip()) <= column and not line.lstrip().startswith((")", "#")):
+            break
+        last = number
+    return last
+
+
+def _touched(change: FileChange, source: str) -> set[str]:
+    known, lines = definitions(source), source.split("\n")
+    found = set()
+    for edit in change.edits:
+        if edit.removed:
+            holders = [_holding(known, n) for n in edit.removed if lines[n - 1 : n] and lines[n - 1].strip()]
+        else:
+            holders = [_receiving(known, lines, edit)]
+        found |= {chain[-1].name for chain in holders if chain}
+    return found
+
+
+def _holding(known: Sequence[Definition], line: int) -> list[Definition]:
+    """Definitions around a line, the innermost last."""
+    return [d for d in known if d.first <= line <= d.last]
+
+
+def _receiving(known: Sequence[Definition], lines: Sequence[str], edit: Edit) -> list[Definition]:
+    """Definitions around added lines: those of the line before, while they go on behind or their body is continued."""
+    texts = [text for text in edit.added if text.strip()]
+    if not texts:
+        return []
+    before = next((n for n in range(min(edit.after, len(lines)), 0, -1) if lines[n - 1].strip()), 0)
+    behind = next((n for n in range(edit.after + 1, len(lines) + 1) if lines[n - 1].strip()), len(lines) + 1)
+    indent = len(texts[0]) - len(texts[0].lstrip())
+    chain = _holding(known, before)
+    while chain and not (chain[-1].first <= behind <= chain[-1].last or indent > chain[-1].column):
+        chain.pop()
+    return chain

@@ -1,0 +1,236 @@
+"""Whether a context knows what nobody could know at base_commit: the fix, its tests, later commits, the pull request.
+
+What stands in the repository at base_commit, or in the issue, is no leak, however often the answer repeats it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+
+from contexttune.audit.patch import parse
+from contexttune.git import Tree, try_git
+from contexttune.types import GoldInstance
+
+N_TOKENS = 12
+"""Tokens (words and punctuation marks) of an n-gram: tests/audit/test_leaks.py says what shorter ones find by chance."""
+N_WORDS = 5  # different words that an n-gram must have: rules and closing brackets are alike everywhere
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_WORD = re.compile(r"[^\W\d]\w\w+")
+_MARKS = re.compile(
+    r"\s*(?:\d+\s*[:|│])?[\s│⋮•|>#*+-]*"
+)  # indentation, line numbers, bullets, signs of a diff
+_HASH = re.compile(r"(?<![0-9a-zA-Z_])[0-9a-f]{7,40}(?![0-9a-zA-Z_])")
+_NUMBER_IN_PATCH = re.compile(r"(?<![\w&])#(\d{2,})\b")
+_MAX_BYTES = 2_000_000  # larger files are data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leak:
+    """One finding.
+
+    Attributes:
+        kind: `gold_text`, `test_text`, `new_path`, `test_name`, `later_commit` or `number`.
+        line: number from 1; `text` is that line.
+        what: the words that give it away.
+        is_expected: the condition was given the gold on purpose, and is for this.
+    """
+
+    kind: str
+    line: int
+    text: str
+    what: str
+    is_expected: bool = False
+
+
+def leaks(
+    text: str, instance: GoldInstance, tree: Callable[[], Tree], *, needs_gold: bool = False
+) -> list[Leak]:
+    """What `text` gives away about the answer of `instance`, by line.
+
+    `tree` is the repository at base_commit, asked for only when something is suspicious. With `needs_gold` the condition
+    is fed gold on purpose: paths are then expected, all else is not.
+    """
+    if not text.strip():
+        return []
+    base = BaseText(tree)
+    found = [
+        *_later_commits(text, instance, base),
+        *_texts(text, instance, base, "gold_text", instance.patch),
+        *_texts(text, instance, base, "test_text", instance.test_patch),
+        *_test_names(text, instance, base),
+        *_new_paths(text, instance, base),
+        *_numbers(text, instance, base),
+    ]
+    marked = [replace(leak, is_expected=needs_gold and leak.kind == "new_path") for leak in found]
+    return sorted(marked, key=lambda leak: (leak.line, leak.kind, leak.what))
+
+
+class BaseText:
+    """All text of a commit, read when it is first asked for."""
+
+    def __init__(self, tree: Callable[[], Tree]) -> None:
+        self._tree = tree
+
+    @cached_property
+    def tree(self) -> Tree:
+        return self._tree()
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        blobs = sorted({entry.blob for entry in self.tree.entries if entry.is_file})
+        contents = (content for _, content in self.tree.read(blobs))
+        return [
+            c.decode(errors="replace") for c in contents if len(c) <= _MAX_BYTES and b"\0" not in c[:8000]
+        ]
+
+    def holds(self, words: str, pattern: re.Pattern[str]) -> bool:
+        """Whether a file matches `pattern`; `words` stand in every text that does."""
+        return any(words in text and pattern.search(text) for text in self._texts)
+
+    def holds_tokens(self, tokens: Sequence[str]) -> bool:
+        """Whether a file has these tokens one after another, as `_tokens` reads them."""
+        longest = max(tokens, key=len)
+        wanted = " ".join(("", *tokens, ""))
+        return any(
+            longest in text and all(token in text for token in tokens) and wanted in self._flat(number)
+            for number, text in enumerate(self._texts)
+        )
+
+    def _flat(self, number: int) -> str:
+        if number not in self._flattened:
+            tokens = (token for _, token in _tokens(self._texts[number].split("\n")))
+            self._flattened[number] = " ".join(("", *tokens, ""))
+        return self._flattened[number]
+
+    @cached_property
+    def _flattened(self) -> dict[int, str]:
+        return {}
+
+
+def _tokens(lines: Sequence[str]) -> list[tuple[int, str]]:
+    """(line number from 0, token); marks at the beginning of a line and commas before a closing bracket left out."""
+    found = [
+        (number, token)
+        for number, line in enumerate(lines)
+        for token in _TOKEN.findall(line, len(_MARKS.match(line)[0]))  # type: ignore[index] # matches always
+    ]
+    kept = [one for one, (_, following) in pairwise(found) if not (one[1] == "," and following in ")]}")]
+    return kept + found[-1:]
+
+
+def _grams(tokens: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """(where it begins, n-gram) of those that have enough different words."""
+    for at in range(len(tokens) - N_TOKENS + 1):
+        gram = tuple(tokens[at : at + N_TOKENS])
+        if len({word for token in gram for word in _WORD.findall(token)}) >= N_WORDS:
+            yield at, gram
+
+
+def answer_grams(patch: str) -> dict[tuple[str, ...], None]:
+    """n-grams of what a patch makes of a file, each with a word that it adds."""
+    found: dict[tuple[str, ...], None] = {}
+    for side in (side for change in parse(patch) for side in change.new_sides):
+        tokens = _tokens([line for _, line in side])
+        names = [token for _, token in tokens]
+        for at, gram in _grams(names):
+            if any(side[line][0] and _WORD.match(token) for line, token in tokens[at : at + N_TOKENS]):
+                found[gram] = None
+    return found
+
+
+def _texts(text: str, instance: GoldInstance, base: BaseText, kind: str, patch: str) -> Iterator[Leak]:
+    lines = text.split("\n")
+    tokens = _tokens(lines)
+    wanted = answer_grams(patch)
+    statement = " ".join(("", *(token for _, token in _tokens(instance.problem_statement.split("\n"))), ""))
+    told: set[int] = set()
+    for at, gram in _grams([token for _, token in tokens]):
+        number = tokens[at][0]
+        if gram not in wanted or number in told:
+            continue
+        words = " ".join(gram)
+        if f" {words} " not in statement and not base.holds_tokens(gram):
+            told.add(number)
+            yield Leak(kind=kind, line=number + 1, text=lines[number], what=words)
+
+
+def _test_names(text: str, instance: GoldInstance, base: BaseText) -> Iterator[Leak]:
+    for name in sorted({test_name(test) for test in _listed(instance.row.get("FAIL_TO_PASS"))}):
+        if len(name) >= 8:  # what is shorter is a word like any other
+            pattern = re.compile(rf"(?<!\w){_spaced(name)}(?!\w)")
+            yield from _words_unknown("test_name", text, instance, base, pattern)
+
+
+def test_name(test: str) -> str:
+    """`path::Class::name[case]`, `name (module.Class)` -> `name`; the first line of a docstring stays as it is."""
+    last = test.split("[")[0].split("::")[-1].strip()
+    named = re.match(r"(\w+)(?: \([\w.]+\))?\Z", last)
+    return named[1] if named else last
+
+
+def _listed(value: object) -> list[str]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = [value]
+    return [str(test) for test in value] if isinstance(value, (list, tuple)) else []
+
+
+def _new_paths(text: str, instance: GoldInstance, base: BaseText) -> Iterator[Leak]:
+    for change in (*parse(instance.patch), *parse(instance.test_patch)):
+        if change.new and change.new != change.old:
+            pattern = re.compile(rf"(?<![\w/-]){re.escape(change.new)}(?![\w/-]|\.\w)")
+            if pattern.search(text) and change.new not in base.tree.by_path:
+                yield from _words_unknown("new_path", text, instance, base, pattern)
+
+
+def _numbers(text: str, instance: GoldInstance, base: BaseText) -> Iterator[Leak]:
+    """The pull request's number, which the instance is called by, and those that the patches add."""
+    added = [
+        t for p in (instance.patch, instance.test_patch) for c in parse(p) for e in c.edits for t in e.added
+    ]
+    numbers = {number for line in added for number in _NUMBER_IN_PATCH.findall(line)}
+    own = instance.instance_id.rpartition("-")[2]
+    name = re.escape(instance.repo.rpartition("/")[2])
+    for number in sorted(numbers | ({own} if own.isdigit() else set())):
+        words = r"\#|\bgh-|\bpull/|\bissues?/|\bticket/|\b(?:pull request|pr|issue|ticket)s?[ #:]*"
+        pattern = re.compile(rf"(?:{words}|\b{name}-){number}(?!\d)", re.IGNORECASE)
+        yield from _words_unknown("number", text, instance, base, pattern)
+
+
+def _later_commits(text: str, instance: GoldInstance, base: BaseText) -> Iterator[Leak]:
+    for name in sorted(set(_HASH.findall(text))):
+        if len(name) < 40 and (name.isdigit() or name.isalpha()):
+            continue
+        git = ("--git-dir", base.tree.git_dir)
+        found = try_git(*git, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        if found.returncode:
+            continue  # a digest of something else
+        sha = found.stdout.decode().strip()
+        if try_git(*git, "merge-base", "--is-ancestor", sha, instance.base_commit).returncode:
+            pattern = re.compile(rf"(?<!\w){name}(?!\w)")
+            yield from _words_unknown("later_commit", text, instance, base, pattern)
+
+
+def _words_unknown(
+    kind: str, text: str, instance: GoldInstance, base: BaseText, pattern: re.Pattern[str]
+) -> Iterator[Leak]:
+    """The first line that matches `pattern`, unless the issue or a file of base_commit does."""
+    found = pattern.search(text)
+    if found is None or pattern.search(instance.problem_statement):
+        return
+    inner = max(re.split(r"\W+", found[0]), key=lambda piece: (piece.isdigit(), len(piece)))
+    if not base.holds(inner, pattern):
+        number = text.count("\n", 0, found.start())
+        yield Leak(kind=kind, line=number + 1, text=text.split("\n")[number], what=" ".join(found[0].split()))
+
+
+def _spaced(words: str) -> str:
+    return r"\s+".join(map(re.escape, words.split()))

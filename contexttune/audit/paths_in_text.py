@@ -1,0 +1,214 @@
+"""Reads which files of a repository a text names, whatever it looks like: lists, trees, groups, braces, prose.
+
+A name counts when a reader could tell its full path from the text: it is written out, or it stands below or behind its
+directory, as in an indented tree, in `dir/: a.py b.py`, in `dir/{a,b}.py`, or in the lines under `dir:`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+
+_MARKS = re.compile(r"[\s│├└─┬┼┌╰╭⋮·•|`+*>#-]*")  # indentation, the lines of a tree, bullets, headings
+_HEADING = re.compile(r"\s*(#+)\s")
+_END = " \t\r\f\v`'\"()[],;<>|=*"  # what ends a name
+_AT = re.compile(r"(?:#L\d+.*|::.*|:.*)\Z")  # what may follow a path without a blank: `:12`, `::test`, `:Foo`
+_MOST_EXPANDED = 10_000  # names of one word with braces
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mention:
+    """A file named in a line; [start, end) is where its name stands."""
+
+    path: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line, read.
+
+    Attributes:
+        indent: columns before its first word; negative for a heading of Markdown, more so for an upper one.
+        leads: whether its first word is a file.
+        is_directory: whether its first word is a directory.
+    """
+
+    text: str
+    indent: int
+    mentions: Sequence[Mention] = ()
+    leads: bool = False
+    is_directory: bool = False
+
+    @property
+    def is_heading(self) -> bool:
+        return self.indent < 0
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.text.strip()
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The files of a commit."""
+
+    files: frozenset[str]
+
+    @classmethod
+    def of(cls, files: Iterable[str]) -> Paths:
+        return cls(frozenset(files))
+
+    @cached_property
+    def directories(self) -> frozenset[str]:
+        found: set[str] = set()
+        for path in self.files:
+            while (path := path.rpartition("/")[0]) and path not in found:
+                found.add(path)
+        return frozenset(found)
+
+    def read(self, text: str) -> Iterator[Line]:
+        """The lines of a text, in order."""
+        reader = _Reader(self)
+        for line in text.split("\n"):
+            yield reader.line(line)
+
+
+@dataclass
+class _Reader:
+    """What the lines so far say about where a bare name belongs."""
+
+    paths: Paths
+    _around: list[tuple[int, str]] = field(default_factory=list)  # (indent, directory), the innermost last
+    _headed: tuple[int, str] | None = None  # a directory that names in lines of its own indent belong to
+
+    def line(self, text: str) -> Line:
+        indent, at = _indent(text)
+        if not text.strip():
+            return Line(text=text, indent=indent)
+        while self._around and self._around[-1][0] >= indent:
+            self._around.pop()
+        if self._headed and self._headed[0] > indent:
+            self._headed = None
+        mentions: list[Mention] = []
+        leads = is_directory = False
+        within: str | None = None  # the directory that the line itself has named
+        words = list(_words(text, at))
+        for number, (start, word) in enumerate(words):
+            parents = self._parents(within)
+            found = self._files(word, parents)
+            mentions += [Mention(path=path, start=start, end=start + len(word)) for path in found]
+            leads = leads or (number == 0 and bool(found))
+            alone = number == 0 and (len(words) == 1 or word.endswith(":"))
+            if not found and (directory := self._directory(word, parents, alone)) is not None:
+                is_directory = is_directory or number == 0
+                if within is None:
+                    self._enter(indent, directory)
+                within = directory
+        return Line(text=text, indent=indent, mentions=mentions, leads=leads, is_directory=is_directory)
+
+    def _enter(self, indent: int, directory: str) -> None:
+        self._around.append((indent, directory))
+        self._headed = (indent, directory)
+
+    def _parents(self, within: str | None) -> list[str]:
+        inner = [self._around[-1][1]] if self._around else []
+        headed = [self._headed[1]] if self._headed else []
+        return [*([within] if within is not None else []), *inner, *headed]
+
+    def _files(self, word: str, parents: Sequence[str]) -> list[str]:
+        names = list(_expanded(word)) if "{" in word else [word]
+        found = [path for name in names if (path := self._file(name, parents)) is not None]
+        return list(dict.fromkeys(found))
+
+    def _file(self, word: str, parents: Sequence[str]) -> str | None:
+        name = _clean(word)
+        if not name or name.endswith("/"):
+            return None
+        written_out = [name] if "/" in name else []
+        for path in (*written_out, *(f"{parent}/{name}" for parent in parents), name):
+            if path in self.paths.files:
+                return path
+        return None
+
+    def _directory(self, word: str, parents: Sequence[str], alone: bool) -> str | None:
+        name = _clean(word)
+        if not (name.endswith("/") or (alone and name)):
+            return None
+        name = name.strip("/")
+        for path in (*(f"{parent}/{name}" for parent in parents[:1]), name):
+            if path in self.paths.directories:
+                return path
+        return None
+
+
+def _indent(text: str) -> tuple[int, int]:
+    """(indent as `Line` has it, where the first word begins)."""
+    marks = _MARKS.match(text)
+    at = marks.end() if marks else 0
+    if heading := _HEADING.match(text):
+        return len(heading[1]) - 100, at
+    return len(text[:at].expandtabs(8).replace("`", "")), at
+
+
+def _words(text: str, at: int) -> Iterator[tuple[int, str]]:
+    """(start, word); a word goes on through braces, which may hold what else ends it."""
+    start = at
+    while at < len(text):
+        if text[at] == "{" and (close := _closing(text, at)):
+            at = close + 1
+        elif text[at] in _END or text[at] in "{}":
+            if start < at:
+                yield start, text[start:at]
+            at += 1
+            start = at
+        else:
+            at += 1
+    if start < at:
+        yield start, text[start:at]
+
+
+def _closing(text: str, at: int) -> int:
+    """Where the brace opened at `at` closes; 0: not in this line."""
+    depth = 0
+    for position in range(at, len(text)):
+        depth += (text[position] == "{") - (text[position] == "}")
+        if depth == 0:
+            return position
+    return 0
+
+
+def _expanded(word: str) -> Iterator[str]:
+    return islice(_expand(word), _MOST_EXPANDED)
+
+
+def _expand(word: str) -> Iterator[str]:
+    begin = word.find("{")
+    close = _closing(word, begin) if begin >= 0 else 0
+    if not close or word.count("{") > 50:  # deeper than any list of files
+        yield word
+        return
+    for choice in _choices(word[begin + 1 : close]):
+        for inner in _expand(choice):
+            for rest in _expand(word[close + 1 :]):
+                yield word[:begin] + inner + rest
+
+
+def _choices(inside: str) -> list[str]:
+    """What stands between the commas (or blanks) of a brace, those in inner braces left alone."""
+    parts, depth = [""], 0
+    for letter in inside:
+        depth += (letter == "{") - (letter == "}")
+        if depth == 0 and letter in ", \t":
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part for part in parts if part] + ([""] if inside.endswith(",") else [])
+
+
+def _clean(word: str) -> str:
+    return _AT.sub("", word).rstrip(".!?").removeprefix("./")

@@ -1,0 +1,96 @@
+"""Means of an audit's measurements: overall, by repository, and by what kind of instance it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from contexttune.audit.measure import Measured
+
+SCHEMA_VERSION = 1
+SHARES = ("file", "file_literal", "any_hit", "symbol", "reciprocal_rank")
+SIZES = ("n_files", "n_chars", "n_tokens")
+ALL = "all"
+_PARTS: Mapping[str, Callable[[Measured], bool]] = {
+    "issue names a gold file": lambda one: one.is_named,
+    "issue names no gold file": lambda one: not one.is_named,
+    "one gold file": lambda one: one.n_gold_files == 1,
+    "several gold files": lambda one: one.n_gold_files > 1,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """Over instances.
+
+    Attributes:
+        n: instances that there was something to find in.
+        ci95: bootstrap interval over instances; None for fewer than two.
+        macro: the mean of the repositories' means.
+    """
+
+    n: int
+    mean: float
+    ci95: tuple[float, float] | None
+    macro: float
+
+
+def summarize(measured: Sequence[Measured]) -> list[dict[str, Any]]:
+    """A row for each part of the instances, condition and budget.
+
+    Returns: `part` (`all`, a repository, a kind), `condition`, `budget_chars`, `n_instances`, a Mean or None for each of
+    SHARES and SIZES, `build_s` (the median), `n_leaking`.
+    """
+    rows = []
+    for part, chosen in _parts(measured).items():
+        groups: dict[tuple[str, int], list[Measured]] = {}
+        for one in chosen:
+            groups.setdefault((one.condition, one.budget_chars), []).append(one)
+        rows += [_row(part, *key, own) for key, own in groups.items()]
+    return rows
+
+
+def leaking(measured: Sequence[Measured]) -> list[Measured]:
+    """Those that give away what their condition was not given on purpose."""
+    return [one for one in measured if any(not leak.is_expected for leak in one.leaks)]
+
+
+def _parts(measured: Sequence[Measured]) -> dict[str, list[Measured]]:
+    found = {ALL: list(measured)}
+    for repo in sorted({one.repo for one in measured}):
+        found[repo] = [one for one in measured if one.repo == repo]
+    for name, holds in _PARTS.items():
+        found[name] = [one for one in measured if holds(one)]
+    return found
+
+
+def _row(part: str, condition: str, budget_chars: int, own: Sequence[Measured]) -> dict[str, Any]:
+    means = {name: _mean(own, name) for name in (*SHARES, *SIZES)}
+    return {
+        "part": part,
+        "condition": condition,
+        "budget_chars": budget_chars,
+        "n_instances": len(own),
+        "build_s": sorted(one.build_s for one in own)[len(own) // 2],
+        "n_leaking": len(leaking(own)),
+        **{name: asdict(mean) if mean else None for name, mean in means.items()},
+    }
+
+
+def _mean(own: Sequence[Measured], name: str) -> Mean | None:
+    import numpy as np
+
+    from contexttune.analysis.bootstrap import mean_ci95
+
+    by_repo: dict[str, list[float]] = {}
+    for one in own:
+        value = getattr(one.recall, name)
+        if value is not None:
+            by_repo.setdefault(one.repo, []).append(float(value))
+    values = [value for part in by_repo.values() for value in part]
+    if not values:
+        return None
+    macro = sum(sum(part) / len(part) for part in by_repo.values()) / len(by_repo)
+    ci95 = mean_ci95(np.array(values))
+    return Mean(n=len(values), mean=sum(values) / len(values), ci95=ci95, macro=macro)

@@ -1,0 +1,45 @@
+"""An audit on the console."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from contexttune.audit.summary import ALL
+from contexttune.audit.words import COLUMNS, cells, note
+from contexttune.progress import console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_SHOWN = [
+    n for n, name in enumerate(COLUMNS) if name not in ("named", "macro", "build s")
+]  # audit.md has all
+
+
+def show(summary: Sequence[Mapping[str, Any]], home: Path) -> None:
+    """Print all instances, and each repository where there are several; the other parts are in audit.md."""
+    repos = [part for part in dict.fromkeys(row["part"] for row in summary) if "/" in part]
+    out = console()
+    for part in [ALL, *(repos if len(repos) > 1 else [])]:
+        out.print(_table([row for row in summary if row["part"] == part]))
+    for line in (note(), f"audit: {home / 'audit.md'}"):
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    title = f"{rows[0]['part']}: {rows[0]['n_instances']} instances"
+    shown = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    shown.pad_edge, shown.collapse_padding = False, True
+    for n in _SHOWN:
+        shown.add_column(COLUMNS[n], justify="left" if n == 0 else "right", no_wrap=n > 0)
+    for row in rows:
+        own = cells(row)
+        shown.add_row(*(escape(own[n]) for n in _SHOWN))
+    return shown
