@@ -13,6 +13,8 @@ from contexttune.types import GoldInstance
 
 _DEFINITION = re.compile(r"(?P<indent>[ \t]*)(?:async[ \t]+)?(?P<kind>def|class)[ \t]+(?P<name>\w+)")
 
+_BLOCK = re.compile(r"(?P<indent>[ \t]*)(?:if|elif|else|for|while|try|except|finally|with)\b.*:")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gold:
@@ -90,19 +92,21 @@ def _parsed(body: Sequence[ast.stmt], prefix: str) -> Iterator[Definition]:
 
 
 def _scanned(lines: Sequence[str]) -> Iterator[Definition]:
+    """Without decorators."""
     around: list[tuple[int, str, bool]] = []  # (column, qualified name, is a class)
     for number, line in enumerate(lines, 1):
-        found = _DEFINITION.match(line)
+        found = _DEFINITION.match(line) or _BLOCK.match(line)
         if found is None:
             continue
         column = len(found["indent"])
         while around and around[-1][0] >= column:
             around.pop()
-        is_class = found["kind"] == "class"
+        if found.re is _BLOCK:
+            continue
         name = f"{around[-1][1]}.{found['name']}" if around else found["name"]
-        if all(outer for _, _, outer in around):
+        if all(is_class for _, _, is_class in around):
             yield Definition(name=name, first=number, last=_end(lines, number, column), column=column)
-        around.append((column, name, is_class))
+        around.append((column, name, found["kind"] == "class"))
 
 
 def _end(lines: Sequence[str], first: int, column: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 
-from contexttune.audit.leaks import Leak, leaks
+from contexttune.audit.leaks import BaseText, Leak, leaks
 from contexttune.cell import Cell
 from contexttune.errors import PreflightError
 from contexttune.store import write_json
@@ -35,8 +35,8 @@ def check(cell: Cell, blocks: Mapping[str, str]) -> None:
     needs_gold = bool(getattr(cell.generator, "needs_gold", False))
     known: dict[str, list[Leak]] = {}
     for instance in cell.instances:
-        tree = partial(cell.workspace.tree, instance.repo, instance.base_commit)
-        found = leaks(blocks.get(instance.instance_id, ""), instance, tree, needs_gold=needs_gold)
+        base = BaseText(partial(cell.workspace.tree, instance.repo, instance.base_commit))
+        found = leaks(blocks.get(instance.instance_id, ""), instance, base, needs_gold=needs_gold)
         if found:
             known[instance.instance_id] = found
     if known and cell.keeps_records:

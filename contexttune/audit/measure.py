@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contexttune.audit.arms import Arm, Built
 from contexttune.audit.gold import Gold, gold_of
-from contexttune.audit.leaks import Leak, leaks
+from contexttune.audit.leaks import BaseText, Leak, leaks
 from contexttune.audit.paths_in_text import Paths
 from contexttune.audit.recall import Recall, names_a_file, recall
 from contexttune.cell import Cell
@@ -39,13 +39,20 @@ class Subject:
     repo: RepoAtCommit
     gold: Gold
     paths: Paths
+    base: BaseText
 
 
 def subject(cell: Cell, instance: GoldInstance) -> Subject:
     """Raises ArtifactError when the commit cannot be had."""
     repo = cell.repository(instance.repo, instance.base_commit)
     paths = Paths.of(entry.path for entry in repo.tree.entries if entry.is_file)
-    return Subject(instance=instance, repo=repo, gold=gold_of(instance, repo.tree.text), paths=paths)
+    return Subject(
+        instance=instance,
+        repo=repo,
+        gold=gold_of(instance, repo.tree.text),
+        paths=paths,
+        base=BaseText(lambda: repo.tree),
+    )
 
 
 def measure(cell: Cell, arms: Sequence[Arm], budgets_chars: Sequence[int]) -> list[Measured]:
@@ -88,4 +95,4 @@ def leaks_in(arm: Arm, about: Subject, built: Built) -> list[Leak]:
     """By `audit.leaks`, which "off" turns off."""
     if arm.cell.config.audit.leaks == "off":
         return []
-    return leaks(built.text, about.instance, lambda: about.repo.tree, needs_gold=arm.needs_gold)
+    return leaks(built.text, about.instance, about.base, needs_gold=arm.needs_gold)

@@ -16,7 +16,7 @@ _MARKS = re.compile(r"[\s│├└─┬┼┌╰╭⋮·•|`+*>#-]*")  # inden
 _HEADING = re.compile(r"\s*(#+)\s")
 _END = " \t\r\f\v`'\"()[],;<>|=*"  # what ends a name
 _AT = re.compile(r"(?:#L\d+.*|::.*|:.*)\Z")  # what may follow a path without a blank: `:12`, `::test`, `:Foo`
-_MOST_EXPANDED = 10_000  # names of one word with braces
+_MOST_EXPANDED, _MOST_BRACES = 10_000, 500  # names, and braces, of one word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,10 +157,10 @@ def _indent(text: str) -> tuple[int, int]:
 
 def _words(text: str, at: int) -> Iterator[tuple[int, str]]:
     """(start, word); a word goes on through braces, which may hold what else ends it."""
-    start = at
+    closing, start = _closing(text), at
     while at < len(text):
-        if text[at] == "{" and (close := _closing(text, at)):
-            at = close + 1
+        if at in closing:
+            at = closing[at] + 1
         elif text[at] in _END or text[at] in "{}":
             if start < at:
                 yield start, text[start:at]
@@ -172,24 +172,26 @@ def _words(text: str, at: int) -> Iterator[tuple[int, str]]:
         yield start, text[start:at]
 
 
-def _closing(text: str, at: int) -> int:
-    """Where the brace opened at `at` closes; 0: not in this line."""
-    depth = 0
-    for position in range(at, len(text)):
-        depth += (text[position] == "{") - (text[position] == "}")
-        if depth == 0:
-            return position
-    return 0
+def _closing(text: str) -> dict[int, int]:
+    """Where each brace that closes in this line opens -> where it closes."""
+    opened: list[int] = []
+    found = {}
+    for at, letter in enumerate(text):
+        if letter == "{":
+            opened.append(at)
+        elif letter == "}" and opened:
+            found[opened.pop()] = at
+    return found
 
 
 def _expanded(word: str) -> Iterator[str]:
-    return islice(_expand(word), _MOST_EXPANDED)
+    return iter([word]) if word.count("{") > _MOST_BRACES else islice(_expand(word), _MOST_EXPANDED)
 
 
 def _expand(word: str) -> Iterator[str]:
     begin = word.find("{")
-    close = _closing(word, begin) if begin >= 0 else 0
-    if not close or word.count("{") > 50:  # deeper than any list of files
+    close = _closing(word).get(begin)
+    if close is None:
         yield word
         return
     for choice in _choices(word[begin + 1 : close]):

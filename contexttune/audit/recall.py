@@ -209,6 +209,9 @@ def names_a_file(statement: str, gold: Gold) -> bool:
 def _names(path: str) -> list[str]:
     leaf = path.rpartition("/")[2]
     own = [leaf] if leaf not in ("__init__.py", "__main__.py") else []
-    module = path.removeprefix("src/").removeprefix("lib/").removesuffix(".py").removesuffix("/__init__")
-    dotted = [module.replace("/", ".")] if path.endswith(".py") and "/" in module else []
+    if not path.endswith(".py"):
+        return [path, *own]
+    module = path.removesuffix(".py").removesuffix("/__init__")
+    modules = {module, module.removeprefix("src/"), module.removeprefix("lib/")}
+    dotted = [name.replace("/", ".") for name in sorted(modules) if "/" in name]
     return [path, *own, *dotted]

@@ -1,0 +1,103 @@
+"""Gold of patches over a file whose definitions are known by line."""
+
+import difflib
+
+import pytest
+
+from contexttune.audit.gold import definitions, gold_of
+from contexttune.audit.patch import parse
+from contexttune.types import GoldInstance
+
+OLD = '''\
+import os
+
+LIMIT = 3
+
+
+def first(x):
+    y = x
+    def inner():
+        return y
+    return inner()
+
+
+@decorated
+class Thing:
+    """Doc."""
+
+    kind = 1
+
+    @property
+    def size(self):
+        return 1
+
+    async def load(self):
+        return 2
+
+
+if os:
+    def last():
+        pass
+'''
+
+
+def instance(new: str, old: str = OLD, path: str = "lib/a.py", test_patch: str = "") -> GoldInstance:
+    lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), f"a/{path}", f"b/{path}", n=3)
+    return GoldInstance(
+        **{"instance_id": "o__r-1", "repo": "o/r", "base_commit": "0" * 40, "problem_statement": ""},
+        patch="".join(lines),
+        test_patch=test_patch,
+        row={},
+    )
+
+
+def symbols(new: str, old: str = OLD) -> list[str]:
+    return list(gold_of(instance(new, old), {"lib/a.py": old}.get).symbols.get("lib/a.py", []))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("    y = x\n", "    y = x + 1\n", ["first"]),
+        ("        return y\n", "        return -y\n", ["first"]),  # inside a local function
+        ("@decorated\n", "@other\n", ["Thing"]),
+        ("    kind = 1\n", "    kind = 2\n", ["Thing"]),
+        ("        return 1\n", "        return 9\n", ["Thing.size"]),
+        ("    @property\n", "", ["Thing.size"]),
+        ("        return 2\n", "        return 2\n\n    def more(self):\n        return 3\n", ["Thing"]),
+        ("        return 2\n", "        x = 1\n        return 2\n", ["Thing.load"]),
+        ("        return 1\n", "        return 1\n        # and no more\n", ["Thing.size"]),
+        ("        return 2\n\n", "        return 2\n\n\ndef new():\n    pass\n\n", []),
+        ("        pass\n", "        raise\n", ["last"]),
+        ("LIMIT = 3\n", "LIMIT = 4\n", []),
+        ("import os\n\nLIMIT = 3\n", "import os\nLIMIT = 3\n", []),  # a blank line
+        ("        return 1\n\n    async", "        return 1\n\n    x = 2\n\n    async", ["Thing"]),
+    ],
+)
+def test_a_gold_symbol_is_the_innermost_definition_that_changes(before, after, expected):
+    assert OLD.count(before) == 1
+    assert symbols(OLD.replace(before, after)) == expected
+
+
+def test_old_python_is_read_by_its_indentation():
+    old = OLD.replace("    y = x\n", "    print 'y'\n    y = x\n")
+    assert {d.name for d in definitions(old)} == {d.name for d in definitions(OLD)}
+    assert symbols(old.replace("return 1", "return 9"), old) == ["Thing.size"]
+    assert symbols(old.replace("        return y\n", "        return -y\n"), old) == ["first"]
+
+
+def test_only_files_that_exist_are_gold_and_what_is_created_is_told_apart():
+    patch = "--- /dev/null\n+++ b/lib/new.py\n@@ -0,0 +1 @@\n+x = 1\n"
+    made = instance(OLD.replace("LIMIT = 3", "LIMIT = 4"), test_patch=patch)
+    gold = gold_of(made, {"lib/a.py": OLD}.get)
+    assert (gold.files, gold.new_paths, gold.n_symbols) == (["lib/a.py"], ["lib/new.py"], 0)
+    assert gold_of(made, {}.get).files == []
+
+
+def test_a_patch_without_line_counts_renames_and_quoted_names():
+    patch = 'junk\n--- "a/caf\\303\\251.txt"\n+++ "b/caf\\303\\251.txt"\n@@ -2 +2 @@ def f\n-old\n+new\n\\ No newline at end of file\n'
+    (change,) = parse(patch)
+    assert (change.old, change.new) == ("café.txt", "café.txt")
+    assert [(e.removed, e.after, e.added) for e in change.edits] == [((2,), 2, ("new",))]
+    added = parse("--- a/x\n+++ b/x\n@@ -3,0 +4,2 @@\n+one\n+two\n")[0].edits
+    assert [(e.removed, e.after, e.added) for e in added] == [((), 3, ("one", "two"))]

@@ -1,0 +1,143 @@
+"""Texts of known content in the shapes that maps, trees and lists have."""
+
+import pytest
+
+from contexttune.audit.gold import Gold
+from contexttune.audit.paths_in_text import Paths
+from contexttune.audit.recall import cut, names_a_file, read, recall
+
+FILES = [
+    *("setup.py", "lib/__init__.py", "lib/core.py", "lib/ext/auto/__init__.py", "lib/ext/auto/mock.py"),
+    *("lib/ext/todo.py", "lib/util/i18n.py", "lib/util/core.py", "docs/conf.py", "src/app/views.py"),
+]
+PATHS = Paths.of(FILES)
+
+
+def named(text: str) -> list[str]:
+    return list(read(text, PATHS).blocks)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("see lib/core.py, lib/ext/todo.py.", ["lib/core.py", "lib/ext/todo.py"]),
+        ("./lib/core.py:12: error", ["lib/core.py"]),
+        ("lib/core.py::test_x lib/ext/todo.py#L3-L9", ["lib/core.py", "lib/ext/todo.py"]),
+        ("(`lib/core.py`)", ["lib/core.py"]),
+        ("xlib/core.py lib/core.pyi lib/core.py2 lib/core", []),
+        ("core.py and todo.py", []),
+        ("- `lib/ext/`: todo.py auto/mock.py", ["lib/ext/todo.py", "lib/ext/auto/mock.py"]),
+        (
+            "lib/util/: i18n.py, core.py; docs/: conf.py",
+            ["lib/util/i18n.py", "lib/util/core.py", "docs/conf.py"],
+        ),
+        ("lib/{core,ext/todo}.py", ["lib/core.py", "lib/ext/todo.py"]),
+        ("lib/{core.py, util/{i18n,core}.py}", ["lib/core.py", "lib/util/i18n.py", "lib/util/core.py"]),
+        ("lib/ext/{auto/mock.py todo.py}", ["lib/ext/auto/mock.py", "lib/ext/todo.py"]),
+        ("lib/{core,", []),
+        (
+            "lib/\n  core.py\n  ext/\n    todo.py\n  util/\n    core.py",
+            ["lib/core.py", "lib/ext/todo.py", "lib/util/core.py"],
+        ),
+        (
+            "lib\n├── core.py\n├── ext\n│   └── todo.py\n└── util\n    └── i18n.py\n",
+            ["lib/core.py", "lib/ext/todo.py", "lib/util/i18n.py"],
+        ),
+        ("project/\n  lib/\n    core.py\n  setup.py", ["lib/core.py", "setup.py"]),
+        (
+            "lib/util:\ncore.py\ni18n.py\n\nlib/ext:\ntodo.py",
+            ["lib/util/core.py", "lib/util/i18n.py", "lib/ext/todo.py"],
+        ),
+        (
+            "## lib/util\n- i18n.py\n- core.py\n## docs\n- conf.py",
+            ["lib/util/i18n.py", "lib/util/core.py", "docs/conf.py"],
+        ),
+        ("lib/util/\n  i18n.py\nmock.py", ["lib/util/i18n.py"]),
+        ("", []),
+    ],
+)
+def test_a_name_counts_when_its_full_path_can_be_told(text, expected):
+    assert named(text) == expected
+
+
+GOLD = Gold(
+    files=("lib/core.py", "lib/ext/todo.py"),
+    new_paths=(),
+    symbols={"lib/core.py": ("Engine.start", "run"), "lib/ext/todo.py": ("Node",)},
+)
+
+
+def symbols(text: str) -> float:
+    return recall(text, GOLD, PATHS).symbol * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "n"),
+    [
+        (
+            "lib/core.py:\n⋮\n│class Engine:\n│    def start(self):\n⋮\n│def run():\n\nlib/ext/todo.py:\n│class Node:\n",
+            3,
+        ),
+        ("## lib/core.py\n\nclass Engine: start stop\n\n## lib/ext/todo.py\nrun Node", 2),
+        ("lib/core.py: Engine.start, run; lib/ext/todo.py: Node", 3),
+        ("lib/core.py: Node\nlib/ext/todo.py: run, Engine.start", 0),
+        ("lib/core.py\n  Engine(stop)\n  run", 1),
+        ("lib/core.py: Engine\n\nlib/core.py: start", 0),
+        ("lib/core.py: Engine\nlib/util/i18n.py: start run", 0),
+        ("- lib/core.py (9 importers)\n- run the tests with Engine.start", 0),
+        ('<file path="lib/core.py">\nclass Engine:\n    def start(self): ...\n</file>\n', 1),
+        ("lib/\n  core.py\n    Engine start\n  util/\n    i18n.py\n      run", 1),
+        ("lib/core.py:Engine.start", 1),
+        ("Engine.start in lib/core.py", 1),
+        ("lib/core.py: restart Engines", 0),
+        ("lib/core.py\nlib/ext/todo.py\n\nEngine start run Node", 0),
+    ],
+)
+def test_a_symbol_counts_in_a_block_of_its_file_only(text, n):
+    assert symbols(text) == pytest.approx(n)
+
+
+def test_recall_of_a_text_made_by_hand():
+    text = "lib/\n  util/\n    core.py\n  core.py: Engine\nsetup.py\n"
+    found = recall(text, GOLD, PATHS)
+    assert (found.file, found.file_literal, found.any_hit, found.symbol) == (0.5, 0.0, 1.0, 0.0)
+    assert (found.reciprocal_rank, found.n_files, found.n_chars, found.n_tokens) == (0.5, 3, 52, 13)
+
+
+def test_where_there_is_nothing_to_find_there_is_no_share():
+    nothing = Gold(files=(), new_paths=("lib/new.py",), symbols={})
+    found = recall("lib/core.py", nothing, PATHS)
+    assert (found.file, found.any_hit, found.symbol, found.reciprocal_rank) == (None, None, None, None)
+
+
+def test_a_text_is_cut_before_the_word_that_does_not_fit():
+    text = "lib/core.py lib/core.pyx\n"
+    assert cut(text, 23) == "lib/core.py "
+    assert cut(text, 11) == "lib/core.py"
+    assert cut(text, 99) == text
+    assert cut("lib/core.pyx", 11) == ""
+
+
+def test_no_text_is_too_strange_to_be_read():
+    for text in (
+        "{" * 5000,
+        "{a,b}" * 40,
+        "{" + "{a,b}," * 40 + "}",
+        "\0\udcff\u2028/",
+        "/" * 5000,
+        "- " * 5000,
+    ):
+        assert named(text) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_named"),
+    [
+        ("it is in core.py", True),
+        ("lib.ext.todo fails", True),
+        ("at lib/core.py:3", True),
+        ("score.py and lib.ext.todos and todo", False),
+    ],
+)
+def test_an_issue_names_a_file_by_path_name_or_module(statement, is_named):
+    assert names_a_file(statement, GOLD) is is_named
