@@ -72,7 +72,7 @@ def _markdown(summary: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str,
     ]
     for part in dict.fromkeys(row["part"] for row in summary):
         own = [row for row in summary if row["part"] == part]
-        lines += [f"## {part} ({own[0]['n_instances']} instances)", ""]
+        lines += [f"## {part}, instances: {own[0]['n_instances']}", ""]
         lines += [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
         lines += [f"| {' | '.join(cells(row))} |" for row in own] + [""]
     lines += ["## Leaks", ""]

@@ -15,9 +15,7 @@ from contexttune.progress import console
 if TYPE_CHECKING:
     from rich.table import Table
 
-_SHOWN = [
-    n for n, name in enumerate(COLUMNS) if name not in ("named", "macro", "build s")
-]  # audit.md has all
+_LEFT_OUT = ("macro", "written out", "named", "chars", "build s")  # a terminal is less wide; audit.md has all
 
 
 def show(summary: Sequence[Mapping[str, Any]], home: Path) -> None:
@@ -34,12 +32,14 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     from rich import box
     from rich.table import Table
 
-    title = f"{rows[0]['part']}: {rows[0]['n_instances']} instances"
+    title = f"{rows[0]['part']}, instances: {rows[0]['n_instances']}"
     shown = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     shown.pad_edge, shown.collapse_padding = False, True
-    for n in _SHOWN:
-        shown.add_column(COLUMNS[n], justify="left" if n == 0 else "right", no_wrap=n > 0)
+    left_out = {*_LEFT_OUT, *(() if any(row["n_leaking"] for row in rows) else ("leaking",))}
+    columns = [n for n, name in enumerate(COLUMNS) if name not in left_out]
+    for n in columns:
+        shown.add_column(COLUMNS[n], justify="left" if n == 0 else "right", overflow="fold", no_wrap=n > 0)
     for row in rows:
         own = cells(row)
-        shown.add_row(*(escape(own[n]) for n in _SHOWN))
+        shown.add_row(*(escape(own[n]) for n in columns))
     return shown
