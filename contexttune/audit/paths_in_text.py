@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import islice
 
 _MARKS = re.compile(r"[\s│├└─┬┼┌╰╭⋮·•|`+*>#-]*")  # indentation, the lines of a tree, bullets, headings
+_FENCE = re.compile(r"\s*(```|~~~|</?(?:file|source|document)\b)", re.IGNORECASE)
 _HEADING = re.compile(r"\s*(#+)\s")
 _END = " \t\r\f\v`'\"()[],;<>|=*"  # what ends a name
 _AT = re.compile(r"(?:#L\d+.*|::.*|:.*)\Z")  # what may follow a path without a blank: `:12`, `::test`, `:Foo`
@@ -36,6 +37,7 @@ class Line:
         indent: columns before its first word; negative for a heading of Markdown, more so for an upper one.
         leads: whether its first word is a file.
         is_directory: whether its first word is a directory.
+        in_code: whether it stands between fences, or between `<file ...>` and `</file>`.
     """
 
     text: str
@@ -43,6 +45,7 @@ class Line:
     mentions: Sequence[Mention] = ()
     leads: bool = False
     is_directory: bool = False
+    in_code: bool = False
 
     @property
     def is_heading(self) -> bool:
@@ -84,12 +87,18 @@ class _Reader:
 
     paths: Paths
     _around: list[tuple[int, str]] = field(default_factory=list)  # (indent, directory), the innermost last
+    _in_code: bool = False
     _headed: tuple[int, str] | None = None  # a directory that names in lines of its own indent belong to
 
     def line(self, text: str) -> Line:
-        indent, at = _indent(text)
+        in_code = self._in_code  # a `#` there begins a comment and no heading
+        if fence := _FENCE.match(text):
+            is_tag = fence[1][0] == "<"
+            self._in_code = fence[1][1] != "/" if is_tag else not in_code
+            in_code = in_code or not is_tag
+        indent, at = _indent(text, in_code)
         if not text.strip():
-            return Line(text=text, indent=indent)
+            return Line(text=text, indent=indent, in_code=in_code)
         while self._around and self._around[-1][0] >= indent:
             self._around.pop()
         if self._headed and self._headed[0] > indent:
@@ -109,7 +118,14 @@ class _Reader:
                 if within is None:
                     self._enter(indent, directory)
                 within = directory
-        return Line(text=text, indent=indent, mentions=mentions, leads=leads, is_directory=is_directory)
+        return Line(
+            text=text,
+            indent=indent,
+            mentions=mentions,
+            leads=leads,
+            is_directory=is_directory,
+            in_code=in_code,
+        )
 
     def _enter(self, indent: int, directory: str) -> None:
         self._around.append((indent, directory))
@@ -146,11 +162,11 @@ class _Reader:
         return None
 
 
-def _indent(text: str) -> tuple[int, int]:
+def _indent(text: str, in_code: bool) -> tuple[int, int]:
     """(indent as `Line` has it, where the first word begins)."""
     marks = _MARKS.match(text)
     at = marks.end() if marks else 0
-    if heading := _HEADING.match(text):
+    if not in_code and (heading := _HEADING.match(text)):
         return len(heading[1]) - 100, at
     return len(text[:at].expandtabs(8).replace("`", "")), at
 

@@ -98,7 +98,8 @@ def read(text: str, paths: Paths) -> Reading:
     """Which lines belong to which file.
 
     A line that names one file is that file's, and so are the lines below it that are indented deeper; where it says
-    nothing but the file, also those of the same indent up to a blank line, and under a heading up to the next one.
+    nothing but the file, also those of the same indent up to a blank line, or its code up to the end of that; and under
+    a heading those up to the next one.
     Of a line that names several files, each has what stands between its name and the next. What another
     file's or directory's line begins is no longer the file's.
     """
@@ -125,14 +126,15 @@ class _Owner:
     def has(self, line: Line) -> bool:
         if self.block is None:
             return False
-        if line.indent > self.indent:
+        if line.indent > self.indent or (line.in_code and self.is_open):
             return True
         return self.is_open and line.indent == self.indent >= 0 and not self.saw_blank
 
 
 def _assign(reading: Reading, owner: _Owner, number: int, line: Line) -> None:
     named = list({mention.path: mention for mention in line.mentions}.values())
-    inside = owner.has(line) and line.indent > owner.indent and not (line.leads or line.is_directory)
+    is_deeper = line.indent > owner.indent or line.in_code
+    inside = owner.has(line) and is_deeper and not (line.leads or line.is_directory)
     for path, said in _said(line):
         block = Block([number], [said])
         reading.blocks.setdefault(path, []).append(block)

@@ -24,9 +24,7 @@ def show(cell: Cell, arms: Sequence[Arm], instance: GoldInstance) -> None:
     about = subject(cell, instance)
     _say("[bold]gold of", f"{instance.instance_id}:[/]")
     for path in about.gold.files:
-        console().print(
-            f"  {escape(path)}: {escape(', '.join(about.gold.symbols.get(path, ()))) or '-'}", highlight=False
-        )
+        _say(f"  {escape(path)}:", escape(", ".join(about.gold.symbols.get(path, ()))) or "no definition")
     for arm in arms:
         _show(arm, about)
 

@@ -68,7 +68,7 @@ GOLD = Gold(
 
 
 def symbols(text: str) -> float:
-    return recall(text, GOLD, PATHS).symbol * 3
+    return (recall(text, GOLD, PATHS).symbol or 0.0) * 3
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,16 @@ def symbols(text: str) -> float:
         ('<file path="lib/core.py">\nclass Engine:\n    def start(self): ...\n</file>\n', 1),
         ("lib/\n  core.py\n    Engine start\n  util/\n    i18n.py\n      run", 1),
         ("lib/core.py:Engine.start", 1),
+        (
+            "## lib/core.py\n```python\n# note\nclass Engine:\n    def start(self): ...\n\ndef run(): ...\n```\n",
+            2,
+        ),
+        (
+            '<file path="lib/core.py">\n# note\nclass Engine:\n\n# see lib/ext/todo.py\ndef run():\n    start()\n</file>\nNode',
+            2,
+        ),
+        ("lib/core.py\n\n```\nEngine.start\n```", 1),
+        ("lib/core.py\n\nEngine.start", 0),
         ("Engine.start in lib/core.py", 1),
         ("lib/core.py: restart Engines", 0),
         ("lib/core.py\nlib/ext/todo.py\n\nEngine start run Node", 0),
