@@ -1,6 +1,7 @@
 """Whether a context knows what nobody could know at base_commit: the fix, its tests, later commits, the pull request.
 
-What stands in the repository at base_commit, or in the issue, is no leak, however often the answer repeats it.
+What stands in the repository or its history at base_commit, or in the issue, is no leak, however often the answer
+repeats it.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def leaks(text: str, instance: GoldInstance, base: BaseText, *, needs_gold: bool
 
 
 class BaseText:
-    """All text of a commit, read when something is suspicious for the first time."""
+    """All text that there was at a commit, read when something is suspicious for the first time."""
 
     def __init__(self, tree: Callable[[], Tree]) -> None:
         self._tree = tree
@@ -85,18 +86,19 @@ class BaseText:
 
     @cached_property
     def _texts(self) -> list[str]:
-        blobs = sorted({entry.blob for entry in self.tree.entries if entry.is_file})
-        contents = (content for _, content in self.tree.read(blobs))
-        return [
-            c.decode(errors="replace") for c in contents if len(c) <= _MAX_BYTES and b"\0" not in c[:8000]
-        ]
+        """Of its files, of their paths, and of what was said when it and its ancestors were committed."""
+        entries = self.tree.entries
+        contents = [content for _, content in self.tree.read(sorted({e.blob for e in entries if e.is_file}))]
+        said = git("--git-dir", self.tree.git_dir, "log", "--format=%B", self.tree.commit)
+        texts = [c for c in contents if len(c) <= _MAX_BYTES and b"\0" not in c[:8000]]
+        return [*(c.decode(errors="replace") for c in (*texts, said)), "\n".join(e.path for e in entries)]
 
     def holds(self, words: str, pattern: re.Pattern[str]) -> bool:
-        """Whether a file matches `pattern`; `words` stand in every text that does."""
+        """Whether something matches `pattern`; `words` stand in every text that does."""
         return any(words in text and pattern.search(text) for text in self._texts)
 
     def holds_tokens(self, tokens: Sequence[str]) -> bool:
-        """Whether a file has these tokens one after another, as `_tokens` reads them."""
+        """Whether a text has these tokens one after another, as `_tokens` reads them."""
         rarest, wanted = max(tokens, key=len), f" {' '.join(tokens)} "
         return any(
             rarest in text and all(token in text for token in tokens) and wanted in self._flat(number)

@@ -17,7 +17,7 @@ PATCH = (
     "--- a/lib/area.py\n+++ b/lib/area.py\n@@ -1,4 +1,4 @@\n def area(shape):\n     if shape.kind == 'circle':\n"
     "-        return 3 * shape.radius ** 2\n+        return math.pi * shape.radius ** 2\n     return shape.width * shape.height\n"
 )
-ADDED = [*TESTS.splitlines(), "# closes #4711"]
+ADDED = [*TESTS.splitlines(), "# closes #4711, see #4715"]
 TEST_PATCH = "--- /dev/null\n+++ b/tests/test_pi.py\n@@ -0,0 +1,3 @@\n" + "".join(
     f"+{line}\n" for line in ADDED
 )
@@ -28,7 +28,8 @@ def repo(tmp_path_factory):
     """(git directory, base_commit, a later commit)."""
     home = tmp_path_factory.mktemp("leaks") / "r"
     notes = "Long ago #99 was fixed, see test_square_of_old and 1234567abcdef.\n"
-    base = commit(home, {"lib/area.py": BASE, "NOTES": notes})
+    old = {"lib/area.py": BASE, "NOTES": notes, "tests/test_shape_corners.py": ""}
+    base = commit(home, old, "Prepare #4715")
     later = commit(home, {"lib/area.py": FIXED, "tests/test_pi.py": TESTS}, day=2)
     return home / ".git", base, later
 
@@ -83,6 +84,7 @@ def test_the_answer_is_found_by_line(repo, text, expected):
         BASE,
         "lib/area.py: area",
         "#99 test_square_of_old 1234567abcdef",
+        "see #4715",  # by a commit's message
         "4711 lines, 4712 files, #47110, #471",
         "test_circle_uses_pie, my_test_circle_uses_pi, tests/test_pi.pyx",
         "return math.pi * shape.radius ** 2",  # too short to be no coincidence
@@ -97,6 +99,12 @@ def test_what_the_issue_says_is_no_leak(repo):
     said = f"Do as #4711 says in tests/test_pi.py::test_circle_uses_pi:\n{FIXED}"
     assert kinds(repo, said, statement=said) == []
     assert {kind for kind, _ in kinds(repo, said)} == {"gold_text", "test_name", "new_path", "number"}
+
+
+def test_a_name_that_a_file_of_the_repository_has_is_no_leak(repo):
+    tests = ("tests/test_shape_corners.py::test_shape_corners",)
+    assert kinds(repo, "tests/: test_shape_corners.py", tests=tests) == []
+    assert kinds(repo, "tests/: test_shape_corner5.py", tests=("test_shape_corner5",)) == [("test_name", 1)]
 
 
 def test_a_later_commit_is_told_from_an_ancestor_and_from_other_digests(repo):
