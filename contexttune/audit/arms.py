@@ -34,22 +34,33 @@ def arms_of(cell: Cell, names: Sequence[str] | None, typed: Sequence[str]) -> li
     shared = [override for override in typed if not _OF_A_CONDITION.match(override)]
     arms = []
     for name in names:
-        node = cell.container["condition"] if name == cell.condition else _composed(name, shared)
-        arms.append(Arm(Cell(cell.config, {**cell.container, "condition": node})))
+        own = {} if name == cell.condition else _composed(name, shared)
+        arms.append(Arm(Cell(cell.config, {**cell.container, **own})))
     return arms
 
 
+def with_signals(cell: Cell, arms: Sequence[Arm]) -> Cell:
+    """`cell`, with the signals of all arms: a condition may bring one that no other needs."""
+    wanted = {name: node for arm in arms for name, node in arm.cell.container["signal"].items()}
+    merged = Cell(cell.config, {**cell.container, "signal": wanted})
+    merged.instances = cell.instances
+    return merged
+
+
 def _composed(name: str, shared: Sequence[str]) -> dict[str, Any]:
+    """The nodes `condition` and `signal` of a run of that condition."""
     from hydra import compose
     from hydra.errors import HydraException
 
     try:
-        node = compose("config", overrides=[*shared, f"condition={name}"]).condition
+        composed = compose("config", overrides=[*shared, f"condition={name}"])
     except HydraException as error:
         words = " ".join(f"{error}".split())
         raise ConfigError(f"audit.conditions: {name!r} is no option of condition ({words[:200]})") from None
-    found: Any = OmegaConf.to_container(node, resolve=True, enum_to_str=True)
-    return {str(key): value for key, value in found.items()}
+    return {
+        key: OmegaConf.to_container(composed[key], resolve=True, enum_to_str=True)
+        for key in ("condition", "signal")
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

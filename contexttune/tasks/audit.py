@@ -27,7 +27,7 @@ class Audit:
     name: str = "audit"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune.audit.arms import arms_of
+        from contexttune.audit.arms import arms_of, with_signals
         from contexttune.cell import cell_of
         from contexttune.errors import ExitCode
 
@@ -36,6 +36,7 @@ class Audit:
         for arm in arms:
             arm.cell.instances = cell.instances
             _ = arm.generator(None), arm.generator(cell.config.audit.budgets_chars[0])  # checks both
+        cell = with_signals(cell, arms)
         if cell.config.show is not None:
             _show(cell, arms, cell.config.show)
         else:

@@ -195,3 +195,11 @@ def test_a_run_whose_context_leaks_is_refused_before_inference(composed, tmp_pat
 
 def test_the_leak_check_is_no_part_of_what_a_run_is_called(composed):
     assert cell_of(composed(*RUN)).run_id == cell_of(composed(*RUN, "audit.leaks=off", "show=x")).run_id
+
+
+def test_a_condition_brings_the_signals_that_no_other_needs(composed, tmp_path):
+    names = "audit.conditions=[baseline_context,repo_map,issue_map]"
+    build(dict(composed("task=audit", names).task), "task").execute(composed("task=audit", names))
+    (found,) = tmp_path.glob("results/audits/*/audit.csv")
+    rows = list(csv.DictReader(found.open(newline="")))
+    assert {row["condition"] for row in rows} == {"baseline_context", "repo_map", "issue_map"}
