@@ -26,7 +26,7 @@ def test_help_lists_the_groups_and_the_first_keys(tmp_path):
     assert done.returncode == 0
     for words in (
         "runner: empty, gold, mini_swe_agent, mini_swe_agent_swebench, single_shot",
-        "condition: baseline_context, no_context",
+        "condition: agents_md, baseline_context, file_context",
         "model.name",
         "group_id",
     ):
