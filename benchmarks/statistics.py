@@ -22,8 +22,8 @@ from scipy.stats import binom
 
 from contexttune.analysis import binary, verdict
 from contexttune.analysis.contrasts import Judgement, judge
-from contexttune.analysis.estimate import Estimate, differences, equivalence, estimated
-from contexttune.analysis.evidence import Interval, Verdict
+from contexttune.analysis.estimate import differences, equivalence, estimated
+from contexttune.analysis.evidence import Estimate, Interval, Verdict
 from contexttune.analysis.outcomes import Arm, Floats, Pairs, pair
 
 REJECTED, COVERED = (0.03, 0.07), (0.93, 0.97)

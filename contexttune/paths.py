@@ -90,8 +90,17 @@ class Layout:
     def comparisons(self) -> Path:
         return self.results / "comparisons"
 
+    @property
+    def audits(self) -> Path:
+        return self.results / "audits"
+
+    @property
+    def no_groups(self) -> tuple[Path, ...]:
+        """Directories that lie where groups do."""
+        return self.health, self.comparisons, self.audits
+
     def audit(self, name: str) -> Path:
-        return self.results / "audits" / name
+        return self.audits / name
 
     def run(self, group_id: str, run_id: str) -> Path:
         return self.group(group_id) / "runs" / run_id

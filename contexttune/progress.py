@@ -29,6 +29,17 @@ def console() -> Console:
     return rich.get_console()
 
 
+def plain_table(title: str) -> Table:
+    """A table with a title, which is no markup, and a line below its head."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    shown = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    shown.pad_edge, shown.collapse_padding = False, True
+    return shown
+
+
 class ConsoleHandler(logging.Handler):
     """Log lines through the shared console, unwrapped."""
 

@@ -43,9 +43,9 @@ class RunRecord:
     def check(self) -> None:
         """Raise ConfigError unless this run fits its group, and its rows are those that it began with."""
         cell = self.cell
-        if cell.layout.group(cell.group_id) in (cell.layout.health, cell.layout.comparisons):
+        if cell.layout.group(cell.group_id) in cell.layout.no_groups:
             raise ConfigError(
-                f"group_id={cell.group_id} is where health checks or comparisons lie: choose another group_id"
+                f"group_id={cell.group_id} is where health checks, comparisons or audits lie: choose another group_id"
             )
         settings = masked(identity.group_settings(cell.container))
         path = cell.layout.group(cell.group_id) / "group.json"

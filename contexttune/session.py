@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from contexttune.config import AnalysisConfig
     from contexttune.paths import Layout
+    from contexttune.report.group import Group
     from contexttune.sweep import Sweep
 
 # The most telling code of several jobs wins.
@@ -52,12 +54,16 @@ class Session:
         for group_id in changing:
             self._fresh.pop(group_id, None)
 
-    def summarize(self, layout: Layout, group_id: str, analysis: AnalysisConfig) -> dict[str, Any]:
+    def summarize(self, layout: Layout, group_id: str, analysis: AnalysisConfig) -> Group:
         """Rebuild a group's summary, which the closing table then shows."""
         from contexttune.report import summary
 
         self.groups[group_id] = layout
-        self._fresh[group_id] = summary.rebuild(layout, group_id, analysis)
+        self._fresh[group_id], found = summary.write(layout, group_id, analysis)
+        return found
+
+    def summary_of(self, group_id: str) -> Mapping[str, Any]:
+        """The one that `summarize` made last."""
         return self._fresh[group_id]
 
     def launch(self, sweep: Sweep) -> None:

@@ -40,7 +40,7 @@ def test_a_wheel_works_from_any_directory(tmp_path):
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     files = {path.rpartition("/")[2] for path in ZipFile(wheel).namelist()}
-    assert {"page.html.jinja", "page.css", "page.js"} <= files  # of the report
+    assert {"page.html.jinja", "page.css", "matrix.js", "instance.js", "start.js"} <= files  # of the report
     site = tmp_path / "site"
     run(
         Path(sys.executable).parent / "uv",

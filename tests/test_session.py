@@ -12,7 +12,7 @@ from contexttune.sweep import PlannedJob, Sweep
 def test_a_job_makes_the_summaries_of_the_groups_that_the_sweep_fills_stale(
     tmp_path, monkeypatch, sweep, kept
 ):
-    monkeypatch.setattr(summary, "rebuild", lambda *_: {})
+    monkeypatch.setattr(summary, "write", lambda *_: ({}, None))
     current = session.Session(sweep=sweep if sweep is None else SimpleNamespace(groups=dict.fromkeys(sweep)))
     for name in ("a", "b"):
         current.summarize(tmp_path, name, AnalysisConfig())

@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 
 from contexttune.analysis import costs, strata, verdict
-from contexttune.analysis.estimate import Estimate, differences, equivalence, estimated
-from contexttune.analysis.evidence import Contrast, Delta, Discordant, Equivalence, Missing, Verdict
+from contexttune.analysis.estimate import differences, equivalence, estimated
+from contexttune.analysis.evidence import Contrast, Delta, Discordant, Equivalence, Estimate, Missing, Verdict
 from contexttune.analysis.missing import missing
 from contexttune.analysis.outcomes import Arm, Floats, Pairs, pair
 from contexttune.analysis.paired import sign_flip_p

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from scipy.stats import t
 
 from contexttune.analysis import binary, paired
-from contexttune.analysis.evidence import Equivalence, Interval
+from contexttune.analysis.evidence import Equivalence, Estimate
 from contexttune.analysis.outcomes import Floats, Pairs, mean_over_seeds
 
 ALPHA = 0.05  # two-sided, of every claim
@@ -17,20 +16,6 @@ _POWER = 0.80
 
 MCNEMAR = "mid-p McNemar test, score interval"
 PAIRED_T = "paired t test on instance means"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """`evidence.Delta` without what other arms and other tests add to it."""
-
-    estimate: float
-    se: float
-    ci95: Interval
-    ci90: Interval
-    method: str
-    p: float
-    p_exact: float | None
-    mde80: float
 
 
 def differences(pairs: Pairs) -> Floats:

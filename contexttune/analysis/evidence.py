@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delta:
+class Estimate:
     """Treatment minus control: the mean over instances of the difference of their resolved shares.
 
     Attributes:
@@ -32,9 +32,7 @@ class Delta:
         ci95, ci90: two-sided intervals by `method`; the 90 % one is what equivalence is judged by.
         method: how p and the intervals were made.
         p: two-sided, of no difference, before the correction for several contrasts.
-        p_holm: p after Holm's correction over the contrasts that are read together, as all of a group.
         p_exact: exact McNemar, where the method is mid-p McNemar.
-        p_permutation: of the sign-flip permutation test, a check of p that assumes no distribution.
         mde80: the smallest true difference that this design would find in 80 of 100 repetitions, at 5 % two-sided.
     """
 
@@ -44,10 +42,21 @@ class Delta:
     ci90: Interval
     method: str
     p: float
-    p_holm: float
     p_exact: float | None
-    p_permutation: float
     mde80: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delta(Estimate):
+    """An Estimate with what other contrasts and another test add to it.
+
+    Attributes:
+        p_holm: p after Holm's correction over the contrasts that are read together, as all of a group.
+        p_permutation: of the sign-flip permutation test, a check of p that assumes no distribution.
+    """
+
+    p_holm: float
+    p_permutation: float
 
 
 @dataclass(frozen=True, kw_only=True)

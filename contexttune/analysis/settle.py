@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contexttune.analysis.estimate import Estimate, reach
-from contexttune.analysis.evidence import Settle
+from contexttune.analysis.estimate import reach
+from contexttune.analysis.evidence import Estimate, Settle
 from contexttune.analysis.outcomes import Floats, Pairs
 
 MAX_SEEDS = 100  # beyond it, more instances are the only sensible advice

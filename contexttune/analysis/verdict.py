@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from contexttune.analysis.estimate import ALPHA, MCNEMAR, Estimate
-from contexttune.analysis.evidence import Contrast, Delta, Equivalence, Interval, Missing, Verdict
+from contexttune.analysis.estimate import ALPHA, MCNEMAR
+from contexttune.analysis.evidence import Contrast, Delta, Equivalence, Estimate, Interval, Missing, Verdict
 from contexttune.analysis.missing import TOLERABLE, bounds_differ, share_missing
 from contexttune.analysis.settle import ASSUMED_ICC
 from contexttune.analysis.words import chance, counted, effect, points, usd

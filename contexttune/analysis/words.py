@@ -49,8 +49,19 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
+def percents(bounds: Sequence[float] | None) -> str:
+    """An interval of a share."""
+    return NONE if bounds is None else f"{percent(bounds[0])} to {percent(bounds[1])}"
+
+
+def amount(value: float) -> str:
+    """Three digits or more: means of tokens, seconds or USD."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def usd(value: float | None) -> str:
-    return NONE if value is None else f"{value:,.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
+    """Cents, or two digits of what is less than ten."""
+    return NONE if value is None else f"{value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
 
 
 def times(ratio: float | None) -> str:

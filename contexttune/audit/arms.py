@@ -85,10 +85,6 @@ class Arm:
         return self.cell.condition
 
     @cached_property
-    def needs_gold(self) -> bool:
-        return bool(getattr(self.generator(None), "needs_gold", False))
-
-    @cached_property
     def budget_keys(self) -> Mapping[str, Any]:
         """The keys that set a budget in characters, that of the budget first; {} for a condition without one."""
         known = {f.name for f in fields(target_class(self.cell.container["condition"], "condition"))}
@@ -119,7 +115,7 @@ class Arm:
         return Built(context=built.context, text=text, build_s=built.build_s)
 
     def _build(self, generator: ContextGenerator, repo: RepoAtCommit, instance: GoldInstance) -> Built:
-        seen = instance if self.needs_gold else instance.public()
+        seen = instance if self.cell.gold_context else instance.public()
         began = time.perf_counter()
         context = generator.build(repo, seen if generator.per_instance else None)
         return Built(context=context, text=context.text, build_s=time.perf_counter() - began)

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from contexttune.audit.patch import Edit, FileChange, parse
+from contexttune.patch import Edit, FileChange, parse
 from contexttune.types import GoldInstance
 
 _DEFINITION = re.compile(r"(?P<indent>[ \t]*)(?:async[ \t]+)?(?P<kind>def|class)[ \t]+(?P<name>\w+)")

@@ -32,16 +32,15 @@ def check(cell: Cell, blocks: Mapping[str, str]) -> None:
     """
     if cell.config.audit.leaks == "off" or not cell.generator.sends_block:
         return
-    needs_gold = bool(getattr(cell.generator, "needs_gold", False))
+    log.info("looking for leaks of the answer in %d contexts", len(cell.instances))
     known: dict[str, list[Leak]] = {}
     for instance in cell.instances:
         base = BaseText(partial(cell.workspace.tree, instance.repo, instance.base_commit))
-        found = leaks(blocks.get(instance.instance_id, ""), instance, base, needs_gold=needs_gold)
+        found = leaks(blocks.get(instance.instance_id, ""), instance, base, needs_gold=cell.gold_context)
         if found:
             known[instance.instance_id] = found
-    if known and cell.keeps_records:
-        record = {name: [asdict(leak) for leak in found] for name, found in known.items()}
-        write_json(cell.layout.leaks(cell.group_id, cell.run_id), record)
+    if cell.keeps_records:
+        _record(cell, known)
     _judge(cell, known)
 
 
@@ -49,6 +48,15 @@ def complaint(condition: str, instance_id: str, leak: Leak) -> str:
     """What a context gives away, in words."""
     what = leak.what if len(leak.what) <= 80 else f"{leak.what[:77]}..."
     return f"condition={condition}: the context of {instance_id} tells {_KINDS[leak.kind]} (line {leak.line}: {what})"
+
+
+def _record(cell: Cell, known: Mapping[str, list[Leak]]) -> None:
+    """leaks.json is about the contexts that the run has now: one of earlier ones goes."""
+    path = cell.layout.leaks(cell.group_id, cell.run_id)
+    if known:
+        write_json(path, {name: [asdict(leak) for leak in found] for name, found in known.items()})
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _judge(cell: Cell, known: Mapping[str, list[Leak]]) -> None:

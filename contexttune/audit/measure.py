@@ -95,4 +95,4 @@ def leaks_in(arm: Arm, about: Subject, built: Built) -> list[Leak]:
     """By `audit.leaks`, which "off" turns off."""
     if arm.cell.config.audit.leaks == "off":
         return []
-    return leaks(built.text, about.instance, about.base, needs_gold=arm.needs_gold)
+    return leaks(built.text, about.instance, about.base, needs_gold=arm.cell.gold_context)

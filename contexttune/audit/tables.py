@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from contexttune.audit.summary import ALL
 from contexttune.audit.words import COLUMNS, cells, note
-from contexttune.progress import console
+from contexttune.progress import console, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,12 +29,7 @@ def show(summary: Sequence[Mapping[str, Any]], home: Path) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    title = f"{rows[0]['part']}, instances: {rows[0]['n_instances']}"
-    shown = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    shown.pad_edge, shown.collapse_padding = False, True
+    shown = plain_table(f"{rows[0]['part']}, instances: {rows[0]['n_instances']}")
     left_out = {*_LEFT_OUT, *(() if any(row["n_leaking"] for row in rows) else ("leaking",))}
     columns = [n for n, name in enumerate(COLUMNS) if name not in left_out]
     for n in columns:

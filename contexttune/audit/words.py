@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contexttune.audit.recall import CHARS_PER_TOKEN
-
 COLUMNS = (
     *("condition", "budget", "files", "macro", "written out", "any", "symbols", "macro", "MRR"),
     *("named", "chars", "tokens", "build s", "leaking"),
@@ -18,7 +16,7 @@ def note() -> str:
     return (
         "In percent, with 95 % bootstrap intervals over instances: gold files named (macro: mean of repositories), written out "
         "in full, at least one; gold symbols in a block of their file. MRR: of the first gold file. named: distinct files. "
-        f"Tokens are estimated, {CHARS_PER_TOKEN} characters each; seconds are the generator's, median, signals given."
+        "Tokens are those of o200k_base, an estimate for other models; seconds are the generator's, median, signals given."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contexttune.contexts.map_layout import check_budget, lay_out
+from contexttune.contexts.map_layout import MapSettings, lay_out
 from contexttune.contexts.ranking.issue import read
 from contexttune.contexts.ranking.prior import activities
 from contexttune.contexts.ranking.relevance import Ranking, Weights
@@ -17,27 +17,22 @@ _LENGTH_POWER = 0.33  # of a file, in the prior
 
 
 @dataclass(frozen=True, kw_only=True)
-class IssueMap:
+class IssueMap(MapSettings):
     """Files by what the issue says, with their definitions that it is likely about; all others by directory."""
 
     per_instance: ClassVar[bool] = True
-    sends_block: ClassVar[bool] = True
     name: str = "issue_map"
-    total_budget_chars: int = 8000
-    tree_share: float = 0.4  # at most so much of the budget is kept for names of files without an outline
+    tree_share: float = 0.4
     definition_weight: float = 0.5  # BM25 of a file's best definition; next to 1 for BM25 of the whole file
     name_weight: float = 0.5  # definitions whose very name stands in the issue
     place_weight: float = 0.8  # path, module or stack frame in the issue
     prior_weight: float = 0.25  # what changes often, as in repo_map
-    half_life_commits: float = 300.0
 
     def __post_init__(self) -> None:
-        check_budget(self.total_budget_chars, self.tree_share)
+        super().__post_init__()
         for key in ("definition_weight", "name_weight", "place_weight", "prior_weight"):
             if getattr(self, key) < 0:
                 raise ConfigError(f"condition.{key} must not be below 0, got {getattr(self, key)}")
-        if self.half_life_commits <= 0:
-            raise ConfigError(f"condition.half_life_commits must be above 0, got {self.half_life_commits}")
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         assert instance is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from contexttune.contexts.ranking.outline import RankedFile
 from contexttune.errors import ConfigError
@@ -30,12 +31,24 @@ class _Choice(NamedTuple):
     names: list[str]
 
 
-def check_budget(total_budget_chars: int, tree_share: float) -> None:
-    """Raises ConfigError for settings of a condition that `lay_out` cannot keep to."""
-    if total_budget_chars < 1:
-        raise ConfigError(f"condition.total_budget_chars must be at least 1, got {total_budget_chars}")
-    if not 0 <= tree_share <= 1:
-        raise ConfigError(f"condition.tree_share must be between 0 and 1, got {tree_share}")
+@dataclass(frozen=True, kw_only=True)
+class MapSettings:
+    """What maps have in common."""
+
+    sends_block: ClassVar[bool] = True
+    total_budget_chars: int = 8000
+    tree_share: float = 0.5  # at most so much of the budget is kept for names of files without an outline
+    half_life_commits: float = 300.0  # a change counts half of one that so many commits later was made
+
+    def __post_init__(self) -> None:
+        if self.total_budget_chars < 1:
+            raise ConfigError(
+                f"condition.total_budget_chars must be at least 1, got {self.total_budget_chars}"
+            )
+        if not 0 <= self.tree_share <= 1:
+            raise ConfigError(f"condition.tree_share must be between 0 and 1, got {self.tree_share}")
+        if self.half_life_commits <= 0:
+            raise ConfigError(f"condition.half_life_commits must be above 0, got {self.half_life_commits}")
 
 
 def lay_out(

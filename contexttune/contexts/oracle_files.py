@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ArtifactError, ConfigError
-from contexttune.git import Tree, git
+from contexttune.git import Tree
+from contexttune.patch import parse
 from contexttune.store import sha256
 from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
 
@@ -45,7 +46,7 @@ class OracleFiles:
         return sha256(_gold(instance).patch)
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
-        """Raises ArtifactError when git cannot read the gold patch."""
+        """Raises ArtifactError when the gold patch cannot be read."""
         gold = _gold(instance)
         paths = changed_files(repo.tree, gold)
         if not paths:
@@ -61,15 +62,13 @@ class OracleFiles:
 
 def changed_files(tree: Tree, instance: GoldInstance) -> list[str]:
     """Sorted paths of the commit that the gold patch changes, deletes or renames; a file that it adds has none yet."""
-    # reversed, a patch names files as they were before it: the old name where one is renamed
-    options = ("apply", "--numstat", "--reverse", "-z", "-")
-    patch = instance.patch.encode("utf-8", "surrogateescape")
     try:
-        told = git("--git-dir", tree.git_dir, *options, stdin=patch)
+        changes = parse(instance.patch)
+        if not changes:
+            raise ArtifactError("it names no file")
     except ArtifactError as error:
         raise ArtifactError(f"{instance.instance_id}: its gold patch cannot be read: {error}") from None
-    records = told.decode("utf-8", "surrogateescape").split("\0")
-    named = {record.split("\t", 2)[2] for record in records if record}
+    named = {change.old for change in changes if change.old}
     return sorted(path for path in named if path in tree.by_path and path.isprintable())
 
 

@@ -5,30 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contexttune.contexts.map_layout import check_budget, lay_out
+from contexttune.contexts.map_layout import MapSettings, lay_out
 from contexttune.contexts.ranking.prior import activities, by_length
 from contexttune.contexts.ranking.sources import other_sources, python_sources
-from contexttune.errors import ConfigError
 from contexttune.types import Context, Instance, RepoAtCommit
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepoMap:
+class RepoMap(MapSettings):
     """Files by how often and how lately they changed, with their longest definitions; all others by directory."""
 
     per_instance: ClassVar[bool] = False
-    sends_block: ClassVar[bool] = True
     name: str = "repo_map"
-    total_budget_chars: int = 8000
-    tree_share: float = 0.5  # at most so much of the budget is kept for names of files without an outline
-    half_life_commits: float = 300.0
     file_length_power: float = 0.33
     symbol_length_power: float = 0.7
-
-    def __post_init__(self) -> None:
-        check_budget(self.total_budget_chars, self.tree_share)
-        if self.half_life_commits <= 0:
-            raise ConfigError(f"condition.half_life_commits must be above 0, got {self.half_life_commits}")
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         modules = repo.signals["py_index"]["modules"]

@@ -39,6 +39,16 @@ class CellState:
     state: State
     reason: str
 
+    @property
+    def is_open(self) -> bool:
+        """Whether results of it may still come. One that came to its end with outages has some missing instead."""
+        return self.state not in (State.FINISHED, State.INCOMPLETE)
+
+    @property
+    def words(self) -> str:
+        """For a verdict that is withheld because of it."""
+        return f"seed {self.seed} is {self.state.value}"
+
     def as_json(self) -> dict[str, Any]:
         return {**vars(self), "state": self.state.value}
 

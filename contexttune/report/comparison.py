@@ -14,7 +14,6 @@ from contexttune.differences import in_words
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
 from contexttune.report import markdown, sameness
-from contexttune.report.cells import State
 from contexttune.report.group import Group
 from contexttune.report.registered import Analysis
 from contexttune.report.remarks import of_one_side, unpaired
@@ -149,11 +148,11 @@ def _arm(group: Group, condition: str, analysis: Analysis, name: str, *, seed: i
     if seed is not None:
         kept = [{**row, "seed": 0} for row in kept if row["seed"] == seed]
     unfinished = [
-        f"seed {cell.seed} is {cell.state.value}"
+        cell.words
         for cell in group.states
         if cell.condition == condition
         and (analysis.looks_at(cell.seed) if seed is None else cell.seed == seed)
-        and cell.state not in (State.FINISHED, State.INCOMPLETE)
+        and cell.is_open
     ]
     return _Arm(rows=[{**row, "condition": name} for row in kept], unfinished=unfinished, name=name)
 

@@ -9,12 +9,14 @@ from typing import Any
 from contexttune import health
 from contexttune.analysis.words import (
     NONE,
+    amount,
     chance,
     counted,
     effect,
     interval,
     number,
     percent,
+    percents,
     points,
     times,
     usd,
@@ -86,11 +88,10 @@ def _conditions(summary: Mapping[str, Any]) -> Iterator[str]:
     rows = []
     for name, arm in summary["conditions"].items():
         kinds, repeats = arm["outcomes"], arm["repeats"] or {}
-        ci95 = arm["rate_ci95"]
         rows.append(
             (
                 *(name, arm["runs"], f"{arm['resolved']}/{arm['total']}", percent(arm["rate"])),
-                NONE if ci95 is None else f"{percent(ci95[0])} to {percent(ci95[1])}",
+                percents(arm["rate_ci95"]),
                 *(kinds["empty_patch"], kinds["error"], arm["attempts"]["limit"]),
                 kinds["infra_error"] + kinds["missing"],
                 *(number(arm[key]) for key in ("n_calls", "prompt_tokens", "completion_tokens")),
@@ -164,8 +165,8 @@ def _costs(contrast: Mapping[str, Any]) -> Iterator[str]:
             (
                 *(
                     cost["measure"],
-                    _amount(cost["control"]),
-                    _amount(cost["treatment"]),
+                    amount(cost["control"]),
+                    amount(cost["treatment"]),
                     times(cost["ratio"]),
                 ),
                 NONE if cost["ci95"] is None else f"{cost['ci95'][0]:.2f} to {cost['ci95'][1]:.2f}",
@@ -219,10 +220,6 @@ def _tail(summary: Mapping[str, Any]) -> Iterator[str]:
     if unfinished:
         rows = [(cell["run_id"], cell["state"], cell["reason"]) for cell in unfinished]
         yield from ("", "## Cells that are not finished", "", *_table(("run", "state", "why"), rows))
-
-
-def _amount(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:

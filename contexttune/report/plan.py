@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from contexttune.analysis.words import effect
 from contexttune.assumptions import Range
 from contexttune.forecast import Seeds, Study
-from contexttune.progress import console
+from contexttune.progress import console, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,22 +63,14 @@ def span(values: Range | None) -> str:
     return low if low == high else f"{low}-{high}"
 
 
-def points(effect: float | None) -> str:
-    return "-" if effect is None else f"{100 * effect:.1f}".removesuffix(".0")
-
-
-def _table(title: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    shown = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    shown.pad_edge, shown.collapse_padding = False, True
-    return shown
+def points(size: float | None) -> str:
+    """In percentage points, 5 and not 5.0."""
+    return effect(size).removesuffix(".0")
 
 
 def _seeds(study: Study, planned: Sequence[Seeds]) -> Table:
     """A column a number of seeds: a terminal is less wide than a plan has rows."""
-    shown = _table(f"{study.n_instances:,} instances, {study.n_conditions} conditions")
+    shown = plain_table(f"{study.n_instances:,} instances, {study.n_conditions} conditions")
     shown.add_column("", no_wrap=True)
     for seeds in planned:
         shown.add_column(_seed_words(seeds.n_seeds), justify="right", no_wrap=True)
@@ -105,7 +98,7 @@ def _ends(seeds: Seeds) -> str:
 
 
 def _facts(study: Study) -> Table:
-    shown = _table("what this rests on")
+    shown = plain_table("what this rests on")
     shown.add_column("", overflow="fold")
     shown.add_column("value", justify="right", no_wrap=True)
     shown.add_column("source", overflow="fold")
@@ -118,23 +111,23 @@ def _facts(study: Study) -> Table:
 
 def _answer(study: Study, planned: Sequence[Seeds]) -> list[str]:
     """Whether the effect would be seen, and by which designs."""
-    effect, n = _point_words(study.effect), f"{study.n_instances:,} instances"
+    wanted, n = _point_words(study.effect), f"{study.n_instances:,} instances"
     if not (more := _enough_instances(study, planned)):
         rate = study.facts["resolve_rate"].low
-        return [f"A resolve rate of {rate:.0%} leaves no room for an improvement of {effect}."]
+        return [f"A resolve rate of {rate:.0%} leaves no room for an improvement of {wanted}."]
     if any(seeds.mde80 is not None and seeds.mde80 <= study.effect for seeds in planned):
         lines = []
     else:
         numbers = _either([str(seeds.n_seeds) for seeds in planned])
-        lines = [f"You will not see an effect of {effect} with {n} and {_seed_words(numbers)}."]
+        lines = [f"You will not see an effect of {wanted} with {n} and {_seed_words(numbers)}."]
     needed = study.design(1).seeds_needed(study.effect)
     if needed is None:
-        lines.append(f"No number of seeds on these {n} is enough to see {effect}.")
+        lines.append(f"No number of seeds on these {n} is enough to see {wanted}.")
     else:
         taken = study.of(needed)
         usd = f", USD {span(taken.usd)}" if taken.usd else ""
         lines.append(
-            f"It takes {_seed_words(needed)} on these {n} to see {effect}{_if_less_alike(study, needed)}: "
+            f"It takes {_seed_words(needed)} on these {n} to see {wanted}{_if_less_alike(study, needed)}: "
             f"{taken.attempts:,} attempts, {span(taken.tokens)} tokens{usd}."
         )
     return [*lines, f"Instances that would see it: {', '.join(more)}."]

@@ -9,7 +9,6 @@ from contexttune import flips, health
 from contexttune.config import AnalysisConfig
 from contexttune.paths import Layout
 from contexttune.report import group, markdown, shards
-from contexttune.report.cells import State
 from contexttune.report.group import Group
 from contexttune.report.registered import Analysis, analysis_of
 from contexttune.report.remarks import remarks
@@ -30,9 +29,19 @@ def rebuild(
     config: AnalysisConfig | None = None,
     typed: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Write and return summary.json, with summary.md, instances.csv and the predictions of runs that came in shards.
+    """The summary that `write` writes, of the same arguments."""
+    return write(layout, group_id, config, typed)[0]
 
-    `config` and `typed` are as in `analysis_of`.
+
+def write(
+    layout: Layout,
+    group_id: str,
+    config: AnalysisConfig | None = None,
+    typed: Sequence[str] | None = None,
+) -> tuple[dict[str, Any], Group]:
+    """Write summary.json, with summary.md, instances.csv and the predictions of runs that came in shards.
+
+    `config` and `typed` are as in `analysis_of`. Returns the summary, and the group as it was read.
     Raises ConfigError when the group has no run and none was planned.
     """
     home = layout.group(group_id)
@@ -44,7 +53,7 @@ def rebuild(
         write_atomic(home / "instances.csv", as_csv(found.rows))
         write_json(home / "summary.json", summary)
         write_atomic(home / "summary.md", markdown.page(summary))
-    return summary
+    return summary, found
 
 
 def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any]:
@@ -95,7 +104,6 @@ def _contrasts(found: Group, arms: Mapping[str, Arm], analysis: Analysis) -> lis
 
     unfinished: dict[str, list[str]] = {}
     for cell in found.states:
-        # one that came to its end with outages has missing results, which are looked at one by one
-        if analysis.looks_at(cell.seed) and cell.state not in (State.FINISHED, State.INCOMPLETE):
-            unfinished.setdefault(cell.condition, []).append(f"seed {cell.seed} is {cell.state.value}")
+        if analysis.looks_at(cell.seed) and cell.is_open:
+            unfinished.setdefault(cell.condition, []).append(cell.words)
     return contrasts(arms, control=analysis.control, margin=analysis.margin, unfinished=unfinished)

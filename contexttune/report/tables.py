@@ -13,7 +13,7 @@ from rich.markup import escape
 from contexttune import health
 from contexttune.analysis.words import chance, effect, interval, points, times
 from contexttune.paths import Layout
-from contexttune.progress import console
+from contexttune.progress import console, plain_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,22 +28,18 @@ _LISTED, _COLUMNS = 20, 4
 
 def show(layout: Layout, summary: Mapping[str, Any]) -> None:
     """Print a group's tables, what they are worth, and where the files are."""
-    from rich.table import Table
-
     home = layout.group(summary["group_id"])
     out = console()
     if 0 < summary["n_instances"] <= _LISTED and len(summary["runs"]) <= _COLUMNS:
         with (home / "instances.csv").open(newline="", encoding="utf-8") as source:
-            out.print(_outcomes(Table, list(csv.DictReader(source)), summary["analysis"]["control"]))
+            out.print(_outcomes(list(csv.DictReader(source)), summary["analysis"]["control"]))
     if summary["conditions"]:
-        out.print(_conditions(Table, summary))
+        out.print(_conditions(summary))
     if summary["contrasts"]:
-        out.print(
-            _contrasts(Table, summary["contrasts"], f"against {escape(summary['analysis']['control'])}")
-        )
+        out.print(_contrasts(summary["contrasts"], f"against {summary['analysis']['control']}"))
     states = Counter(cell["state"] for cell in summary["cells"])
     if states.keys() != {"finished"}:
-        out.print(_cells(Table, summary["cells"]))
+        out.print(_cells(summary["cells"]))
         counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
         out.print(f"cells: {counted}; the same command goes on with what is not finished", highlight=False)
     answers = [contrast["sentence"] for contrast in summary["contrasts"]]
@@ -55,13 +51,11 @@ def show(layout: Layout, summary: Mapping[str, Any]) -> None:
 
 def show_comparison(comparison: Comparison, path: Path) -> None:
     """Print a comparison; the table of one that was forced says so."""
-    from rich.table import Table
-
     out = console()
     forced = "FORCED, the groups differ in more than the condition" if comparison.differing else ""
     contrasts = [asdict(contrast) for contrast in comparison.contrasts]
     named = [{**one, "treatment": f"{one['treatment']} - {one['control']}"} for one in contrasts]
-    out.print(_contrasts(Table, named, forced or "differences"))
+    out.print(_contrasts(named, forced or "differences"))
     # of one group it is the floor that matters, not which of its seeds came out higher
     answers = [contrast["sentence"] for contrast in contrasts] if len(comparison.groups) > 1 else []
     differing = [f"  {words}" for words in comparison.differing]
@@ -70,8 +64,8 @@ def show_comparison(comparison: Comparison, path: Path) -> None:
     out.print(f"comparison: {path}", highlight=False, soft_wrap=True, markup=False)
 
 
-def _contrasts(table: type[Table], contrasts: Sequence[Mapping[str, Any]], title: str) -> Table:
-    shown = _plain(table, title)
+def _contrasts(contrasts: Sequence[Mapping[str, Any]], title: str) -> Table:
+    shown = plain_table(title)
     ratios = [{cost["measure"]: cost["ratio"] for cost in contrast["costs"]} for contrast in contrasts]
     priced = any("cost_usd" in measured for measured in ratios)
     shown.add_column("treatment", overflow="fold")
@@ -90,18 +84,10 @@ def _contrasts(table: type[Table], contrasts: Sequence[Mapping[str, Any]], title
     return shown
 
 
-def _plain(table: type[Table], title: str) -> Table:
-    from rich import box
-
-    shown = table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    shown.pad_edge, shown.collapse_padding = False, True
-    return shown
-
-
-def _outcomes(table: type[Table], rows: list[dict[str, str]], control: str) -> Table:
+def _outcomes(rows: list[dict[str, str]], control: str) -> Table:
     """Instances x runs, those of the control first."""
     runs = sorted({(row["condition"] != control, row["condition"], int(row["seed"])) for row in rows})
-    shown = _plain(table, "outcomes")
+    shown = plain_table("outcomes")
     shown.add_column("instance", no_wrap=True)
     for _, condition, seed in runs:
         shown.add_column(f"{escape(condition)} s{seed}")
@@ -111,8 +97,8 @@ def _outcomes(table: type[Table], rows: list[dict[str, str]], control: str) -> T
     return shown
 
 
-def _conditions(table: type[Table], summary: Mapping[str, Any]) -> Table:
-    shown = _plain(table, f"group {escape(summary['group_id'])}")
+def _conditions(summary: Mapping[str, Any]) -> Table:
+    shown = plain_table(f"group {summary['group_id']}")
     priced = any(arm["cost_usd"] is not None for arm in summary["conditions"].values())
     shown.add_column("condition", no_wrap=True)
     for name in (
@@ -141,8 +127,8 @@ def _conditions(table: type[Table], summary: Mapping[str, Any]) -> Table:
     return shown
 
 
-def _cells(table: type[Table], cells: Sequence[Mapping[str, Any]]) -> Table:
-    shown = _plain(table, "cells")
+def _cells(cells: Sequence[Mapping[str, Any]]) -> Table:
+    shown = plain_table("cells")
     shown.add_column("run", no_wrap=True)
     shown.add_column("state", no_wrap=True)
     shown.add_column("why", overflow="fold")

@@ -11,6 +11,7 @@ from typing import Any
 
 from contexttune.errors import ConfigError
 from contexttune.git import Tree
+from contexttune.path_kinds import NOT_PRODUCT
 from contexttune.signals import history
 from contexttune.signals.blobs import MAX_BYTES
 from contexttune.signals.import_graph import edges, in_degree
@@ -18,8 +19,7 @@ from contexttune.signals.source import printable
 
 _SOURCE = re.compile(r"\.(?:py|pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|js|jsx|ts|tsx|rb|f|f90)\Z")
 _NOT_SOURCE = re.compile(
-    r"(?:^|/)(?:_?tests?|testing|docs?|examples?|benchmarks?|asv_bench|vendored?|_vendor|node_modules)/"
-    r"|(?:^|/)(?:test_[^/]*|[^/]*_tests?|conftest)\.py\Z",
+    NOT_PRODUCT + r"|(?:^|/)(?:test_[^/]*|[^/]*_tests?|conftest)\.py\Z",
     re.IGNORECASE,
 )
 

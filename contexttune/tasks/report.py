@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 if TYPE_CHECKING:
     from contexttune.config import Config
     from contexttune.paths import Layout
+    from contexttune.report.rows import Row
 
 log = logging.getLogger(__name__)
 
@@ -45,24 +46,25 @@ class Report:
             from contexttune import flips
 
             n_missing = flips.reevaluate(layout, group_id, config.reevaluate_flips, config.analysis)
-        rebuilt = session.current.summarize(layout, group_id, config.analysis)
-        _write_page(layout, config, rebuilt)
+        found = session.current.summarize(layout, group_id, config.analysis)
+        rebuilt = session.current.summary_of(group_id)
+        _write_page(layout, config, rebuilt, found.rows)
         complete = not n_missing and all(cell["state"] == "finished" for cell in rebuilt["cells"])
         return ExitCode.DONE if complete else ExitCode.MISSING_UNITS
 
 
-def _write_page(layout: Layout, config: Config, rebuilt: Mapping[str, Any]) -> None:
-    from contexttune.report import group, page
+def _write_page(layout: Layout, config: Config, rebuilt: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    from contexttune.report import page
 
-    group_id = str(config.group_id)
-    rows = group.read(layout, group_id).rows
     words = "report: reading what %d attempts left behind"
     patience = threading.Timer(_QUIET_S, log.info, (words, len(rows)))
     patience.daemon = True
     patience.start()
     try:
         keys = config.report
-        path = page.write(layout, group_id, rebuilt, rows, trajectories=keys.trajectories, max_mb=keys.max_mb)
+        path = page.write(
+            layout, rebuilt["group_id"], rebuilt, rows, trajectories=keys.trajectories, max_mb=keys.max_mb
+        )
     finally:
         patience.cancel()
     log.info("report: %s", path)

@@ -1,8 +1,8 @@
 import pytest
 
 from contexttune.analysis import verdict
-from contexttune.analysis.estimate import MCNEMAR, PAIRED_T, Estimate
-from contexttune.analysis.evidence import Contrast, Delta, Equivalence, Missing, Settle, Verdict
+from contexttune.analysis.estimate import MCNEMAR, PAIRED_T
+from contexttune.analysis.evidence import Contrast, Delta, Equivalence, Estimate, Missing, Settle, Verdict
 
 
 def estimate(low, high, p=0.01):

@@ -1,11 +1,13 @@
 """Gold of patches over a file whose definitions are known by line."""
 
 import difflib
+from dataclasses import replace
 
 import pytest
 
 from contexttune.audit.gold import definitions, gold_of
-from contexttune.audit.patch import parse
+from contexttune.errors import ArtifactError
+from contexttune.patch import parse
 from contexttune.types import GoldInstance
 
 OLD = '''\
@@ -101,3 +103,18 @@ def test_a_patch_without_line_counts_renames_and_quoted_names():
     assert [(e.removed, e.after, e.added) for e in change.edits] == [((2,), 2, ("new",))]
     added = parse("--- a/x\n+++ b/x\n@@ -3,0 +4,2 @@\n+one\n+two\n")[0].edits
     assert [(e.removed, e.after, e.added) for e in added] == [((), 3, ("one", "two"))]
+
+
+def test_a_file_that_a_patch_only_renames_is_gold_and_one_that_it_creates_empty_is_new():
+    renamed = (
+        "diff --git a/lib/a.py b/lib/b.py\nsimilarity index 100%\nrename from lib/a.py\nrename to lib/b.py\n"
+    )
+    created = "diff --git a/lib/c.py b/lib/c.py\nnew file mode 100644\nindex 0000000..e69de29\n"
+    made = replace(instance(OLD, test_patch=created), patch=renamed)
+    gold = gold_of(made, {"lib/a.py": OLD}.get)
+    assert (gold.files, gold.new_paths) == (["lib/a.py"], ["lib/b.py", "lib/c.py"])
+
+
+def test_a_hunk_that_is_not_as_long_as_it_says_is_an_error():
+    with pytest.raises(ArtifactError, match="the patch cannot be read"):
+        parse("--- a/x\n+++ b/x\n@@ -1,3 +1 @@\n-a\n+b\n+c\n")

@@ -1,5 +1,9 @@
 """Repositories and signals for the tests of maps."""
 
+import os
+import subprocess
+import sys
+
 from contexttune.git import Tree
 from contexttune.signals.churn import Churn
 from contexttune.signals.py_index import PyIndex
@@ -19,6 +23,17 @@ def at_commit(repo, sha):
 def made(root, files):
     """A repository of one commit."""
     return at_commit(root / "lib", commit(root / "lib", files))
+
+
+def by_hash_seed(script):
+    """What a program prints under two hash seeds."""
+
+    def printed(seed):
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", script]
+        return subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+
+    return printed("1"), printed("2")
 
 
 def listed(text):

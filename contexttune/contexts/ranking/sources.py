@@ -6,14 +6,14 @@ import re
 from functools import cache
 
 from contexttune.contexts.cards.source_files import is_source
+from contexttune.path_kinds import NOT_PRODUCT
 from contexttune.types import RepoAtCommit
 
 _CODE = re.compile(
     r"\.(?:pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|kt|cs|js|jsx|mjs|ts|tsx|vue|rb|php|swift|scala|f|f90|sh)\Z"
 )
 _NOT_CODE = re.compile(
-    r"(?:^|/)(?:_?tests?|testing|docs?|examples?|benchmarks?|asv_bench|vendored?|_vendor|node_modules|locale)/"
-    r"|\.min\.js\Z|(?:^|/)[^/]*[._-](?:test|spec)\.[a-z]+\Z",
+    NOT_PRODUCT + r"|(?:^|/)locale/|\.min\.js\Z|(?:^|/)[^/]*[._-](?:test|spec)\.[a-z]+\Z",
     re.IGNORECASE,
 )
 _AMBIGUOUS = re.compile(r"[\s:`]|[^\x20-\U0010ffff]")  # could not be told from the line around it

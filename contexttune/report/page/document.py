@@ -19,6 +19,7 @@ from contexttune.report.page.visible import visible
 from contexttune.store import write_atomic
 
 _HOME = PACKAGE / "report" / "page"
+_SCRIPT = ("matrix.js", "instance.js", "start.js")  # one function: the first opens it, the last closes it
 _NOTE_BYTES = 2_000  # what the words about shortened texts may take
 _MOST_ATTEMPTS = (
     20_000  # beyond them a page has no room for details that say anything, and reading them takes minutes
@@ -115,7 +116,8 @@ def _render(parts: Mapping[str, Any], packed_index: str, fitted: Fitted, notes: 
         lstrip_blocks=True,
     )
     templates.filters |= number_words.filters()
-    style, script = ((_HOME / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    style = (_HOME / "page.css").read_text(encoding="utf-8")
+    script = "\n".join((_HOME / name).read_text(encoding="utf-8") for name in _SCRIPT)
     return templates.get_template("page.html.jinja").render(
         **view.safe(parts),
         notes=[visible(note) for note in notes],

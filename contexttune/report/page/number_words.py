@@ -13,13 +13,12 @@ def filters() -> dict[str, Filter]:
     from contexttune.analysis import words
 
     shared: dict[str, Filter] = {"points": words.points, "point_interval": words.interval}
-    shared |= {"percent": words.percent, "probability": words.chance}
+    shared |= {"percent": words.percent, "percent_interval": words.percents, "probability": words.chance}
+    shared |= {"amount": words.amount}
     own: tuple[Filter, ...] = (
         tick,
         size,
-        percent_interval,
         count,
-        amount,
         usd,
         usd_interval,
         ratio,
@@ -55,24 +54,15 @@ def size(difference: float) -> str:
     return f"{words.effect(difference).removesuffix('.0')} points"
 
 
-def percent_interval(bounds: Sequence[float]) -> str:
-    return f"{bounds[0]:.1%} to {bounds[1]:.1%}".replace("%", " %")
-
-
 def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def amount(value: float) -> str:
-    """Three digits or more: means of tokens, seconds or USD."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
 def usd(value: float) -> str:
-    """With its sign before the currency, cents, or two digits of what is less."""
-    amount_usd = abs(value)
-    shown = f"${amount_usd:,.2f}" if amount_usd >= 0.1 or value == 0 else f"${amount_usd:.2g}"
-    return f"-{shown}" if value < 0 else shown
+    """With its sign before the currency."""
+    from contexttune.analysis import words
+
+    return f"{'-' if value < 0 else ''}${words.usd(abs(value))}"
 
 
 def usd_interval(bounds: Sequence[float]) -> str:

@@ -1,0 +1,99 @@
+"""A dataset's patch: which files it names, where old lines change, and what the new side says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from contexttune.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from unidiff.patch import Hunk
+
+_ESCAPE = re.compile(r'\\([0-7]{3}|["\\abfnrtv])')
+_CONTROL = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """Neighbouring changed lines of one hunk.
+
+    Attributes:
+        removed: old line numbers, from 1, of the lines that go.
+        after: the old line that the added ones follow; 0 is the top of the file.
+        added: the lines that come.
+    """
+
+    removed: Sequence[int]
+    after: int
+    added: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileChange:
+    """What a patch does to a file; `old` or `new` is None where it is created or deleted."""
+
+    old: str | None
+    new: str | None
+    edits: Sequence[Edit]
+    new_sides: Sequence[Sequence[tuple[bool, str]]]  # a hunk: (is added, line)
+
+
+def parse(patch: str) -> list[FileChange]:
+    """The files of a unified diff, in its order, also those that it only renames or creates empty.
+
+    Raises ArtifactError for hunks that are not as long as they say.
+    """
+    from unidiff.errors import UnidiffParseError
+    from unidiff.patch import PatchSet
+
+    try:
+        files = PatchSet(patch)
+    except UnidiffParseError as error:
+        raise ArtifactError(f"the patch cannot be read ({error})") from None
+    return [
+        FileChange(
+            old=_path(file.source_file),
+            new=_path(file.target_file),
+            edits=[edit for hunk in file for edit in _edits(hunk)],
+            new_sides=[_new_side(hunk) for hunk in file],
+        )
+        for file in files
+    ]
+
+
+def _path(name: str) -> str | None:
+    if name.startswith('"') and name.endswith('"'):  # git's, of what is not ASCII; unidiff leaves it as it is
+        pieces = _ESCAPE.split(name[1:-1].encode("utf-8", "surrogateescape").decode("latin-1"))
+        plain = [_unescaped(piece) if n % 2 else piece for n, piece in enumerate(pieces)]
+        name = "".join(plain).encode("latin-1").decode("utf-8", "surrogateescape")
+    return None if name == "/dev/null" else re.sub(r"\A[ab]/", "", name)
+
+
+def _unescaped(escape: str) -> str:
+    return chr(int(escape, 8)) if escape.isdigit() else _CONTROL.get(escape, escape)
+
+
+def _new_side(hunk: Hunk) -> list[tuple[bool, str]]:
+    return [(line.is_added, line.value.removesuffix("\n")) for line in hunk.target_lines()]
+
+
+def _edits(hunk: Hunk) -> Iterator[Edit]:
+    removed: list[int] = []
+    added: list[str] = []
+    at = hunk.source_start - (1 if hunk.source_length else 0)  # the old line before what comes next
+    for line in hunk:
+        if line.is_context and (removed or added):
+            yield Edit(removed=tuple(removed), after=at, added=tuple(added))
+            removed, added = [], []
+        if line.is_added:
+            added.append(line.value.removesuffix("\n"))
+        if line.source_line_no is None:  # only the new side has it
+            continue
+        at = line.source_line_no
+        if line.is_removed:
+            removed.append(at)
+    if removed or added:
+        yield Edit(removed=tuple(removed), after=at, added=tuple(added))
