@@ -62,8 +62,8 @@ def test_each_placebo_is_made_of_the_baseline(arms):
         assert shuffled != right
         assert Counter(shuffled.split("\n")) == Counter(right.split("\n"))
         package = name.removeprefix("ctdemo__").rpartition("-")[0]
-        assert f"`{package}/" in right
-        assert f"`{package}/" not in wrong + neutral
+        assert f"\n{package}/" in right
+        assert f"\n{package}/" not in wrong + neutral
         assert len(wrong) <= len(right)
         assert len(right) - 100 < len(neutral) <= len(right)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar, NamedTuple
 
+from contexttune.contexts import braces
 from contexttune.contexts.ranking.outline import RankedFile
 from contexttune.errors import ConfigError
 
 _OTHERS = "Other files:"
+_LEADING = 6  # files that are outlined wherever there is room, since a reader begins at the top
 _SHORTLIST = 2  # times the budget: a file that is not worth its path leaves room to others
 
 
@@ -37,7 +39,7 @@ class MapSettings:
 
     sends_block: ClassVar[bool] = True
     total_budget_chars: int = 8000
-    tree_share: float = 0.5  # at most so much of the budget is kept for names of files without an outline
+    tree_share: float = 0.7  # at most so much of the budget is kept for names of files without an outline
     half_life_commits: float = 300.0  # a change counts half of one that so many commits later was made
 
     def __post_init__(self) -> None:
@@ -56,43 +58,64 @@ def lay_out(
 ) -> str:
     """`title`, outlines in the order of `files`, then the files without one and `others`, grouped by directory.
 
-    Characters go to the definitions with the most value for each of them; up to `tree_share` of the budget is
+    Characters go to the first files, then to the definitions with the most value for each of them; up to `tree_share` of the budget is
     kept for the names of files. No path occurs twice, no line is cut.
     """
     room = total_chars - len(title)
     if room < 0:
         return ""
-    ranked = _offers(files, room * _SHORTLIST)
     reserve = int(total_chars * tree_share)
+
+    def tree_chars(chosen: Sequence[_Choice]) -> int:
+        return _tree_chars(_rest(files, others, chosen), reserve)
+
+    chosen = _fitting(files, room, tree_chars)
+    lines = [_outline(one) for one in chosen]
+    left = room - sum(len(line) + 1 for line in lines)
+    tree = _tree(_rest(files, others, chosen), left)
+    return "\n".join([title, *lines, *tree]) if lines or tree else ""
+
+
+def outlines(files: Sequence[RankedFile], total_chars: int) -> list[str]:
+    """Those lines alone, within `total_chars` when they are joined by line ends."""
+    return [_outline(one) for one in _fitting(files, total_chars + 1, lambda _: 0)]
+
+
+def _fitting(
+    files: Sequence[RankedFile], room: int, beside_chars: Callable[[Sequence[_Choice]], int]
+) -> list[_Choice]:
+    """As many offers as fit into `room` beside what else has to stand there, line ends counted."""
+    ranked = _offers(files, room * _SHORTLIST)
 
     def overflows(n_offers: int) -> bool:
         chosen = _choose(files, ranked[:n_offers])
-        tree = _tree_chars(_rest(files, others, chosen), reserve)
-        return sum(len(_outline(one)) + 1 for one in chosen) + tree > room
+        return sum(len(_outline(one)) + 1 for one in chosen) + beside_chars(chosen) > room
 
     n_offers = bisect_left(range(len(ranked) + 1), True, key=overflows) - 1
-    chosen = _choose(files, ranked[: max(n_offers, 0)])
-    outlines = [_outline(one) for one in chosen]
-    left = room - sum(len(line) + 1 for line in outlines)
-    tree = _tree(_rest(files, others, chosen), left)
-    return "\n".join([title, *outlines, *tree]) if outlines or tree else ""
+    return _choose(files, ranked[: max(n_offers, 0)])
 
 
 def _offers(files: Iterable[RankedFile], most_chars: int) -> list[_Offer]:
-    """Definitions, those most worth their characters first, up to `most_chars` of them."""
+    """Definitions up to `most_chars`: the best of each leading file, then those most worth their characters."""
     ranked = sorted(
         (-value / _chars(name), n_file, n_name, _chars(name), value)
         for n_file, file in enumerate(files)
         for n_name, (name, value) in enumerate(file.definitions)
         if value > 0
     )
+    best = {offer[1]: offer for offer in reversed(ranked) if offer[1] < _LEADING}
+    first = [best[n_file] for n_file in sorted(best)]
+    ranked = [*first, *(offer for offer in ranked if offer not in first)]
     ends = accumulate(chars for *_, chars, _ in ranked)
     n_offers = bisect_right(list(ends), most_chars)
     return [_Offer(n_file, n_name, chars, value) for _, n_file, n_name, chars, value in ranked[:n_offers]]
 
 
 def _choose(files: Sequence[RankedFile], offers: Sequence[_Offer]) -> list[_Choice]:
-    """The files of `offers`, less those whose path costs more than theirs are worth at the price of the last."""
+    """The files of `offers`, less those whose path costs more than theirs are worth at the price of the last.
+
+    Leading files stay.
+    """
     of_file: dict[int, list[_Offer]] = {}
     for offer in offers:
         of_file.setdefault(offer.n_file, []).append(offer)
@@ -101,7 +124,7 @@ def _choose(files: Sequence[RankedFile], offers: Sequence[_Offer]) -> list[_Choi
     for n_file, taken in sorted(of_file.items()):
         path, definitions = files[n_file].path, files[n_file].definitions
         chars = sum(offer.chars for offer in taken) + len(path.rpartition("/")[0])
-        if sum(offer.value for offer in taken) >= price * chars:
+        if n_file < _LEADING or sum(offer.value for offer in taken) >= price * chars:
             found.append(_Choice(path, [definitions[n][0] for n in sorted(offer.n_name for offer in taken)]))
     return found
 
@@ -127,31 +150,10 @@ def _rest(files: Iterable[RankedFile], others: Iterable[str], chosen: Iterable[_
 
 def _tree_chars(paths: Sequence[str], most: int) -> int:
     """What the tree of `paths` takes, or `most`."""
-    total = len(_OTHERS) + 1 if paths else 0
-    directories: set[str] = set()
-    for path in paths:
-        total += _tree_price(path, directories)
-        directories.add(path.rpartition("/")[0])
-        if total >= most:
-            return most
-    return total
-
-
-def _tree_price(path: str, directories: Container[str]) -> int:
-    """What `path` adds to a tree that has lines for `directories`."""
-    directory, _, name = path.rpartition("/")
-    return len(name) + 1 if directory in directories else len(f"\n{directory or '.'}/: {name}")
+    return braces.chars(paths, most - len(_OTHERS) - 1) + len(_OTHERS) + 1 if paths else 0
 
 
 def _tree(paths: Iterable[str], room: int) -> list[str]:
-    """Lines `directory/: name name`, without the files that no longer fit into `room` (line ends counted)."""
-    groups: dict[str, list[str]] = {}
-    room -= len(_OTHERS) + 1
-    for path in paths:
-        directory, _, name = path.rpartition("/")
-        price = _tree_price(path, groups)
-        if price <= room:
-            groups.setdefault(directory, []).append(name)
-            room -= price
-    lines = [f"{directory or '.'}/: {' '.join(names)}" for directory, names in groups.items()]
+    """The lines of the files that fit into `room` (line ends counted)."""
+    lines = braces.braced(paths, room - len(_OTHERS) - 1)
     return [_OTHERS, *lines] if lines else []

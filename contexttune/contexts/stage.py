@@ -87,6 +87,7 @@ class ContextStage:
 def shipped_settings(condition: str) -> dict[str, Any] | None:
     """The settings of the default condition as conf/ ships them; None for every other condition."""
     import yaml
+    from omegaconf import OmegaConf
 
     if condition != _DEFAULT:
         return None
@@ -99,4 +100,5 @@ def shipped_settings(condition: str) -> dict[str, Any] | None:
     merged: dict[str, Any] = {}
     for card in cards:
         merged |= yaml.safe_load((conf / "card" / f"{card}.yaml").read_text(encoding="utf-8"))
-    return settings | {"cards": merged}
+    whole = OmegaConf.create(settings | {"cards": merged})
+    return cast("dict[str, Any]", OmegaConf.to_container(whole, resolve=True))

@@ -35,7 +35,7 @@ class HotPaths:
     name: str = "hot_paths"
     version: int = 1
     window_commits: int = 500  # non-merge commits looked at, `base_commit` included
-    top: int = 50
+    top: int = 200
     max_bytes: int = MAX_BYTES
 
     def __post_init__(self) -> None:

@@ -38,14 +38,17 @@ def by_hash_seed(script):
 
 def listed(text):
     """Every path that a map names, in order."""
-    found = []
-    for line in text.splitlines()[1:]:
-        head, _, rest = line.partition(": ")
-        if head.endswith("/"):
-            found += [f"{head}{name}".removeprefix("./") for name in rest.split()]
-        elif rest:
-            found.append(head)
-    return found
+    return [path for line in text.splitlines()[1:] for path in expanded(line)]
+
+
+def expanded(line):
+    """The paths that a line of a map names: before its definitions, or in braces."""
+    head = line.partition(": ")[0]
+    if head.endswith(":"):
+        return []
+    before, brace, rest = head.partition("{")
+    inside, _, behind = rest.partition("}")
+    return [f"{before}{name}{behind}" for name in inside.split(",")] if brace else [head]
 
 
 HOSTILE = {

@@ -52,20 +52,51 @@ def test_repo_identity_names_the_package_by_its_docstring(signals):
     assert RepoIdentity().render(signals).splitlines()[0] == "- `lib`: A library of things."
 
 
-def test_layout_counts_source_files_and_leaves_tests_and_documents_out(signals):
-    assert Layout().render(signals) == "- `lib/` 4 files\n- `lib/sub/` 2 files"
+def test_layout_lists_source_files_by_directory_and_leaves_tests_and_documents_out(signals):
+    assert Layout().render(signals).splitlines() == [
+        "Source files, 6 in all:",
+        "lib/sub/{core,__init__}.py",
+        "lib/{errors,core,__init__,old}.py",
+    ]
+
+
+def test_layout_leaves_out_what_where_to_look_names_and_ends_where_its_room_does(signals):
+    assert Layout(without_first=1).render(signals).splitlines() == [
+        "Other source files, 5 in all:",
+        "lib/{errors,core,__init__,old}.py",
+        "lib/sub/__init__.py",
+    ]
+    assert Layout(without_first=6).render(signals) is None
+    assert len(Layout(max_chars=60).render(signals)) <= 60
 
 
 def test_where_to_look_leads_with_what_changed_most(signals):
-    lines = WhereToLook().render(signals).splitlines()
-    assert lines[1].startswith("- `lib/sub/`: core.py")
-    assert "test_core.py" not in "".join(lines)
+    lines = WhereToLook(n_leading=2).render(signals).splitlines()
+    assert lines[1:3] == ["lib/sub/core.py", "lib/errors.py"]
+    assert lines[3:] == ["lib/{core,__init__,old}.py", "lib/sub/__init__.py"]
 
 
-def test_key_modules_lists_importers_and_public_names(signals):
-    text = KeyModules().render(signals)
-    assert text.splitlines()[0] == "- `lib/errors.py` (2 importers): Broken"
-    assert "_private" not in text
+def test_where_to_look_names_no_more_than_it_may(signals):
+    assert len(WhereToLook(n_files=2).render(signals).splitlines()) == 3
+    assert WhereToLook(n_files=0).render(signals) is None
+
+
+def test_key_modules_names_definitions_of_the_files_that_change_most(signals):
+    assert KeyModules().render(signals).splitlines() == ["lib/errors.py: Broken", "lib/core.py: run _private"]
+    assert KeyModules(max_chars=22).render(signals) == "lib/errors.py: Broken"
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("!cov-!double: pytest --pyargs lib {env:FLAGS}", "pytest --pyargs lib"),
+        ("py39,py310: pytest {env:FLAGS:-x}", "pytest -x"),
+        ("python -m pytest tests::one", "python -m pytest tests::one"),
+    ],
+)
+def test_a_command_is_told_as_one_types_it(line, command):
+    manifest = {"commands": [line, line, f"pytest {'x' * 200}"], "framework": "unknown", "directories": []}
+    assert TestsHowto().render({"test_manifest": manifest}) == f"- run: `{command}`"
 
 
 def test_tests_howto_gives_the_repositorys_own_command(signals):

@@ -1,4 +1,4 @@
-"""The modules that the rest of the code builds on."""
+"""The modules that changes go to, with their definitions."""
 
 from __future__ import annotations
 
@@ -6,30 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contexttune.contexts.cards.source_files import is_source
+from contexttune.contexts.cards.worth import ranked_sources
+from contexttune.contexts.map_layout import outlines
+from contexttune.contexts.ranking.prior import by_length
+
+_SYMBOL_LENGTH_POWER = 0.7  # as in repo_map
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyModules:
-    """Modules by import in-degree, with their first top-level definitions."""
+    """The likeliest modules, with the longest of their definitions: methods stand behind their class."""
 
     name: str = "key_modules"
-    n_modules: int = 12
-    n_symbols: int = 6
+    max_chars: int = 700
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
         modules = signals["py_index"]["modules"]
-        used = [i for i in signals["hot_paths"]["by_import"] if is_source(i["path"]) and i["path"] in modules]
-        lines = []
-        for item in used[: self.n_modules]:
-            names = [
-                s["name"]
-                for s in modules[item["path"]]["symbols"]
-                if s["kind"] != "method" and "." not in s["name"]
-            ]
-            public = [name for name in names if not name.startswith("_")][: self.n_symbols]
-            lines.append(
-                f"- `{item['path']}` ({item['in_degree']} importers)"
-                + (f": {', '.join(public)}" if public else "")
-            )
-        return "\n".join(lines) or None
+        ranked = [
+            by_length(path, value, modules[path]["symbols"], length_power=_SYMBOL_LENGTH_POWER)
+            for path, value in ranked_sources(signals)
+        ]
+        return "\n".join(outlines(ranked, self.max_chars)) or None

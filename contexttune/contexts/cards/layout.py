@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contexttune.contexts.cards.source_files import count_by, is_source
+from contexttune.contexts.braces import braced
+from contexttune.contexts.cards.worth import ranked_sources
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Directories of source files with their sizes, the largest first."""
+    """Source files by directory, less the likeliest `without_first`, which another card names."""
 
     name: str = "layout"
+    without_first: int = 0
+    max_chars: int = 880
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
-        files = [path for path in signals["py_index"]["modules"] if is_source(path)]
-        sizes = count_by(path.rpartition("/")[0] or "." for path in files)
-        lines = [
-            f"- `{directory}/` {count} {'file' if count == 1 else 'files'}"
-            for directory, count in sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
-        ]
-        return "\n".join(lines) or None
+        paths = [path for path, _ in ranked_sources(signals)]
+        others = paths[self.without_first :]
+        heading = f"{'Other source' if self.without_first else 'Source'} files, {len(others)} in all:"
+        lines = braced(others, self.max_chars - len(heading) - 1)
+        return "\n".join([heading, *lines]) if lines else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -11,6 +12,7 @@ _NOT_SOURCE = {
     *("asv_bench", "tutorials", "gallery", "samples", "bench", "release", "tools", "utils_scripts", "ci"),
 }
 
+_AMBIGUOUS = re.compile(r"[\s:`{},]|[^\x20-\U0010ffff]")
 _NOT_SOURCE_FILES = ("conftest.py", "setup.py", "noxfile.py")
 
 
@@ -24,6 +26,11 @@ def is_source(path: str) -> bool:
         return False
     # a package may be *called* testing (sphinx/testing): only one at the top holds tests
     return directories[:1] != ["testing"] and _NOT_SOURCE.isdisjoint(directories)
+
+
+def is_unambiguous(path: str) -> bool:
+    """Whether a reader can tell the path from the line around it, braces included."""
+    return not _AMBIGUOUS.search(path) and path.isprintable()
 
 
 def packages(modules: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -43,12 +50,3 @@ def count_by(names: Iterable[str]) -> dict[str, int]:
     for name in names:
         counts[name] = counts.get(name, 0) + 1
     return counts
-
-
-def grouped(paths: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """(directory, file names) of paths in the order in which the directories first occur."""
-    groups: dict[str, list[str]] = {}
-    for path in paths:
-        directory, _, name = path.rpartition("/")
-        groups.setdefault(directory or ".", []).append(name)
-    return list(groups.items())

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}")
+_ENVIRONMENT = re.compile(r"\{env:\w+(?::([^{}]*))?\}")
+_FACTORS = re.compile(r"^[!\w{},.-]+:[ \t]+")  # "py39-!double: pytest": for which of tox's environments
 _PYTHON = re.compile(r"\$[({]PYTHON\d?[)}]")
 _VARIABLE = re.compile(r"\$[({]\w+[)}]")
 
@@ -19,11 +21,14 @@ class TestsHowto:
     __test__ = False  # a name that pytest would otherwise collect
     name: str = "tests_howto"
     n_commands: int = 3
+    max_command_chars: int = 120  # a longer one is a machine's
     n_directories: int = 4
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
         manifest = signals["test_manifest"]
-        lines = [f"- run: `{_plain(command)}`" for command in manifest["commands"][: self.n_commands]]
+        commands = dict.fromkeys(_plain(command) for command in manifest["commands"])
+        short = [command for command in commands if 0 < len(command) <= self.max_command_chars]
+        lines = [f"- run: `{command}`" for command in short[: self.n_commands]]
         if manifest["framework"] != "unknown":
             lines.append(f"- framework: {manifest['framework']}")
         if manifest["directories"]:
@@ -34,6 +39,8 @@ class TestsHowto:
 
 def _plain(command: str) -> str:
     """As one types it: tox's placeholders by their defaults, make's variables gone but for the interpreter."""
-    defaulted = _POSARGS.sub(lambda match: match[1] or "", command)
+    defaulted = _FACTORS.sub("", command)
+    for placeholder in (_POSARGS, _ENVIRONMENT):
+        defaulted = placeholder.sub(lambda match: match[1] or "", defaulted)
     defaulted = _VARIABLE.sub("", _PYTHON.sub("python", defaulted))
     return " ".join(defaulted.replace("{toxinidir}/", "").split())

@@ -1,4 +1,4 @@
-"""The files that recent changes went to."""
+"""The files that changes go to."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contexttune.contexts.cards.source_files import grouped, is_source
+from contexttune.contexts.braces import braced
+from contexttune.contexts.cards.worth import ranked_sources
+
+_HEADING = "Source files by how often and lately they changed, the first ones in this order:"
 
 
 @dataclass(frozen=True, kw_only=True)
 class WhereToLook:
-    """Files by recent churn, grouped by directory: a directory costs its name once."""
+    """The likeliest files: the first ones a line each, the next ones grouped by directory."""
 
     name: str = "where_to_look"
-    n_files: int = 40
+    n_files: int = 50
+    n_leading: int = 6
+    max_chars: int = 880
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
-        changed = [item["path"] for item in signals["hot_paths"]["by_churn"] if is_source(item["path"])]
-        lines = [
-            f"- `{directory}/`: {' '.join(names)}" for directory, names in grouped(changed[: self.n_files])
-        ]
-        return "Changed most in recent commits, in this order:\n" + "\n".join(lines) if lines else None
+        paths = [path for path, _ in ranked_sources(signals)][: self.n_files]
+        leading, others = paths[: self.n_leading], paths[self.n_leading :]
+        room = self.max_chars - len("\n".join([_HEADING, *leading])) - 1
+        return "\n".join([_HEADING, *leading, *braced(others, room)]) if paths else None

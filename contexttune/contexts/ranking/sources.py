@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from contexttune.contexts.cards.source_files import is_source
+from contexttune.contexts.cards.source_files import is_source, is_unambiguous
 from contexttune.path_kinds import NOT_PRODUCT
 from contexttune.types import RepoAtCommit
 
@@ -16,7 +16,10 @@ _NOT_CODE = re.compile(
     NOT_PRODUCT + r"|(?:^|/)locale/|\.min\.js\Z|(?:^|/)[^/]*[._-](?:test|spec)\.[a-z]+\Z",
     re.IGNORECASE,
 )
-_AMBIGUOUS = re.compile(r"[\s:`]|[^\x20-\U0010ffff]")  # could not be told from the line around it
+_PROJECT = re.compile(  # what a project's build and dependencies are declared in, at its root
+    r"(?:setup\.py|setup\.cfg|pyproject\.toml|tox\.ini|MANIFEST\.in|requirements\.txt|environment\.yml|package\.json"
+    r"|tsconfig\.json|Cargo\.toml|go\.mod|pom\.xml|build\.gradle|CMakeLists\.txt|Makefile|meson\.build|Gemfile)\Z"
+)
 
 
 def python_sources(repo: RepoAtCommit) -> list[str]:
@@ -26,16 +29,16 @@ def python_sources(repo: RepoAtCommit) -> list[str]:
 
 
 def other_sources(repo: RepoAtCommit) -> list[str]:
-    """Sorted paths of source files in other languages."""
+    """Sorted paths of source files in other languages, and of what declares the project."""
     files = repo.signals["tree"]["files"]
     return [path for path in files if _is_code(path) and _is_listable(repo, path)]
 
 
 @cache
 def _is_code(path: str) -> bool:
-    return bool(_CODE.search(path)) and not _NOT_CODE.search(path)
+    return bool(_PROJECT.match(path) or (_CODE.search(path) and not _NOT_CODE.search(path)))
 
 
 def _is_listable(repo: RepoAtCommit, path: str) -> bool:
     """A signal spells a name that is not UTF-8 in a way that no file has."""
-    return path in repo.tree.by_path and not _AMBIGUOUS.search(path) and path.isprintable()
+    return path in repo.tree.by_path and is_unambiguous(path)
