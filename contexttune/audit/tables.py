@@ -15,7 +15,14 @@ from contexttune.progress import console, plain_table
 if TYPE_CHECKING:
     from rich.table import Table
 
-_LEFT_OUT = ("macro", "written out", "any", "named", "chars", "build s")  # a terminal is less wide; audit.md has all
+_LEFT_OUT = (
+    "macro",
+    "written out",
+    "any",
+    "named",
+    "chars",
+    "build s",
+)  # a terminal is less wide; audit.md has all
 
 
 def show(summary: Sequence[Mapping[str, Any]], home: Path) -> None:
