@@ -23,10 +23,10 @@ class IssueMap(MapSettings):
     per_instance: ClassVar[bool] = True
     name: str = "issue_map"
     tree_share: float = 0.4
-    definition_weight: float = 0.5  # BM25 of a file's best definition; next to 1 for BM25 of the whole file
+    definition_weight: float = 0.65  # BM25 of a file's best definition; next to 1 for BM25 of the whole file
     name_weight: float = 0.5  # definitions whose very name stands in the issue
     place_weight: float = 0.8  # path, module or stack frame in the issue
-    prior_weight: float = 0.25  # what changes often, as in repo_map
+    prior_weight: float = 0.2  # what changes often, as in repo_map
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -22,10 +22,10 @@ _MAX_BYTES = 2_000_000  # of a larger file the words are not read
 class Weights:
     """What each piece of evidence counts, next to 1 for BM25 over whole files."""
 
-    definition: float = 0.5  # BM25 of the file's best definition
+    definition: float = 0.65  # BM25 of the file's best definition
     name: float = 0.5  # definitions whose very name stands in the issue
     place: float = 0.8  # path, module or stack frame in the issue
-    prior: float = 0.25  # what changes often
+    prior: float = 0.2  # what changes often
     path_words: float = 6.0  # a word of the path or of a definition's name counts as so many of the text
     sharpness: float = 4.0  # power of the score that is taken for a probability
     length_power: float = 0.3  # longer definitions are likelier, by their length to this power
