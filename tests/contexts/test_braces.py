@@ -5,7 +5,7 @@ from contexttune.contexts.braces import braced, chars
 from tests.contexts.maps import expanded
 
 PATHS = st.lists(
-    st.from_regex(r"([a-c]{1,3}/){0,2}[a-z]{0,3}(\\.[a-c]{1,2})?[a-z]", fullmatch=True),
+    st.from_regex(r"([a-c]{1,3}/){0,2}[a-z]{0,3}(\.[a-c]{1,2})?[a-z]", fullmatch=True),
     max_size=20,
     unique=True,
 )
