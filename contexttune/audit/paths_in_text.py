@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import islice
 
 _MARKS = re.compile(r"[\s│├└─┬┼┌╰╭⋮·•|`+*>#-]*")  # indentation, the lines of a tree, bullets, headings
+_BRANCHES = set("├└─┬┼╰╭")
 _FENCE = re.compile(r"\s*(```|~~~|</?(?:file|source|document)\b)", re.IGNORECASE)
 _HEADING = re.compile(r"\s*(#+)\s")
 _END = " \t\r\f\v`'\"()[],;<>|=*"  # what ends a name
@@ -35,7 +36,7 @@ class Line:
 
     Attributes:
         indent: columns before its first word; negative for a heading of Markdown, more so for an upper one.
-        leads: whether its first word is a file.
+        leads: whether its first word is a file; that of a comment, or of code behind a bar, is none.
         is_directory: whether its first word is a directory.
         in_code: whether it stands between fences, or between `<file ...>` and `</file>`.
     """
@@ -106,14 +107,17 @@ class _Reader:
         mentions: list[Mention] = []
         leads = is_directory = False
         within: str | None = None  # the directory that the line itself has named
+        is_code = _is_code(text[:at], indent)
         words = list(_words(text, at))
         for number, (start, word) in enumerate(words):
             parents = self._parents(within)
             found = self._files(word, parents)
             mentions += [Mention(path=path, start=start, end=start + len(word)) for path in found]
-            leads = leads or (number == 0 and bool(found))
+            leads = leads or (number == 0 and bool(found) and not is_code)
             alone = number == 0 and (len(words) == 1 or word.endswith(":"))
-            if not found and (directory := self._directory(word, parents, alone)) is not None:
+            if found or is_code:
+                continue
+            if (directory := self._directory(word, parents, alone)) is not None:
                 is_directory = is_directory or number == 0
                 if within is None:
                     self._enter(indent, directory)
@@ -169,6 +173,11 @@ def _indent(text: str, in_code: bool) -> tuple[int, int]:
     if not in_code and (heading := _HEADING.match(text)):
         return len(heading[1]) - 100, at
     return len(text[:at].expandtabs(8).replace("`", "")), at
+
+
+def _is_code(marks: str, indent: int) -> bool:
+    """Of the marks before a line's first word: `# lib: ...` as a comment, and behind a bar without a branch what a map of code quotes."""
+    return (indent >= 0 and "#" in marks) or (marks[:1] == "│" and not _BRANCHES & set(marks))
 
 
 def _words(text: str, at: int) -> Iterator[tuple[int, str]]:

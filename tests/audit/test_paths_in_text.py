@@ -60,6 +60,38 @@ def test_a_name_counts_when_its_full_path_can_be_told(text, expected):
     assert named(text) == expected
 
 
+# as aider's repo map writes: files without tags alone in a line, code of others behind bars, gaps as dots
+AIDER = """
+setup.py
+
+lib/core.py:
+⋮
+│class Engine:
+│    \"\"\"Runs.
+│
+│    See docs for more, or\n│    lib/util: all of it.
+⋮
+│    # lib: disable=all
+│    @property
+│    def size(self):
+⋮
+│    def start(
+│        self,
+│        fast: bool = False,
+│    ) -> None:
+⋮
+│def run():
+⋮
+│    def inner():
+⋮
+
+lib/ext/todo.py:
+⋮
+│class Node(nodes.Element): pass
+⋮
+
+src/app/views.py
+"""
 GOLD = Gold(
     files=("lib/core.py", "lib/ext/todo.py"),
     new_paths=(),
@@ -78,6 +110,7 @@ def symbols(text: str) -> float:
             "lib/core.py:\n⋮\n│class Engine:\n│    def start(self):\n⋮\n│def run():\n\nlib/ext/todo.py:\n│class Node:\n",
             3,
         ),
+        (AIDER, 3),
         ("## lib/core.py\n\nclass Engine: start stop\n\n## lib/ext/todo.py\nrun Node", 2),
         ("lib/core.py: Engine.start, run; lib/ext/todo.py: Node", 3),
         ("lib/core.py: Node\nlib/ext/todo.py: run, Engine.start", 0),
@@ -105,6 +138,12 @@ def symbols(text: str) -> float:
 )
 def test_a_symbol_counts_in_a_block_of_its_file_only(text, n):
     assert symbols(text) == pytest.approx(n)
+
+
+def test_the_files_of_a_map_of_aider_are_those_above_its_code():
+    assert named(AIDER) == ["setup.py", "lib/core.py", "lib/ext/todo.py", "src/app/views.py"]
+    found = recall(AIDER, GOLD, PATHS)
+    assert (found.file, found.file_literal, found.reciprocal_rank) == (1.0, 1.0, 0.5)
 
 
 def test_recall_of_a_text_made_by_hand():
