@@ -17,6 +17,7 @@ from contexttune.errors import ConfigError
 
 STAGES = ("signals", "context", "inference", "evaluate", "summarize")
 LEAKS = ("fail", "warn", "off")
+SPLITS = ("all", "development", "held_out")
 
 
 @dataclass
@@ -116,7 +117,10 @@ class AuditConfig:
     """task=audit; `leaks` is also what a run does about a context that gives the answer away."""
 
     conditions: list[str] | None = None  # null: the condition of the command
+    reference: str | None = None  # of them, the one that the others are compared with; null: the first
     budgets_chars: list[int] = field(default_factory=lambda: [3200, 4000, 8000, 16000, 32000])
+    split: str = "all"  # or the instances of the development_repos alone, or those of all others
+    development_repos: list[str] = field(default_factory=lambda: ["sphinx-doc/sphinx", "sympy/sympy"])
     leaks: str = "fail"
     name: str | None = None  # of the directory under results/audits; null: made of what is audited
 
@@ -125,6 +129,8 @@ class AuditConfig:
             raise ConfigError(f"audit.budgets_chars={self.budgets_chars} must be numbers of at least 1")
         if self.leaks not in LEAKS:
             raise ConfigError(f"audit.leaks={self.leaks!r} must be one of {', '.join(LEAKS)}")
+        if self.split not in SPLITS:
+            raise ConfigError(f"audit.split={self.split!r} must be one of {', '.join(SPLITS)}")
 
 
 @dataclass

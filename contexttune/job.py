@@ -24,14 +24,17 @@ from contexttune.slots import slot
 log = logging.getLogger(__name__)
 
 
-def run_job(cfg: DictConfig) -> None:
-    """Execute `cfg.task`. Known errors are logged and noted, so that the other jobs of a sweep still run."""
+def run_job(cfg: DictConfig) -> float | None:
+    """Execute `cfg.task`. Known errors are logged and noted, so that the other jobs of a sweep still run.
+
+    Returns what a sweeper that looks for the best is to make large; None where there is nothing, or the task failed.
+    """
     session.current.begin_job()
     output_dir = Path(HydraConfig.get().runtime.output_dir)
     launcher = str(HydraConfig.get().launcher._target_)
     if "submitit" not in launcher:  # which runs each job in a process of its own
         session.current.exit_codes.append(_noted(cfg, output_dir))
-        return
+        return session.current.objective
     try:
         on_slurm = launcher.endswith(
             ".SlurmLauncher"
@@ -39,6 +42,7 @@ def run_job(cfg: DictConfig) -> None:
         # Slurm has array_parallelism, and a queue
         with _cancellable(on_slurm), slot(output_dir.parent, None if on_slurm else cfg.jobs_at_once):
             _noted(cfg, output_dir)
+        return session.current.objective
     except BaseException:  # noqa: BLE001 - noted, and nothing may keep this process: not a thread that waits for an answer
         logging.shutdown()
         sys.stdout.flush()

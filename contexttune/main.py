@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
-def _compose_and_run(cfg: DictConfig) -> None:
+def _compose_and_run(cfg: DictConfig) -> float | None:
     # Hydra pickles this function by value for other launchers: keep it a bare import and call.
     from contexttune.job import run_job
 
-    run_job(cfg)
+    return run_job(cfg)
 
 
 def main() -> NoReturn:

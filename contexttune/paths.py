@@ -102,6 +102,10 @@ class Layout:
     def audit(self, name: str) -> Path:
         return self.audits / name
 
+    @property
+    def held_out_looks(self) -> Path:
+        return self.audits / "held_out.jsonl"
+
     def run(self, group_id: str, run_id: str) -> Path:
         return self.group(group_id) / "runs" / run_id
 

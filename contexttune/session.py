@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from hydra.experimental.callback import Callback
@@ -45,11 +46,14 @@ class Session:
     exit_codes: list[ExitCode] = field(default_factory=list)
     groups: dict[str, Layout] = field(default_factory=dict)  # group_id -> where its files are
     sweep: Sweep | None = None
+    sweep_dir: Path | None = None  # Hydra's directory of this sweep, whatever sweeper it has
+    objective: float | None = None  # of the last job of this process, for a sweeper that looks for the best
     _fresh: dict[str, dict[str, Any]] = field(default_factory=dict)  # summaries that nothing was done after
 
     def begin_job(self) -> None:
         """Count a job of this process; what it does, or fails to do, no summary of its group knows yet."""
         self.jobs += 1
+        self.objective = None
         changing = list(self._fresh) if self.sweep is None else self.sweep.groups
         for group_id in changing:
             self._fresh.pop(group_id, None)
@@ -92,13 +96,17 @@ class Session:
         return max(codes, key=_ORDER.index, default=ExitCode.DONE)
 
     def show_tables(self) -> None:
-        """The tables of every group that this process worked on."""
+        """The tables of every group that this process worked on, and what the audits of its sweep add up to."""
         from contexttune.report import group, summary, tables
 
         for group_id, layout in self.groups.items():
             if group_id in self._fresh or group.exists(layout, group_id):
                 asked = self.sweep.analysis(group_id) if self.sweep else (None, [])
                 tables.show(layout, self._fresh.get(group_id) or summary.rebuild(layout, group_id, *asked))
+        if self.sweep_dir is not None:
+            from contexttune.audit import front
+
+            front.close(self.sweep_dir)
 
 
 current = Session()
@@ -116,6 +124,8 @@ class Watch(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         _before_jobs(config)
+        # holds the time: once asked for, it is the same in every job
+        current.sweep_dir = Path(config.hydra.sweep.dir).absolute()
         if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
             return  # it decides as it goes what the jobs are
         from contexttune import slurm, sweep

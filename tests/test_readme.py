@@ -13,6 +13,7 @@ LOCAL = ["slice=demo", "harness=none"]
 README = Document(
     name="README.md",
     extra={
+        "experiment=audit_search": ["slice=demo", "audit.split=all", "condition.place_weight=0.8"],
         "task=audit": ["slice=demo"],
         "task=": None,
         "experiment=health": None,

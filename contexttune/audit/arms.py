@@ -39,6 +39,15 @@ def arms_of(cell: Cell, names: Sequence[str] | None, typed: Sequence[str]) -> li
     return arms
 
 
+def require_reference(cell: Cell, arms: Sequence[Arm]) -> None:
+    """Raises ConfigError when `audit.reference` is none of the conditions."""
+    reference, names = cell.config.audit.reference, [arm.condition for arm in arms]
+    if reference is not None and reference not in names:
+        raise ConfigError(
+            f"audit.reference={reference} must be one of the audit's conditions: {', '.join(names)}"
+        )
+
+
 def with_signals(cell: Cell, arms: Sequence[Arm]) -> Cell:
     """`cell`, with the signals of all arms: a condition may bring one that no other needs."""
     wanted = {name: node for arm in arms for name, node in arm.cell.container["signal"].items()}

@@ -4,45 +4,78 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from contexttune.audit import plot
 from contexttune.audit.arms import Arm
 from contexttune.audit.measure import Measured
+from contexttune.audit.split import Looks
 from contexttune.audit.summary import SCHEMA_VERSION
-from contexttune.audit.words import COLUMNS, cells, note
+from contexttune.audit.words import (
+    COLUMNS,
+    DIFFERENCES,
+    cells,
+    difference_cells,
+    difference_note,
+    looks_note,
+    note,
+)
 from contexttune.cell import Cell
 from contexttune.config import slug
 from contexttune.secret_values import masked
 from contexttune.store import fingerprint, write_atomic, write_json
 
 
-def write(
-    cell: Cell, arms: Sequence[Arm], measured: Sequence[Measured], summary: Sequence[Mapping[str, Any]]
-) -> Path:
-    """Returns the directory."""
-    settings = _settings(cell, arms)
-    name = cell.config.audit.name or f"{slug(cell.config.slice.name)}-{fingerprint(settings, 6)}"
-    home = cell.layout.audit(name)
-    write_atomic(home / "audit.csv", _csv(measured))
-    found = [_leak_row(one) | asdict(leak) for one in measured for leak in one.leaks]
-    whole = {"schema_version": SCHEMA_VERSION, "settings": settings, "summary": list(summary), "leaks": found}
-    write_json(home / "audit.json", whole)
-    write_atomic(home / "audit.md", _markdown(summary, found))
-    write_atomic(home / "recall.svg", plot.svg(summary))
-    return home
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Of one audit: what was measured, what `summarize` and `differences` make of it, and the held-out rows in it."""
+
+    measured: Sequence[Measured]
+    summary: Sequence[Mapping[str, Any]]
+    differences: Sequence[Mapping[str, Any]]
+    looks: Looks | None
+    is_held_out: bool  # whether all of it is
 
 
-def _settings(cell: Cell, arms: Sequence[Arm]) -> dict[str, Any]:
-    return {
+def home_of(cell: Cell, arms: Sequence[Arm], *, in_sweep: bool) -> Path:
+    """The directory of an audit: by `audit.name`, else by what is audited. Jobs of a sweep share a name, not a directory."""
+    digest = fingerprint(settings_of(cell, arms), 6)
+    name = cell.config.audit.name
+    if name is None:
+        return cell.layout.audit(f"{slug(cell.config.slice.name)}-{digest}")
+    return cell.layout.audit(name) / digest if in_sweep else cell.layout.audit(name)
+
+
+def settings_of(cell: Cell, arms: Sequence[Arm]) -> dict[str, Any]:
+    """What an audit is called by."""
+    keys = cell.config.audit
+    split = {} if keys.split == "all" else {"split": keys.split, "development_repos": keys.development_repos}
+    return split | {
         "slice": cell.container["slice"],
-        "budgets_chars": sorted(set(cell.config.audit.budgets_chars)),
+        "budgets_chars": sorted(set(keys.budgets_chars)),
         "conditions": {arm.condition: masked(arm.cell.container["condition"]) for arm in arms},
         "signal": cell.container["signal"],
     }
+
+
+def write(home: Path, settings: Mapping[str, Any], found: Findings) -> None:
+    """All four files."""
+    write_atomic(home / "audit.csv", _csv(found.measured))
+    leaks = [_leak_row(one) | asdict(leak) for one in found.measured for leak in one.leaks]
+    whole = {
+        "schema_version": SCHEMA_VERSION,
+        "settings": settings,
+        "summary": list(found.summary),
+        "differences": list(found.differences),
+        "held_out": asdict(found.looks) if found.looks else None,
+        "leaks": leaks,
+    }
+    write_json(home / "audit.json", whole)
+    write_atomic(home / "audit.md", "\n".join(_markdown(found, leaks)) + "\n")
+    write_atomic(home / "recall.svg", plot.svg(found.summary))
 
 
 def _leak_row(one: Measured) -> dict[str, Any]:
@@ -54,6 +87,11 @@ def _csv(measured: Sequence[Measured]) -> str:
     for one in measured:
         row = asdict(one) | {"n_leaks": sum(not leak.is_expected for leak in one.leaks)}
         rows.append({k: v for k, v in row.items() if k not in ("recall", "leaks")} | row["recall"])
+    return csv_text(rows)
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of the same keys, with a head."""
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -61,24 +99,29 @@ def _csv(measured: Sequence[Measured]) -> str:
     return out.getvalue()
 
 
-def _markdown(summary: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> str:
-    lines = [
-        "# What the contexts know of the answer",
-        "",
-        note(),
-        "",
-        "![recall against budget](recall.svg)",
-        "",
-    ]
-    for part in dict.fromkeys(row["part"] for row in summary):
-        own = [row for row in summary if row["part"] == part]
-        lines += [f"## {part}, instances: {own[0]['n_instances']}", ""]
-        lines += [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-        lines += [f"| {' | '.join(cells(row))} |" for row in own] + [""]
-    lines += ["## Leaks", ""]
-    lines += [
-        f"- {leak['condition']}, {leak['budget_chars']} characters, {leak['instance_id']}, line {leak['line']}: "
-        f"{leak['kind']} `{leak['what']}`{' (expected)' if leak['is_expected'] else ''}"
-        for leak in found
-    ] or ["None was found."]
-    return "\n".join(lines) + "\n"
+def _markdown(found: Findings, leaks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from ("# What the contexts know of the answer", "", note(), "")
+    if found.differences:
+        yield from (difference_note(found.differences[0]["reference"]), "")
+    if found.looks and found.is_held_out:
+        yield from (looks_note(found.looks), "")
+    yield from ("![recall against budget](recall.svg)", "")
+    for part in dict.fromkeys(row["part"] for row in found.summary):
+        own = [row for row in found.summary if row["part"] == part]
+        yield from (f"## {part}, instances: {own[0]['n_instances']}", "")
+        yield from _table(COLUMNS, [cells(row) for row in own])
+        if paired := [row for row in found.differences if row["part"] == part]:
+            yield from _table(DIFFERENCES, [difference_cells(row) for row in paired])
+    yield from ("## Leaks", "")
+    for leak in leaks:
+        yield (
+            f"- {leak['condition']}, {leak['budget_chars']} characters, {leak['instance_id']}, line {leak['line']}: "
+            f"{leak['kind']} `{leak['what']}`{' (expected)' if leak['is_expected'] else ''}"
+        )
+    if not leaks:
+        yield "None was found."
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield from (f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows))
+    yield ""

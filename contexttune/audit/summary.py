@@ -12,11 +12,13 @@ SCHEMA_VERSION = 1
 SHARES = ("file", "file_literal", "any_hit", "symbol", "reciprocal_rank")
 SIZES = ("n_files", "n_chars", "n_tokens")
 ALL = "all"
+_NOT_NAMED, _SEVERAL = "issue names no gold file", "several gold files"
+HARD = (_NOT_NAMED, _SEVERAL)  # where a context has most to tell
 _PARTS: Mapping[str, Callable[[Measured], bool]] = {
     "issue names a gold file": lambda one: one.is_named,
-    "issue names no gold file": lambda one: not one.is_named,
+    _NOT_NAMED: lambda one: not one.is_named,
     "one gold file": lambda one: one.n_gold_files == 1,
-    "several gold files": lambda one: one.n_gold_files > 1,
+    _SEVERAL: lambda one: one.n_gold_files > 1,
 }
 
 
@@ -43,7 +45,7 @@ def summarize(measured: Sequence[Measured]) -> list[dict[str, Any]]:
     SHARES and SIZES, `build_s` (the median), `n_leaking`.
     """
     rows = []
-    for part, chosen in _parts(measured).items():
+    for part, chosen in parts(measured).items():
         groups: dict[tuple[str, int], list[Measured]] = {}
         for one in chosen:
             groups.setdefault((one.condition, one.budget_chars), []).append(one)
@@ -56,7 +58,8 @@ def leaking(measured: Sequence[Measured]) -> list[Measured]:
     return [one for one in measured if any(not leak.is_expected for leak in one.leaks)]
 
 
-def _parts(measured: Sequence[Measured]) -> dict[str, list[Measured]]:
+def parts(measured: Sequence[Measured]) -> dict[str, list[Measured]]:
+    """Name -> those in it: `all`, each repository, each kind of instance (whose parts may be empty)."""
     found = {ALL: list(measured)}
     for repo in sorted({one.repo for one in measured}):
         found[repo] = [one for one in measured if one.repo == repo]

@@ -8,31 +8,51 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from contexttune.audit.summary import ALL
-from contexttune.audit.words import COLUMNS, cells, note
+from contexttune.audit.summary import ALL, HARD
+from contexttune.audit.words import (
+    COLUMNS,
+    DIFFERENCES,
+    cells,
+    difference_cells,
+    difference_note,
+    looks_note,
+    note,
+)
 from contexttune.progress import console, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_LEFT_OUT = (
-    "macro",
-    "written out",
-    "any",
-    "named",
-    "chars",
-    "build s",
-)  # a terminal is less wide; audit.md has all
+    from contexttune.audit.files import Findings
+
+# a terminal is less wide; audit.md has all
+_LEFT_OUT = ("macro", "written out", "any", "named", "chars", "build s")
 
 
-def show(summary: Sequence[Mapping[str, Any]], home: Path) -> None:
-    """Print all instances, and each repository where there are several; the other parts are in audit.md."""
-    repos = [part for part in dict.fromkeys(row["part"] for row in summary) if "/" in part]
+def show(found: Findings, home: Path, *, parts: bool = True) -> None:
+    """Print all instances and how conditions differ on them; the `parts`: each hard kind, each repository where there are several."""
+    known = list(dict.fromkeys(row["part"] for row in found.summary))
+    repos = [part for part in known if "/" in part]
+    others = [*(part for part in HARD if part in known), *(repos if len(repos) > 1 else [])]
     out = console()
-    for part in [ALL, *(repos if len(repos) > 1 else [])]:
-        out.print(_table([row for row in summary if row["part"] == part]))
-    for line in (note(), f"audit: {home / 'audit.md'}"):
+    for part in [ALL, *(others if parts else [])]:
+        out.print(_table([row for row in found.summary if row["part"] == part]))
+        paired = [row for row in found.differences if row["part"] == part == ALL]
+        for condition in dict.fromkeys(row["condition"] for row in paired):
+            out.print(_difference([row for row in paired if row["condition"] == condition]))
+    differences = [difference_note(row["reference"]) for row in found.differences[:1]]
+    looks = [looks_note(found.looks)] if found.looks and found.is_held_out else []
+    for line in (note(), *differences, *looks, f"audit: {home / 'audit.md'}"):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _difference(rows: Sequence[Mapping[str, Any]]) -> Table:
+    shown = plain_table(difference_cells(rows[0])[0])
+    for name in DIFFERENCES[1:]:
+        shown.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        shown.add_row(*map(escape, difference_cells(row)[1:]))
+    return shown
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contexttune.audit.split import Looks
 
 COLUMNS = (
     *("condition", "budget", "files", "macro", "written out", "any", "symbols", "macro", "MRR"),
     *("named", "chars", "tokens", "build s", "leaking"),
 )
+DIFFERENCES = ("difference", "budget", "files", "symbols", "MRR")
 
 
 def note() -> str:
@@ -47,3 +51,38 @@ def _share(mean: Mapping[str, Any] | None) -> str:
         return _percent(mean)
     low, high = mean["ci95"]
     return f"{_percent(mean)} [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def difference_note(reference: str) -> str:
+    """What the numbers of a difference are."""
+    return (
+        f"Differences are a condition's less {reference}'s, paired by instance, in points (MRR: in hundredths), with 95 % bootstrap "
+        "intervals over instances; * where the interval lies on one side of 0: better, or worse."
+    )
+
+
+def difference_cells(row: Mapping[str, Any]) -> list[str]:
+    """One row of `paired.differences`, by DIFFERENCES."""
+    told = (_points(row[name]) for name in ("file", "symbol", "reciprocal_rank"))
+    return [f"{row['condition']} - {row['reference']}", f"{row['budget_chars']:,}", *told]
+
+
+def _points(difference: Mapping[str, Any] | None) -> str:
+    if not difference or not difference["ci95"]:
+        return f"{100 * difference['mean']:+.1f}" if difference else "-"
+    low, high = (f"{100 * end:.1f}" for end in difference["ci95"])
+    return f"{100 * difference['mean']:+.1f} [{low}, {high}]{'*' if difference['verdict'] else ' '}"
+
+
+def looks_note(looks: Looks) -> str:
+    """What held-out instances were used for."""
+    counts = ", ".join(f"{name}: {n}" for name, n in looks.settings.items())
+    warning = (
+        "; the best of several is not what new instances would show"
+        if max(looks.settings.values()) > 1
+        else ""
+    )
+    return (
+        f"Held out, {looks.n_instances} instances of {len(looks.repos)} repositories: settings measured on them here so far, this one "
+        f"included, by condition: {counts}{warning}."
+    )

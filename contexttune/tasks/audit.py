@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
@@ -27,12 +28,17 @@ class Audit:
     name: str = "audit"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune.audit.arms import arms_of, with_signals
+        from contexttune.audit import split
+        from contexttune.audit.arms import arms_of, require_reference, with_signals
         from contexttune.cell import cell_of
         from contexttune.errors import ExitCode
 
-        cell = cell_of(cfg)
-        arms = arms_of(cell, cell.config.audit.conditions, _typed())
+        cell, job = cell_of(cfg), _job()
+        if job.in_sweep:
+            split.refuse_search(cell.config.audit)
+        arms = arms_of(cell, cell.config.audit.conditions, job.typed)
+        require_reference(cell, arms)
+        cell.instances = split.select(cell.instances, cell.config.audit)
         for arm in arms:
             arm.cell.instances = cell.instances
             _ = arm.generator(None), arm.generator(cell.config.audit.budgets_chars[0])  # checks both
@@ -40,15 +46,30 @@ class Audit:
         if cell.config.show is not None:
             _show(cell, arms, cell.config.show)
         else:
-            _measure(cell, arms)
+            _measure(cell, arms, job)
         return ExitCode.DONE
 
 
-def _typed() -> list[str]:
-    """The overrides of the command line."""
-    from hydra.core.hydra_config import HydraConfig
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """What Hydra says of this one."""
 
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+    typed: Sequence[str] = ()  # overrides, a sweep's parameters included
+    directory: Path | None = None
+    in_sweep: bool = False
+
+
+def _job() -> _Job:
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    if not HydraConfig.initialized():
+        return _Job()
+    hydra = HydraConfig.get()
+    directory = Path(hydra.runtime.output_dir)
+    return _Job(
+        typed=list(hydra.overrides.task), directory=directory, in_sweep=hydra.mode is RunMode.MULTIRUN
+    )
 
 
 def _show(cell: Cell, arms: Sequence[Arm], instance_id: str) -> None:
@@ -63,15 +84,28 @@ def _show(cell: Cell, arms: Sequence[Arm], instance_id: str) -> None:
     show.show(cell, arms, found)
 
 
-def _measure(cell: Cell, arms: Sequence[Arm]) -> None:
-    from contexttune.audit import files, tables
+def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> None:
+    from contexttune.audit import files, search, split, tables
     from contexttune.audit.measure import measure
+    from contexttune.audit.paired import differences
     from contexttune.audit.summary import summarize
+    from contexttune.session import current
 
-    measured = measure(cell, arms, sorted(set(cell.config.audit.budgets_chars)))
-    summary = summarize(measured)
-    home = files.write(cell, arms, measured, summary)
-    tables.show(summary, home)
+    keys = cell.config.audit
+    home = files.home_of(cell, arms, in_sweep=job.in_sweep)
+    measured = measure(cell, arms, sorted(set(keys.budgets_chars)))
+    found = files.Findings(
+        measured=measured,
+        summary=summarize(measured),
+        differences=differences(measured, keys.reference or arms[0].condition),
+        looks=split.note_looks(cell.layout, keys, arms),
+        is_held_out=keys.split == "held_out",
+    )
+    files.write(home, files.settings_of(cell, arms), found)
+    tables.show(found, home, parts=not job.in_sweep)  # the end of a sweep has a table of its own
+    if job.directory and job.in_sweep:
+        search.note_job(job.directory, home, keys.name, job.typed)
+    current.objective = search.objective(found.summary, cell.condition)
     _judge(cell, measured)
 
 

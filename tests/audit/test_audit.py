@@ -110,6 +110,46 @@ def test_the_table_has_every_condition_budget_and_instance(composed, tmp_path):
     assert len(ET.parse(home / "recall.svg").getroot().findall(".//{*}polyline")) == 4
 
 
+def test_conditions_are_compared_by_instance_in_80_columns(composed, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    names = "audit.conditions=[baseline_context,no_context]"
+    said = audit(composed("task=audit", names, "audit.budgets_chars=[3200]", "audit.reference=no_context"))
+    assert "baseline_context - no_context" in said
+    assert "+100.0 [100.0, 100.0]*" in said
+    tables = [
+        line for line in said.splitlines() if not line.startswith(("In percent", "Differences", "audit:"))
+    ]
+    assert max(map(len, tables)) <= 80
+    assert "issue names no gold file, instances: 1" in said
+    assert "several gold files, instances: 1" in said
+    (path,) = tmp_path.glob("results/audits/*/audit.json")
+    rows = json.loads(path.read_text())["differences"]
+    (overall,) = [row for row in rows if row["part"] == "all"]
+    assert (overall["condition"], overall["reference"], overall["file"]["mean"]) == (
+        "baseline_context",
+        "no_context",
+        1.0,
+    )
+    assert (
+        "| baseline_context - no_context | 3,200 | +100.0 [100.0, 100.0]* |"
+        in path.with_suffix(".md").read_text()
+    )
+
+
+def test_what_is_held_out_is_reported_with_what_was_measured_on_it(composed, tmp_path):
+    held = "task=audit", "audit.split=held_out", "audit.budgets_chars=[3200]"
+    assert "baseline_context: 1." in audit(composed(*held))
+    again = audit(composed(*held, "condition.card_budget_chars=60"))
+    assert "2 instances of 1 repositories" in again
+    assert "baseline_context: 2; the best of several" in again
+    (path,) = tmp_path.glob("results/audits/held_out.jsonl")
+    assert len(path.read_text().splitlines()) == 2
+    homes = list(tmp_path.glob("results/audits/*/audit.json"))
+    assert sorted(
+        json.loads(home.read_text())["held_out"]["settings"]["baseline_context"] for home in homes
+    ) == [1, 2]
+
+
 def test_two_audits_differ_in_seconds_alone(composed, tmp_path):
     cfg = composed("task=audit", "audit.name=mine", "audit.budgets_chars=[3200]")
     texts = []
@@ -127,6 +167,9 @@ def test_two_audits_differ_in_seconds_alone(composed, tmp_path):
         ("audit.conditions=[no_context,no_context]", "each once"),
         ("audit.budgets_chars=[0]", r"audit\.budgets_chars"),
         ("audit.leaks=maybe", r"audit\.leaks='maybe'"),
+        ("audit.reference=no_context", r"audit\.reference=no_context must be one of .*: baseline_context"),
+        ("audit.split=half", r"audit\.split='half' must be one of all, development, held_out"),
+        ("audit.split=development", r"audit\.split=development: none of the slice's 2 instances"),
         ("audit.name=../x", r"audit\.name"),
         ("show=o__lib-9", "show=o__lib-9 is not in slice=custom"),
     ],

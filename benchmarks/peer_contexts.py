@@ -1,0 +1,168 @@
+"""Contexts of other tools and of simple means, as conditions that the audit can measure beside ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from contexttune.contexts.cards.source_files import grouped, is_source
+from contexttune.errors import ArtifactError
+from contexttune.git import git
+from contexttune.store import fingerprint, read_json, write_json
+from contexttune.types import Context, Instance, RepoAtCommit
+
+_CHILD = Path(__file__).parent / "aider_map.py"
+_CHILD_VERSION = 1  # of what it makes
+_WORD = re.compile(r"[A-Za-z]+|[0-9]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def source_files(repo: RepoAtCommit) -> list[str]:
+    """Sorted paths of the Python files that are no tests, documents or examples: what ours list, too."""
+    return [path for path in sorted(repo.signals["py_index"]["modules"]) if is_source(path)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectoryListing:
+    """Every such file, a line a directory."""
+
+    per_instance: ClassVar[bool] = False
+    sends_block: ClassVar[bool] = True
+    name: str
+
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        lines = (f"{directory}/: {' '.join(names)}" for directory, names in grouped(source_files(repo)))
+        return Context(text="\n".join(lines))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeHistory:
+    """Such files by how many of the last 1000 commits changed them, a path a line."""
+
+    per_instance: ClassVar[bool] = False
+    sends_block: ClassVar[bool] = True
+    name: str
+
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        ages = repo.signals["churn"]["ages"]
+        changed = [path for path in source_files(repo) if path in ages]
+        return Context(text="\n".join(sorted(changed, key=lambda path: (-len(ages[path]), path))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bm25Outlines:
+    """Such files by bm25s over path and text, with the names of all their classes, methods and functions."""
+
+    per_instance: ClassVar[bool] = True
+    sends_block: ClassVar[bool] = True
+    name: str
+
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        assert instance is not None
+        modules = repo.signals["py_index"]["modules"]
+        lines = (outline(path, modules[path]["symbols"]) for path in self._ranked(repo, instance))
+        return Context(text="\n".join(lines))
+
+    def _ranked(self, repo: RepoAtCommit, instance: Instance) -> list[str]:
+        import bm25s
+
+        paths = source_files(repo)
+        if not paths:
+            return []
+        blobs = {path: repo.tree.by_path[path].blob for path in paths}
+        contents = dict(repo.tree.read(sorted(set(blobs.values()))))
+        documents = [words(f"{path} {contents[blobs[path]].decode(errors='replace')}") for path in paths]
+        index = bm25s.BM25()
+        index.index(documents, show_progress=False)
+        scores = index.get_scores(words(instance.problem_statement))
+        return [path for _, path in sorted(zip(-scores, paths, strict=True))]
+
+
+def words(text: str) -> list[str]:
+    """Lower case, identifiers taken apart."""
+    return [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", text))]
+
+
+def outline(path: str, symbols: Iterable[Mapping[str, Any]]) -> str:
+    """`a/b.py: Class(method method) function`, less what is local to functions."""
+    inside: dict[str, list[str]] = {}
+    classes: set[str] = set()
+    for symbol in symbols:
+        top, _, rest = symbol["name"].partition(".")
+        if not rest:
+            inside.setdefault(top, [])
+            classes |= {top} if symbol["kind"] == "class" else set()
+        elif "." not in rest and top in classes:
+            inside[top].append(rest)
+    return f"{path}: {' '.join(f'{top}({chr(32).join(names)})' if names else top for top, names in inside.items())}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AiderMap:
+    """aider's repo map, made by `python`, an interpreter that has aider, and kept under `home` by instance."""
+
+    per_instance: ClassVar[bool] = True
+    sends_block: ClassVar[bool] = True
+    name: str
+    python: str
+    home: str
+    kind: str  # "agnostic"; "issue": with the names and files that the issue mentions
+    budgets_chars: list[int]
+    total_budget_chars: int = 8000
+
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        assert instance is not None
+        made = self._kept(repo, instance)
+        return Context(text=made[self.kind][str(self.total_budget_chars)])
+
+    def _kept(self, repo: RepoAtCommit, instance: Instance) -> dict[str, Any]:
+        key = fingerprint([repo.base_commit, instance.problem_statement, self.budgets_chars, _CHILD_VERSION])
+        path = Path(self.home) / f"{instance.instance_id}-{key}.json"
+        made: dict[str, Any] | None = read_json(path)
+        if made is None:
+            made = self._made(repo, instance)
+            write_json(path, made)
+        return made
+
+    def _made(self, repo: RepoAtCommit, instance: Instance) -> dict[str, Any]:
+        files = [entry.path for entry in repo.tree.entries if entry.is_file]
+        with tempfile.TemporaryDirectory() as scratch:
+            root = Path(scratch) / repo.repo.partition("/")[2]
+            check_out(repo, root)
+            asked = {
+                "root": str(root),
+                "files": files,
+                "statement": instance.problem_statement,
+                "budgets_chars": self.budgets_chars,
+            }
+            env = {**os.environ, "PYTHONHASHSEED": "0", "HOME": scratch}
+            command = [self.python, str(_CHILD)]
+            done = subprocess.run(
+                command,
+                input=json.dumps(asked),
+                capture_output=True,
+                text=True,
+                cwd=scratch,
+                env=env,
+                check=False,
+            )
+        if done.returncode != 0:
+            raise ArtifactError(f"{instance.instance_id}: aider failed: {done.stderr.strip()[-2000:]}")
+        made: dict[str, Any] = json.loads(done.stdout)
+        return made
+
+
+def check_out(repo: RepoAtCommit, root: Path) -> None:
+    """The files of the commit at `root`, without a repository around them."""
+    root.mkdir(parents=True)
+    env = {"GIT_INDEX_FILE": str(root.with_suffix(".index"))}
+    git_dir = ("--git-dir", repo.tree.git_dir.resolve())
+    git(*git_dir, "read-tree", repo.base_commit, env=env)
+    git(*git_dir, "--work-tree", root, "checkout-index", "--all", cwd=root, env=env)
