@@ -29,20 +29,24 @@ if TYPE_CHECKING:
 _LEFT_OUT = ("macro", "written out", "any", "named", "chars", "build s")
 
 
-def show(found: Findings, home: Path, *, parts: bool = True) -> None:
-    """Print all instances and how conditions differ on them; the `parts`: each hard kind, each repository where there are several."""
+def show(found: Findings, home: Path, *, brief: bool = False) -> None:
+    """Print all instances, how conditions differ on them, each hard kind, each repository where there are several, what words mean.
+
+    `brief`: as one of many audits, the first two alone.
+    """
     known = list(dict.fromkeys(row["part"] for row in found.summary))
     repos = [part for part in known if "/" in part]
     others = [*(part for part in HARD if part in known), *(repos if len(repos) > 1 else [])]
     out = console()
-    for part in [ALL, *(others if parts else [])]:
+    for part in [ALL, *([] if brief else others)]:
         out.print(_table([row for row in found.summary if row["part"] == part]))
         paired = [row for row in found.differences if row["part"] == part == ALL]
         for condition in dict.fromkeys(row["condition"] for row in paired):
             out.print(_difference([row for row in paired if row["condition"] == condition]))
     differences = [difference_note(row["reference"]) for row in found.differences[:1]]
     looks = [looks_note(found.looks)] if found.looks and found.is_held_out else []
-    for line in (note(), *differences, *looks, f"audit: {home / 'audit.md'}"):
+    notes = [] if brief else [note(), *differences, *looks]
+    for line in (*notes, f"audit: {home / 'audit.md'}"):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
 
 

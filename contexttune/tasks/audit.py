@@ -102,7 +102,7 @@ def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> None:
         is_held_out=keys.split == "held_out",
     )
     files.write(home, files.settings_of(cell, arms), found)
-    tables.show(found, home, parts=not job.in_sweep)  # the end of a sweep has a table of its own
+    tables.show(found, home, brief=job.in_sweep)  # the end of a sweep has a table of its own
     if job.directory and job.in_sweep:
         search.note_job(job.directory, home, keys.name, job.typed)
     current.objective = search.objective(found.summary, cell.condition)
