@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import subprocess
@@ -73,6 +74,7 @@ class Bm25Outlines:
     def _ranked(self, repo: RepoAtCommit, instance: Instance) -> list[str]:
         import bm25s
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets its own when it is imported
         paths = source_files(repo)
         if not paths:
             return []

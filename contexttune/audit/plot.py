@@ -62,7 +62,11 @@ def front_svg(points: Sequence[Point]) -> str:
             body.append(
                 f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"><title>{escape(said)}</title></circle>'
             )
-    body += [_legend(0, "nobody has more of one for at most as many tokens, and no less of the others")]
+    body += [
+        _legend(
+            0, "a point that no other beats in all three and tokens; the lines are those of one metric alone"
+        )
+    ]
     return _document(len(_PANELS), 1, body)
 
 
