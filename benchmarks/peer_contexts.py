@@ -15,9 +15,11 @@ from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import grouped, is_source
 from contexttune.errors import ArtifactError
-from contexttune.git import git
+from contexttune.git import git, try_git
 from contexttune.store import fingerprint, read_json, write_json
 from contexttune.types import Context, Instance, RepoAtCommit
+
+log = logging.getLogger(__name__)
 
 _CHILD = Path(__file__).parent / "aider_map.py"
 _CHILD_VERSION = 1  # of what it makes
@@ -162,9 +164,19 @@ class AiderMap:
 
 
 def check_out(repo: RepoAtCommit, root: Path) -> None:
-    """The files of the commit at `root`, without a repository around them."""
+    """The files of the commit at `root`, without a repository around them.
+
+    Large files of data may be missing from a copy of a repository; raises ArtifactError where Python files are.
+    """
     root.mkdir(parents=True)
     env = {"GIT_INDEX_FILE": str(root.with_suffix(".index"))}
     git_dir = ("--git-dir", repo.tree.git_dir.resolve())
     git(*git_dir, "read-tree", repo.base_commit, env=env)
-    git(*git_dir, "--work-tree", root, "checkout-index", "--all", cwd=root, env=env)
+    done = try_git(*git_dir, "--work-tree", root, "checkout-index", "--all", cwd=root, env=env)
+    missing = [
+        entry.path for entry in repo.tree.entries if entry.is_file and not (root / entry.path).is_file()
+    ]
+    if any(path.endswith(".py") for path in missing) or (done.returncode != 0 and not missing):
+        raise ArtifactError(f"{repo.repo}: {done.stderr.decode(errors='replace').strip()[-500:]}")
+    if missing:
+        log.warning("%s: %d files are missing from %s", repo.repo, len(missing), repo.tree.git_dir)
