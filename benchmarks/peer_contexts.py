@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from contexttune.contexts.cards.source_files import grouped, is_source
+from contexttune.contexts.cards.source_files import is_source
 from contexttune.errors import ArtifactError
 from contexttune.git import git, try_git
 from contexttune.store import fingerprint, read_json, write_json
@@ -41,8 +41,13 @@ class DirectoryListing:
     name: str
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
-        lines = (f"{directory}/: {' '.join(names)}" for directory, names in grouped(source_files(repo)))
-        return Context(text="\n".join(lines))
+        groups: dict[str, list[str]] = {}
+        for path in source_files(repo):
+            directory, _, name = path.rpartition("/")
+            groups.setdefault(directory or ".", []).append(name)
+        return Context(
+            text="\n".join(f"{directory}/: {' '.join(names)}" for directory, names in groups.items())
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
