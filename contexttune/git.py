@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from contexttune.errors import ArtifactError
 
@@ -74,13 +74,19 @@ class Running:
 
     def output(self) -> bytes:
         """Standard output, when it has ended. To be called once; raises ArtifactError when git fails."""
+        with self.opened() as out:
+            return out.read()
+
+    def opened(self) -> IO[bytes]:
+        """The same as a file, for what is too large to be held in memory; the caller closes it."""
         status = self._process.wait()
-        with self._out, self._err:
-            self._out.seek(0)
+        with self._err:
             self._err.seek(0)
             if status != 0:
+                self._out.close()
                 raise ArtifactError(_last_words(self._command[1:], self._err.read(), status))
-            return self._out.read()
+        self._out.seek(0)
+        return self._out
 
 
 def is_file(mode: str) -> bool:
@@ -149,18 +155,16 @@ class Tree:
             return lambda: iter(())
         request = "".join(f"{sha}\n" for sha in wanted).encode()
         running = Running("--git-dir", self.git_dir, "cat-file", "--batch", "--buffer", stdin=request)
-        return lambda: self._contents(wanted, running.output())
+        return lambda: self._contents(wanted, running)
 
-    def _contents(self, wanted: Iterable[str], out: bytes) -> Iterator[tuple[str, bytes]]:
-        view, at = memoryview(out), 0
-        for sha in wanted:
-            end = out.index(b"\n", at)
-            header = out[at:end].split()
-            if len(header) != 3:
-                raise ArtifactError(f"{self.repo}: object {sha} is missing from {self.git_dir}")
-            at = end + 1 + int(header[2])
-            yield sha, bytes(view[end + 1 : at])
-            at += 1
+    def _contents(self, wanted: Iterable[str], running: Running) -> Iterator[tuple[str, bytes]]:
+        with running.opened() as out:
+            for sha in wanted:
+                header = out.readline().split()
+                if len(header) != 3:
+                    raise ArtifactError(f"{self.repo}: object {sha} is missing from {self.git_dir}")
+                yield sha, out.read(int(header[2]))
+                out.read(1)  # the line's end
 
     def text(self, path: str) -> str | None:
         """A file's text (undecodable bytes replaced), or None when the commit has no such file."""

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from contexttune.patch import Edit, FileChange, parse
+from contexttune.signals.code.grammars import language_of
 from contexttune.types import GoldInstance
+
+_MOST_BYTES = 1_000_000  # of a file in another language than Python: a larger one has no gold symbols
 
 _DEFINITION = re.compile(r"(?P<indent>[ \t]*)(?:async[ \t]+)?(?P<kind>def|class)[ \t]+(?P<name>\w+)")
 
@@ -58,12 +61,42 @@ def gold_of(instance: GoldInstance, text_of: Callable[[str], str | None]) -> Gol
     symbols = {
         change.old: names
         for change in changes
-        if change.old in texts and change.old.endswith(".py")
-        if (names := sorted(_touched(change, texts[change.old])))
+        if change.old in texts and (known := definitions_of(change.old, texts[change.old]))
+        if (names := sorted(_touched(change, texts[change.old], known)))
     }
     created = [c.new for c in (*changes, *parse(instance.test_patch)) if c.new and c.new != c.old]
     new = sorted({path for path in created if text_of(path) is None})
     return Gold(files=sorted(texts), new_paths=new, symbols=symbols)
+
+
+def definitions_of(path: str, source: str) -> list[Definition]:
+    """Those of a file in a language that its name tells, [] in all others."""
+    if path.endswith(".py"):
+        return definitions(source)
+    language = language_of(path)
+    return list(_in_code(source, language)) if language else []
+
+
+def _in_code(source: str, language: str) -> Iterator[Definition]:
+    from contexttune.signals.code.definitions import Unread
+    from contexttune.signals.code.definitions import definitions as read
+
+    content = source.encode(errors="replace")
+    try:
+        found = read(content, language) if len(content) <= _MOST_BYTES else []
+    except Unread:
+        return
+    inside = {one.name: one.kind != "class" for one in found}
+    lines = source.split("\n")
+    local: set[str] = set()
+    for one in found:
+        around = one.name.rpartition(".")[0]
+        if inside.get(around) or around in local:
+            local.add(one.name)
+            continue
+        first = lines[one.first_line - 1]
+        column = len(first) - len(first.lstrip())
+        yield Definition(name=one.name, first=one.first_line, last=one.last_line, column=column)
 
 
 def definitions(source: str) -> list[Definition]:
@@ -121,8 +154,8 @@ def _end(lines: Sequence[str], first: int, column: int) -> int:
     return last
 
 
-def _touched(change: FileChange, source: str) -> set[str]:
-    known, lines = definitions(source), source.split("\n")
+def _touched(change: FileChange, source: str, known: Sequence[Definition]) -> set[str]:
+    lines = source.split("\n")
     found = set()
     for edit in change.edits:
         if edit.removed:

@@ -179,7 +179,12 @@ def _symbols(gold: Gold) -> list[tuple[str, str]]:
 
 
 def _knows(blocks: Sequence[Block], name: str) -> bool:
-    return any(set(name.split(".")) <= block.identifiers for block in blocks)
+    return any(_words(name) <= block.identifiers for block in blocks)
+
+
+def _words(name: str) -> set[str]:
+    """The parts of a qualified name, less signs as in `valid?`, `~Box` or `#size`."""
+    return set(_IDENTIFIER.findall(name))
 
 
 def symbols_in(reading: Reading, gold: Gold) -> Mapping[int, list[str]]:
@@ -187,9 +192,10 @@ def symbols_in(reading: Reading, gold: Gold) -> Mapping[int, list[str]]:
     found: dict[int, list[str]] = {}
     for path, name in _symbols(gold):
         for block in reading.blocks.get(path, ()):
-            if set(name.split(".")) <= block.identifiers:
+            if _words(name) <= block.identifiers:
+                last = _words(name.rpartition(".")[2])
                 for number, text in zip(block.numbers, block.texts, strict=True):
-                    if name.rpartition(".")[2] in _IDENTIFIER.findall(text):
+                    if last <= set(_IDENTIFIER.findall(text)):
                         found.setdefault(number, []).append(f"{path}: {name}")
     return found
 

@@ -9,7 +9,7 @@ from contexttune.contexts.map_layout import MapSettings, lay_out
 from contexttune.contexts.ranking.issue import read
 from contexttune.contexts.ranking.prior import activities
 from contexttune.contexts.ranking.relevance import Ranking, Weights
-from contexttune.contexts.ranking.sources import other_sources, python_sources
+from contexttune.contexts.ranking.sources import indexed_sources, other_sources
 from contexttune.errors import ConfigError
 from contexttune.types import Context, Instance, RepoAtCommit
 
@@ -36,9 +36,9 @@ class IssueMap(MapSettings):
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         assert instance is not None
-        python, others = python_sources(repo), other_sources(repo)
+        indexed, others = indexed_sources(repo), other_sources(repo)
         prior = activities(
-            [*python, *others],
+            [*indexed, *others],
             repo.signals,
             half_life_commits=self.half_life_commits,
             length_power=_LENGTH_POWER,
@@ -46,8 +46,8 @@ class IssueMap(MapSettings):
         ranking = Ranking(
             repo=repo,
             issue=read(instance.problem_statement),
-            paths=python,
-            prior={path: prior[path] for path in python},
+            paths=indexed,
+            prior={path: prior[path] for path in indexed},
             weights=Weights(
                 definition=self.definition_weight,
                 name=self.name_weight,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from contexttune.contexts.map_layout import MapSettings, lay_out
+from contexttune.contexts.ranking.outline import symbols_of
 from contexttune.contexts.ranking.prior import activities, by_length
-from contexttune.contexts.ranking.sources import other_sources, python_sources
+from contexttune.contexts.ranking.sources import indexed_sources, other_sources
 from contexttune.types import Context, Instance, RepoAtCommit
 
 
@@ -21,17 +22,18 @@ class RepoMap(MapSettings):
     symbol_length_power: float = 0.7
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
-        modules = repo.signals["py_index"]["modules"]
-        python, others = python_sources(repo), other_sources(repo)
+        indexed, others = indexed_sources(repo), other_sources(repo)
         value = activities(
-            [*python, *others],
+            [*indexed, *others],
             repo.signals,
             half_life_commits=self.half_life_commits,
             length_power=self.file_length_power,
         )
         ranked = [
-            by_length(path, value[path], modules[path]["symbols"], length_power=self.symbol_length_power)
-            for path in sorted(python, key=lambda path: (-value[path], path))
+            by_length(
+                path, value[path], symbols_of(repo.signals, path), length_power=self.symbol_length_power
+            )
+            for path in sorted(indexed, key=lambda path: (-value[path], path))
         ]
         text = lay_out(
             f"Map of {repo.repo}: files that change most first, with the longest of their definitions.",

@@ -118,3 +118,42 @@ def test_a_file_that_a_patch_only_renames_is_gold_and_one_that_it_creates_empty_
 def test_a_hunk_that_is_not_as_long_as_it_says_is_an_error():
     with pytest.raises(ArtifactError, match="the patch cannot be read"):
         parse("--- a/x\n+++ b/x\n@@ -1,3 +1 @@\n-a\n+b\n+c\n")
+
+
+RUST = """\
+struct Thing { size: u8 }
+
+impl Thing {
+    fn size(&self) -> u8 {
+        fn local() -> u8 {
+            1
+        }
+        local()
+    }
+
+    fn other(&self) {}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("            1\n", "            2\n", ["Thing.size"]),  # inside a local function
+        ("size: u8", "size: u16", ["Thing"]),
+        ("    fn other(&self) {}\n", "", ["Thing.other"]),
+        ("        local()\n", "        let x = 1;\n        local()\n", ["Thing.size"]),
+        ("    fn other(&self) {}\n", "    fn other(&self) {}\n\n    fn new() {}\n", []),
+    ],
+)
+def test_gold_symbols_of_other_languages_are_those_of_their_definitions(before, after, expected):
+    assert RUST.count(before) == 1
+    made = instance(RUST.replace(before, after), RUST, "src/a.rs")
+    assert list(gold_of(made, {"src/a.rs": RUST}.get).symbols.get("src/a.rs", [])) == expected
+
+
+@pytest.mark.parametrize("old", ["x" * 2_000 + "\n", "fn a() {}\0\n", "// a line\n" * 200_000])
+def test_a_file_whose_definitions_cannot_be_told_has_no_gold_symbols(old):
+    made = instance(old.replace("\n", "y\n", 1), old, "src/a.rs")
+    gold = gold_of(made, {"src/a.rs": old}.get)
+    assert (gold.files, gold.symbols) == (["src/a.rs"], {})

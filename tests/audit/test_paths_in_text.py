@@ -146,6 +146,15 @@ def test_the_files_of_a_map_of_aider_are_those_above_its_code():
     assert (found.file, found.file_literal, found.reciprocal_rank) == (1.0, 1.0, 0.5)
 
 
+def test_a_sign_that_is_no_part_of_a_word_does_not_hide_a_symbol():
+    gold = Gold(
+        files=("app/box.rb",), new_paths=(), symbols={"app/box.rb": ("Box.valid?", "Box.name=", "Box.#hid")}
+    )
+    paths = Paths.of(["app/box.rb"])
+    assert recall("app/box.rb: Box(valid? name= #hid)", gold, paths).symbol == 1.0
+    assert recall("app/box.rb: Box(invalid? names= hidden)", gold, paths).symbol == 0.0
+
+
 def test_recall_of_a_text_made_by_hand():
     text = "lib/\n  util/\n    core.py\n  core.py: Engine\nsetup.py\n"
     found = recall(text, GOLD, PATHS)

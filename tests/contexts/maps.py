@@ -6,6 +6,7 @@ import sys
 
 from contexttune.git import Tree
 from contexttune.signals.churn import Churn
+from contexttune.signals.code_index import CodeIndex
 from contexttune.signals.py_index import PyIndex
 from contexttune.signals.stage import write_signals
 from contexttune.signals.tree import FileTree
@@ -16,7 +17,7 @@ from tests.gitrepos import commit
 def at_commit(repo, sha):
     """The signals that maps need, of a commit of a repository made by `tests.gitrepos.commit`."""
     tree = Tree(repo / ".git", "owner/lib", sha)
-    facts = write_signals(tree, [FileTree(), PyIndex(), Churn()], repo.parent / f"{sha}.json")
+    facts = write_signals(tree, [FileTree(), PyIndex(), CodeIndex(), Churn()], repo.parent / f"{sha}.json")
     return RepoAtCommit(repo="owner/lib", base_commit=sha, signals=facts, tree=tree)
 
 

@@ -83,9 +83,9 @@ def test_an_empty_repository_has_no_map(tmp_path):
     assert text_of(made(tmp_path, {}), "load_theme") == ""
 
 
-def test_a_repository_without_python_has_its_sources_by_directory(tmp_path):
+def test_a_repository_without_python_has_the_definitions_of_its_sources(tmp_path):
     text = text_of(made(tmp_path, {"src/main.rs": "fn main() {}\n"}), "main")
-    assert text.splitlines()[1:] == ["Other files:", "src/main.rs"]
+    assert text.splitlines()[1:] == ["src/main.rs: main"]
 
 
 def test_a_map_is_the_same_whatever_the_hash_seed(tmp_path):

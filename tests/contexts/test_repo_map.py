@@ -70,8 +70,8 @@ def test_an_empty_repository_has_no_map(tmp_path):
 
 
 def test_a_repository_without_python_has_its_sources_by_directory(tmp_path):
-    files = {"src/main.rs": "fn main() {}\n", "src/lib.rs": "", "README.md": "hello\n", "logo.png": b"\x89"}
-    assert text_of(made(tmp_path, files)).splitlines()[1:] == ["Other files:", "src/{lib,main}.rs"]
+    files = {"src/main.kt": "fun main() {}\n", "src/lib.rs": "", "README.md": "hello\n", "logo.png": b"\x89"}
+    assert text_of(made(tmp_path, files)).splitlines()[1:] == ["Other files:", "src/lib.rs", "src/main.kt"]
 
 
 def test_a_map_is_the_same_whatever_the_hash_seed(tmp_path):

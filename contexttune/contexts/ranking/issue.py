@@ -12,7 +12,7 @@ _MAX_CHARS = 60_000  # of an issue that is longer, a log was pasted: its beginni
 _FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
 _QUOTED = re.compile(r"`([^`\n]{1,200})`")
 _FRAME = re.compile(r'File "([^"\n]{1,300})", line \d+, in (\w{1,100})')
-_PATH = re.compile(r"[\w./\\-]{1,200}?\.py\b")
+_PATH = re.compile(r"[\w./\\-]{1,200}?\.(?:py|[cm]?[jt]sx?|rs|go|java|rb|php|c|cc|cpp|cxx|h|hh|hpp)\b")
 _DOTTED = re.compile(r"\b[A-Za-z_]\w{0,80}(?:\.[A-Za-z_]\w{0,80}){1,8}")
 _NAMED = re.compile(
     r"\b\w*_\w+\b|\b[A-Za-z]+[a-z0-9][A-Z]\w*\b|\b[A-Z]{2,}[a-z]\w+|\b\w+(?=\()|(?<=\.)[A-Za-z_]\w+"

@@ -48,6 +48,14 @@ def definitions(symbols: Sequence[Mapping[str, Any]]) -> list[Definition]:
     return list(spans.values())
 
 
+def symbols_of(signals: Mapping[str, Any], path: str) -> Sequence[Mapping[str, Any]]:
+    """What a file defines, in whatever language; nothing of one that no signal knows."""
+    modules, files = signals["py_index"]["modules"], signals["code_index"]["files"]
+    facts = modules.get(path) or files.get(path)
+    symbols: Sequence[Mapping[str, Any]] = facts["symbols"] if facts else ()
+    return symbols
+
+
 def n_lines(symbols: Sequence[Mapping[str, Any]]) -> int:
     """About how long a module is: up to its last definition."""
     return int(symbols[-1]["line"]) + _LAST_LINES if symbols else 0

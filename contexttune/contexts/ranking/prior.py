@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from contexttune.contexts.ranking.outline import Definition, RankedFile, definitions, n_lines
+from contexttune.contexts.ranking.outline import Definition, RankedFile, definitions, n_lines, symbols_of
 
 _UNSEEN = 0.05  # commits: what a file counts as that has not changed in the window
 _SHORT_LINES = 20  # added to every length, so that a file without definitions has one
@@ -26,11 +26,11 @@ def activities(
     paths: Iterable[str], signals: Mapping[str, Any], *, half_life_commits: float, length_power: float
 ) -> dict[str, float]:
     """Path -> activity."""
-    ages, modules = signals["churn"]["ages"], signals["py_index"]["modules"]
+    ages = signals["churn"]["ages"]
     return {
         path: activity(
             ages.get(path, ()),
-            n_lines(modules[path]["symbols"]) if path in modules else 0,
+            n_lines(symbols_of(signals, path)),
             half_life_commits=half_life_commits,
             length_power=length_power,
         )

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
-from typing import Any
 
 from contexttune.contexts.ranking.bm25 import Index, scaled
 from contexttune.contexts.ranking.issue import Issue
-from contexttune.contexts.ranking.outline import Definition, RankedFile, definitions
+from contexttune.contexts.ranking.outline import Definition, RankedFile, definitions, symbols_of
 from contexttune.contexts.ranking.places import named_files
 from contexttune.contexts.ranking.words import identifiers
 from contexttune.types import RepoAtCommit
@@ -44,7 +43,7 @@ class Ranking:
 
     def files(self) -> list[RankedFile]:
         """All `paths`, the likeliest first."""
-        found = {path: definitions(self._symbols(path)) for path in self.paths}
+        found = {path: definitions(symbols_of(self.repo.signals, path)) for path in self.paths}
         texts = self._texts()
         scores = self._of_files(found, texts)
         close = self._sorted(scores)[: self.n_close]
@@ -54,10 +53,6 @@ class Ranking:
             scores[path] += self.weights.definition * best[path]
         ranked = self._sorted(scores)
         return [self._ranked(path, scores[path], found[path], of_definitions.get(path)) for path in ranked]
-
-    def _symbols(self, path: str) -> Sequence[Mapping[str, Any]]:
-        symbols: Sequence[Mapping[str, Any]] = self.repo.signals["py_index"]["modules"][path]["symbols"]
-        return symbols
 
     def _texts(self) -> dict[str, str]:
         blobs = {path: self.repo.tree.by_path[path].blob for path in self.paths}
@@ -76,10 +71,9 @@ class Ranking:
         index: Index[str] = Index(query=self.issue.words)
         for path in self.paths:
             index.add(path, identifiers(texts[path]))
-            index.add(path, identifiers(path.removesuffix(".py")), self.weights.path_words)
+            index.add(path, identifiers(path.rpartition(".")[0]), self.weights.path_words)
             index.add(path, Counter(one.name.rpartition(".")[2] for one in found[path]), 2.0)
-        modules = self.repo.signals["py_index"]["modules"]
-        places = named_files(self.issue, {path: modules[path]["module"] for path in self.paths})
+        places = named_files(self.issue, {path: self._module(path) for path in self.paths})
         text, names = scaled(index.scores(), self.paths), scaled(self._by_name(found), self.paths)
         prior = scaled({path: log(1 + value) for path, value in self.prior.items()}, self.paths)
         weights = self.weights
@@ -90,6 +84,14 @@ class Ranking:
             + weights.prior * prior[path]
             for path in self.paths
         }
+
+    def _module(self, path: str) -> str:
+        """What code calls a file: in Java by its path below the directory of that name."""
+        if facts := self.repo.signals["py_index"]["modules"].get(path):
+            return str(facts["module"])
+        return (
+            path.rpartition("/java/")[2].removesuffix(".java").replace("/", ".") if "/java/" in path else ""
+        )
 
     def _by_name(self, found: Mapping[str, Sequence[Definition]]) -> dict[str, float]:
         """Path -> weights of the names it defines, each shared among all files that define it."""

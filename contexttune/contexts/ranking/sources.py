@@ -6,32 +6,36 @@ import re
 from functools import cache
 
 from contexttune.contexts.cards.source_files import is_source, is_unambiguous
-from contexttune.path_kinds import NOT_PRODUCT
+from contexttune.path_kinds import NOT_CODE
 from contexttune.types import RepoAtCommit
 
 _CODE = re.compile(
     r"\.(?:pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|kt|cs|js|jsx|mjs|ts|tsx|vue|rb|php|swift|scala|f|f90|sh)\Z"
 )
-_NOT_CODE = re.compile(
-    NOT_PRODUCT + r"|(?:^|/)locale/|\.min\.js\Z|(?:^|/)[^/]*[._-](?:test|spec)\.[a-z]+\Z",
-    re.IGNORECASE,
-)
+_NOT_CODE = re.compile(NOT_CODE, re.IGNORECASE)
 _PROJECT = re.compile(  # what a project's build and dependencies are declared in, at its root
     r"(?:setup\.py|setup\.cfg|pyproject\.toml|tox\.ini|MANIFEST\.in|requirements\.txt|environment\.yml|package\.json"
     r"|tsconfig\.json|Cargo\.toml|go\.mod|pom\.xml|build\.gradle|CMakeLists\.txt|Makefile|meson\.build|Gemfile)\Z"
 )
 
 
-def python_sources(repo: RepoAtCommit) -> list[str]:
-    """Sorted paths of the Python files that are neither tests nor documents and that one line can name."""
-    modules = repo.signals["py_index"]["modules"]
-    return [path for path in sorted(modules) if is_source(path) and _is_listable(repo, path)]
+def indexed_sources(repo: RepoAtCommit) -> list[str]:
+    """Sorted paths of the files that are neither tests nor documents, whose definitions are known, and that one line
+    can name.
+    """
+    python = [path for path in repo.signals["py_index"]["modules"] if is_source(path)]
+    return sorted(path for path in [*python, *_code(repo)] if _is_listable(repo, path))
 
 
 def other_sources(repo: RepoAtCommit) -> list[str]:
-    """Sorted paths of source files in other languages, and of what declares the project."""
-    files = repo.signals["tree"]["files"]
-    return [path for path in files if _is_code(path) and _is_listable(repo, path)]
+    """Sorted paths of source files of which nothing but the name is known, and of what declares the project."""
+    files, indexed = repo.signals["tree"]["files"], _code(repo)
+    return [path for path in files if _is_code(path) and path not in indexed and _is_listable(repo, path)]
+
+
+def _code(repo: RepoAtCommit) -> set[str]:
+    files = repo.signals["code_index"]["files"]
+    return {path for path, facts in files.items() if facts["symbols"]}
 
 
 @cache

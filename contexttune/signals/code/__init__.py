@@ -1,0 +1,1 @@
+"""Definitions in source files of languages other than Python, found by tree-sitter."""
