@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from contexttune.git import git
@@ -34,6 +34,35 @@ def commit(repo: Path, files: Mapping[str, str | bytes | None], message: str = "
     env = {**_IDENTITY, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
     git("commit", "--quiet", "--allow-empty", "--message", message, cwd=repo, env=env)
     return git("rev-parse", "HEAD", cwd=repo).decode().strip()
+
+
+def imported(git_dir: Path, entries: Iterable[tuple[bytes, bytes, bytes]]) -> str:
+    """A bare repository of one commit with (mode, path, content) `entries`, whatever a work tree could not hold.
+
+    The content of a submodule (160000) is the sha of its commit; equal contents are written once. Returns the sha.
+    """
+    git("init", "--quiet", "--bare", git_dir)
+    stream: list[bytes] = []
+    lines: list[bytes] = []
+    marks: dict[bytes, int] = {}
+    for mode, path, content in entries:
+        if mode == b"160000":
+            lines.append(b"M 160000 %s %s\n" % (content, _quoted(path)))
+            continue
+        if content not in marks:
+            marks[content] = len(marks) + 1
+            stream.append(b"blob\nmark :%d\ndata %d\n%s\n" % (marks[content], len(content), content))
+        lines.append(b"M %s :%d %s\n" % (mode, marks[content], _quoted(path)))
+    stream.append(
+        b"commit refs/heads/main\ncommitter a <a@example.invalid> 1704067200 +0000\ndata 6\nchange\n"
+    )
+    git("--git-dir", git_dir, "fast-import", "--quiet", stdin=b"".join([*stream, *lines, b"\n"]))
+    return git("--git-dir", git_dir, "rev-parse", "main").decode().strip()
+
+
+def _quoted(path: bytes) -> bytes:
+    escaped = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"%s"' % escaped
 
 
 def layout(root: Path) -> Layout:

@@ -31,9 +31,17 @@ class CardsContext:
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         texts = [
-            CardText(name=name, text=text)
+            CardText(name=name, text=_legible(text))
             for name, card in self.cards.items()
             if (text := card.render(repo.signals)) and text.strip()
         ]
         fitted = fit(texts, card_chars=self.card_budget_chars, total_chars=self.total_budget_chars)
         return Context(text=join(fitted), cards=fitted)
+
+
+def _legible(text: str) -> str:
+    """`text` without what is no character for the eye: a docstring or a command may hold escape sequences."""
+    lines = text.split("\n")
+    return "\n".join(
+        line if line.isprintable() else "".join(c for c in line if c.isprintable()) for line in lines
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -16,6 +16,7 @@ from contexttune.signals.records import LAYOUT, Record, packed, unpacked
 from contexttune.signals.scan import VERSION, scan
 
 MAX_BYTES = 2_000_000  # a larger file is data, and an agent cannot read it either
+_ROWS = 5_000  # written at once
 _KIND = f"records-{LAYOUT}-{VERSION}"
 
 
@@ -94,10 +95,16 @@ def _load(tree: Tree, max_bytes: int) -> dict[str, Record]:
     fresh = {blob: _record(content, max_bytes) for blob, content in pending.contents()}
     del _PENDING[tree][max_bytes]
     records = pending.kept | fresh
-    _cache(tree).put({blob: packed({blob: record}) for blob, record in fresh.items()})
+    for some in _parts(sorted(fresh)):
+        _cache(tree).put({blob: packed({blob: fresh[blob]}) for blob in some})
     if is_stale(pending.n_last, len(records)):
         _last(tree).put(packed(records))
     return records
+
+
+def _parts(blobs: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Rows of a cache take memory until they are written."""
+    return (blobs[at : at + _ROWS] for at in range(0, len(blobs), _ROWS))
 
 
 def _cache(tree: Tree) -> BlobCache:

@@ -16,6 +16,7 @@ from contexttune.signals.json_list import JsonList
 from contexttune.signals.source import printable
 
 _LAYOUT = 1  # of a kept record
+_ROWS = 5_000  # of a cache, written at once: they take memory until they are
 
 
 class _Record(NamedTuple):
@@ -111,8 +112,10 @@ class CodeIndex:
             for language in languages[blob]
         }
         for language in sorted({language for language, _ in fresh}):
-            own = {blob: _packed(record) for (of, blob), record in fresh.items() if of == language}
-            _cache(tree, language).put(own)
+            own = sorted(blob for of, blob in fresh if of == language)
+            for at in range(0, len(own), _ROWS):
+                rows = {blob: _packed(fresh[language, blob]) for blob in own[at : at + _ROWS]}
+                _cache(tree, language).put(rows)
         return pending.known | fresh
 
     def _record(self, content: bytes, language: str) -> _Record:

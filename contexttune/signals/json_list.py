@@ -27,7 +27,7 @@ class JsonList(Sequence[Any]):
     @classmethod
     def of(cls, items: Sequence[Any]) -> JsonList:
         """From what the scanner finds."""
-        return cls(orjson.dumps(items, option=orjson.OPT_SORT_KEYS), len(items), items)
+        return cls(_dumped(items), len(items), items)
 
     def __len__(self) -> int:
         return self._n
@@ -84,5 +84,10 @@ def _folded(value: Any, lists: list[bytes | memoryview]) -> Any:
         lists.append(value.raw)
         return orjson.Fragment(_GAP)
     if isinstance(value, list):
-        return orjson.Fragment(orjson.dumps(value, default=as_json, option=orjson.OPT_SORT_KEYS))
+        return orjson.Fragment(_dumped(value))
     return value
+
+
+def _dumped(items: Sequence[Any]) -> bytes:
+    """A copy: what orjson returns holds on to a kilobyte or two, however little was written."""
+    return bytes(memoryview(orjson.dumps(items, default=as_json, option=orjson.OPT_SORT_KEYS)))

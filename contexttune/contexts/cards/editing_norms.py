@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contexttune.contexts.cards.source_files import is_unambiguous
+
 _CHANGELOGS = ("changes", "changelog", "history", "news", "release_notes", "whats-new")
 _STYLE = (
     *(
@@ -29,7 +31,7 @@ class EditingNorms:
     name: str = "editing_norms"
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
-        top = [path for path in signals["tree"]["files"] if path.count("/") <= 1]
+        top = [path for path in signals["tree"]["files"] if path.count("/") <= 1 and is_unambiguous(path)]
         lines = [
             _line("contributor guide", [p for p in top if _stem(p) in _GUIDES]),
             _line("changelog", [p for p in top if _stem(p) in _CHANGELOGS]),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contexttune.contexts.cards.source_files import count_by, is_source
+from contexttune.contexts.cards.source_files import count_by, is_source, is_unambiguous
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,7 @@ class Pitfalls:
             lines.append(
                 f"- {len(broken)} source files are not valid Python 3: {', '.join(f'`{p}`' for p in broken[:3])}"
             )
-        if tree["submodules"]:
-            lines.append(
-                f"- submodules are not checked out: {', '.join(f'`{p}`' for p in tree['submodules'][:3])}"
-            )
+        submodules = [path for path in tree["submodules"] if is_unambiguous(path)]
+        if submodules:
+            lines.append(f"- submodules are not checked out: {', '.join(f'`{p}`' for p in submodules[:3])}")
         return "\n".join(lines) or None

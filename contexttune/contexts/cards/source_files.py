@@ -12,14 +12,16 @@ _NOT_SOURCE = {
     *("asv_bench", "tutorials", "gallery", "samples", "bench", "release", "tools", "utils_scripts", "ci"),
 }
 
-_AMBIGUOUS = re.compile(r"[\s:`{},]|[^\x20-\U0010ffff]")
+_AMBIGUOUS = re.compile(  # \udc: how signals spell bytes that are not UTF-8
+    r"[\s:`{},]|\\udc|[^\x20-\U0010ffff]"
+)
 _NOT_SOURCE_FILES = ("conftest.py", "setup.py", "noxfile.py")
 
 
 @cache
 def is_source(path: str) -> bool:
     """Python code that a fix is likely to touch: not a test, document, example or build script."""
-    if not path.endswith(".py"):
+    if not path.endswith(".py") or not is_unambiguous(path):
         return False
     *directories, name = path.split("/")
     if name.startswith("test_") or name.endswith("_test.py") or name in _NOT_SOURCE_FILES:
@@ -29,7 +31,10 @@ def is_source(path: str) -> bool:
 
 
 def is_unambiguous(path: str) -> bool:
-    """Whether a reader can tell the path from the line around it, braces included."""
+    """Whether a reader can tell the path from the line around it, braces included.
+
+    A name may also end its line, and the rest of it look like something that the context says.
+    """
     return not _AMBIGUOUS.search(path) and path.isprintable()
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contexttune.contexts.cards.source_files import is_unambiguous
+
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}")
 _ENVIRONMENT = re.compile(r"\{env:\w+(?::([^{}]*))?\}")
 _FACTORS = re.compile(r"^[!\w{},.-]+:[ \t]+")  # "py39-!double: pytest": for which of tox's environments
@@ -31,8 +33,9 @@ class TestsHowto:
         lines = [f"- run: `{command}`" for command in short[: self.n_commands]]
         if manifest["framework"] != "unknown":
             lines.append(f"- framework: {manifest['framework']}")
-        if manifest["directories"]:
-            named = ", ".join(f"`{d}/`" for d in manifest["directories"][: self.n_directories])
+        directories = [directory for directory in manifest["directories"] if is_unambiguous(directory)]
+        if directories:
+            named = ", ".join(f"`{d}/`" for d in directories[: self.n_directories])
             lines.append(f"- {len(manifest['files'])} test files, in {named}")
         return "\n".join(lines) or None
 

@@ -15,6 +15,7 @@ from contexttune.contexts.ranking.words import identifiers
 from contexttune.types import RepoAtCommit
 
 _MAX_BYTES = 2_000_000  # of a larger file the words are not read
+_MAX_BYTES_IN_ALL = 100_000_000  # nor of the files that change least, where there is more than that to read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +57,13 @@ class Ranking:
 
     def _texts(self) -> dict[str, str]:
         blobs = {path: self.repo.tree.by_path[path].blob for path in self.paths}
-        contents = dict(self.repo.tree.read(sorted(set(blobs.values()))))
-        return {
-            path: contents[blob].decode("latin-1") if len(contents[blob]) <= _MAX_BYTES else ""
-            for path, blob in blobs.items()
-        }
+        liveliest_first = dict.fromkeys(blobs[path] for path in self._sorted(self.prior))
+        texts, room = {}, _MAX_BYTES_IN_ALL
+        for blob, content in self.repo.tree.read(liveliest_first):
+            fits = len(content) <= min(_MAX_BYTES, room)
+            texts[blob] = content.decode("latin-1") if fits else ""
+            room -= len(content) if fits else 0
+        return {path: texts[blob] for path, blob in blobs.items()}
 
     def _sorted(self, scores: Mapping[str, float]) -> list[str]:
         return sorted(scores, key=lambda path: (-scores[path], path))

@@ -1,0 +1,70 @@
+"""All conditions over one repository, in this process or, `python -m tests.contexts.hostile`, in one of its own."""
+
+import json
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from contexttune.contexts.placebo_wrong_repo import PlaceboWrongRepo
+from contexttune.git import Tree
+from contexttune.signals.stage import write_signals
+from contexttune.types import Instance, RepoAtCommit
+
+OF_COMMITS = ["baseline_context", "repo_map", "agents_md", "placebo_shuffled", "placebo_neutral"]
+CONDITIONS = [*OF_COMMITS, "issue_map", "placebo_wrong_repo"]
+
+
+@cache
+def configured():
+    """(signals, generators by condition) as conf/ ships them."""
+    from hydra import compose, initialize_config_dir
+
+    from contexttune import config
+    from contexttune.cell import cell_of
+    from contexttune.paths import config_dir
+
+    config.register()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+        cells = {
+            name: cell_of(compose("config", [f"condition={name}"])) for name in [*OF_COMMITS, "issue_map"]
+        }
+    signals = {signal.name: signal for cell in cells.values() for signal in cell.signals}
+    return list(signals.values()), {name: cell.generator for name, cell in cells.items()}
+
+
+def at(git_dir, sha):
+    """A commit with all signals, extracted with a cache that knows nothing."""
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Tree(git_dir, "owner/odd", sha, Path(scratch) / "cache" / "blobs.sqlite")
+        facts = write_signals(tree, configured()[0], Path(scratch) / "signals.json")
+    tree = Tree(git_dir, "owner/odd", sha)
+    return RepoAtCommit(repo="owner/odd", base_commit=sha, signals=facts, tree=tree)
+
+
+def contexts(repo, issue, *, of_issues_only=False):
+    """Condition -> (text, the most characters that it may have)."""
+    generators = configured()[1]
+    instance = Instance(
+        instance_id="odd-1", repo=repo.repo, base_commit=repo.base_commit, problem_statement=issue
+    )
+    made = {"issue_map": (generators["issue_map"].build(repo, instance).text, 8_000)}
+    if of_issues_only:
+        return made
+    for name in OF_COMMITS:
+        text = generators[name].build(repo, None).text
+        made[name] = (text, 8_000 if name == "repo_map" else 3_200)
+    wrong = PlaceboWrongRepo(
+        of=generators["baseline_context"],
+        pool=[
+            Instance(instance_id="b-1", repo="owner/b", base_commit=repo.base_commit, problem_statement="")
+        ],
+        repository=lambda *_: repo,
+    )
+    made["placebo_wrong_repo"] = (wrong.build(repo, None).text, 3_200)
+    return made
+
+
+if __name__ == "__main__":
+    made_at = at(Path(sys.argv[1]), sys.argv[2])
+    sys.stdout.write(json.dumps(contexts(made_at, "Wrong `m_77`\n\nin class C77")))
