@@ -3,16 +3,32 @@
 import json
 import sys
 import tempfile
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from contexttune.contexts.placebo_wrong_repo import PlaceboWrongRepo
 from contexttune.git import Tree
 from contexttune.signals.stage import write_signals
-from contexttune.types import Instance, RepoAtCommit
+from contexttune.types import Context, Instance, RepoAtCommit
 
-OF_COMMITS = ["baseline_context", "repo_map", "agents_md", "placebo_shuffled", "placebo_neutral"]
-CONDITIONS = [*OF_COMMITS, "issue_map", "placebo_wrong_repo"]
+OF_COMMITS = ["baseline_context", "repo_map", "agents_md"]
+PLACEBOS = ["placebo_shuffled", "placebo_neutral"]
+CONDITIONS = [*OF_COMMITS, *PLACEBOS, "issue_map", "placebo_wrong_repo"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """The context that a placebo is made of, built before."""
+
+    sends_block: ClassVar[bool] = True
+    per_instance: ClassVar[bool] = False
+    name: str = "given"
+    context: Context
+
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        return self.context
 
 
 @cache
@@ -27,7 +43,8 @@ def configured():
     config.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         cells = {
-            name: cell_of(compose("config", [f"condition={name}"])) for name in [*OF_COMMITS, "issue_map"]
+            name: cell_of(compose("config", [f"condition={name}"]))
+            for name in [*OF_COMMITS, *PLACEBOS, "issue_map"]
         }
     signals = {signal.name: signal for cell in cells.values() for signal in cell.signals}
     return list(signals.values()), {name: cell.generator for name, cell in cells.items()}
@@ -54,14 +71,17 @@ def contexts(repo, issue, *, of_issues_only=False):
     for name in OF_COMMITS:
         text = generators[name].build(repo, None).text
         made[name] = (text, 8_000 if name == "repo_map" else 3_200)
+    baseline = Given(context=Context(text=made["baseline_context"][0]))
     wrong = PlaceboWrongRepo(
-        of=generators["baseline_context"],
+        of=baseline,
         pool=[
             Instance(instance_id="b-1", repo="owner/b", base_commit=repo.base_commit, problem_statement="")
         ],
         repository=lambda *_: repo,
     )
-    made["placebo_wrong_repo"] = (wrong.build(repo, None).text, 3_200)
+    placebos = {name: replace(generators[name], of=baseline) for name in PLACEBOS}
+    for name, placebo in {**placebos, wrong.name: wrong}.items():
+        made[name] = (placebo.build(repo, None).text, len(baseline.context.text))
     return made
 
 
