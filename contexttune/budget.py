@@ -80,9 +80,13 @@ class Budget:
         self._limits = {key: getattr(limits, key) for key in _COUNTED}
         self._spent: dict[str, Spent] = {}
 
-    def note(self, instance_id: str, spent: Spent) -> None:
-        """Say what an instance has taken until now, in all of its attempts."""
-        self._spent[instance_id] = spent
+    @property
+    def limits_cost(self) -> bool:
+        return self._limits["cost_usd"] is not None
+
+    def note(self, name: str, spent: Spent) -> None:
+        """Say what an instance has taken until now, in all of its attempts; or a document that the run has paid for."""
+        self._spent[name] = spent
 
     def exceeded(self) -> str | None:
         """Why no further attempt may begin, or None when one may."""

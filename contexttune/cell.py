@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -14,11 +15,13 @@ from contexttune import drift, health, identity, paths, slices
 from contexttune.budget import Budget
 from contexttune.config import Config, check
 from contexttune.contexts.stage import ContextStage
+from contexttune.documents import Documents
 from contexttune.errors import InfraError
 from contexttune.exclusion import Exclusion
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
 from contexttune.manifest import installed_version, manifest
-from contexttune.parts import build, target_class, wants
+from contexttune.models.held import Held
+from contexttune.parts import build, result_settings, target_class, wants
 from contexttune.prices import Price, price_of
 from contexttune.progress import Board
 from contexttune.secret_values import masked
@@ -130,23 +133,51 @@ class Cell:
 
     @cached_property
     def model(self) -> Model:
-        services = {
+        model: Model = build(self.container["model"], "model", self._of_models)
+        return model
+
+    @cached_property
+    def held_model(self) -> Held:
+        """The same, for the stages that use it one after the other."""
+        return Held(self.model)
+
+    @property
+    def _of_models(self) -> dict[str, Any]:
+        """The services of a model."""
+        return {
             "seed": self.config.seed,
             "rates": self.layout.rates,
             "run_label": self._label,
             "run_dir": self.layout.run(self.group_id, self.run_id),
         }
-        model: Model = build(self.container["model"], "model", services)
-        return model
 
     @cached_property
     def price(self) -> Price | None:
         """What the model's tokens cost, where that is known."""
-        return price_of(self.container["model"], self.container["prices"]) if self.uses_model else None
+        return self._model_price if self.uses_model else None
+
+    @property
+    def _model_price(self) -> Price | None:
+        return price_of(self.container["model"], self.container["prices"])
 
     @cached_property
     def budget(self) -> Budget:
-        return Budget(self.config.budget, self.price)
+        return Budget(self.config.budget, self._model_price if self.wants_documents else self.price)
+
+    @cached_property
+    def wants_documents(self) -> bool:
+        """Whether a model writes for the condition, or for one that it wraps."""
+        return wants(self.container["condition"], "documents", "condition")
+
+    @cached_property
+    def documents(self) -> Documents:
+        return Documents(
+            layout=self.layout,
+            label=self._label,
+            prices=self.container["prices"],
+            budget=lambda: self.budget,
+            main=self.held_model,
+        )
 
     @cached_property
     def board(self) -> Board:
@@ -191,6 +222,8 @@ class Cell:
         services: dict[str, Any] = {"repository": self.repository}
         if wants(node, "pool", "condition"):  # the dataset is not read for others
             services |= {"pool": [instance.public() for instance in self._whole_slice]}
+        if self.wants_documents:
+            services |= {**self._of_models, "model": self.model, "documents": self.documents}
         generator: ContextGenerator = build(node, "condition", services)
         return generator
 
@@ -208,15 +241,25 @@ class Cell:
         return bool(getattr(target_class(self.container["condition"], "condition"), "needs_gold", False))
 
     def repository(self, repo: str, commit: str) -> RepoAtCommit:
-        """A commit with its signals, extracted where they are not on disk. Raises ArtifactError."""
+        """A commit with its signals, extracted where they are not on disk. Raises ArtifactError.
+
+        Threads wait for each other: extraction uses all processors as it is.
+        """
         tree = self.workspace.tree(repo, commit)
-        facts = write_signals(tree, self.signals, self.layout.signals(repo, commit))
+        with self._extracting:
+            facts = write_signals(tree, self.signals, self.layout.signals(repo, commit))
         return RepoAtCommit(repo=repo, base_commit=commit, signals=facts, tree=tree)
+
+    @cached_property
+    def _extracting(self) -> Lock:
+        return Lock()
 
     @cached_property
     def context_stage(self) -> ContextStage:
         chosen = masked(self.container["condition"])  # it is written beside the context
         settings = {key: value for key, value in chosen.items() if key != "name"}
+        if getattr(self.generator, "asks", None) is self.model:
+            settings["model"] = masked(result_settings(self.container["model"], "model"))
         return ContextStage(
             layout=self.layout, generator=self.generator, settings=settings, signals=self.signals
         )

@@ -39,6 +39,12 @@ class PreflightError(ContextTuneError):
     exit_code = ExitCode.PREFLIGHT
 
 
+class NotWritten(PreflightError):
+    """A document that a model has to write is not there, and no model may be asked here."""
+
+    prompt_chars = 0  # of what it would be asked
+
+
 class ArtifactError(ContextTuneError):
     """A file or repository is not what it must be."""
 
@@ -53,3 +59,11 @@ class InfraError(Exception):
         super().__init__(words)
         self.n_calls = n_calls
         self.usage = usage
+
+
+class UnusableDocument(InfraError):
+    """A model has answered, and the answer is no context: missing data, never an empty context."""
+
+
+class OverBudget(Exception):
+    """The run's budget is used up, in the words of this."""

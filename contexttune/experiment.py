@@ -5,14 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from omegaconf import DictConfig
 
-from contexttune import drift, gpu, session
+from contexttune import document_stage, drift, gpu, session
 from contexttune.audit import leak_check
 from contexttune.cell import Cell, cell_of
-from contexttune.errors import ArtifactError, ConfigError, ExitCode, PreflightError
+from contexttune.document_stage import Why
+from contexttune.errors import (
+    ArtifactError,
+    ConfigError,
+    ExitCode,
+    InfraError,
+    NotWritten,
+    OverBudget,
+    PreflightError,
+)
 from contexttune.inference import Inference
 from contexttune.progress import Progress
 from contexttune.report import rows
@@ -34,7 +44,8 @@ class Experiment:
     """A run while it runs."""
 
     cell: Cell
-    stopped_by: str | None = None  # the budget that ended inference
+    stopped_by: str | None = None  # the budget that ended inference, or the writing of documents
+    absent: dict[str, Why] = field(default_factory=dict)  # instance_id -> why it has no context
 
     def run(self) -> ExitCode:
         cell, stages = self.cell, set(self.cell.config.stages)
@@ -44,18 +55,21 @@ class Experiment:
                 stack.enter_context(sole_worker(cell.layout.run_lock(cell.group_id, cell.run_id)))
             log.info("run %s of group %s: %d instances", cell.run_id, cell.group_id, len(cell.instances))
             drift.warn(cell)
-            blocks = self._contexts() if stages & {"signals", "context"} else None
+            serving = stack.enter_context(ExitStack())
+            blocks = self._contexts(serving) if stages & {"signals", "context"} else None
             if blocks is None or "context" not in stages:
                 blocks = self._saved_blocks() if "inference" in stages else {}
+            self._count_documents(blocks)
             leak_check.check(cell, blocks)
             if cell.config.dry_run:
                 return self._rehearse(blocks)
             if not cell.keeps_records:
-                return ExitCode.DONE
+                return self._code_of_contexts()
             session.current.groups[cell.group_id] = cell.layout
             with RunRecord(cell).kept(), gpu.sampled(cell.layout.run(cell.group_id, cell.run_id)):
                 if "inference" in stages:
                     self._infer(blocks)
+                serving.close()
                 if "evaluate" in stages:
                     self._evaluate()
                 rows.keep_rows(cell.layout, RunRecord(cell).read())
@@ -71,26 +85,68 @@ class Experiment:
         _ = cell.generator, cell.signals, cell.harness, cell.runner, cell.budget
         if live and "inference" in stages:
             if cell.uses_model:
-                cell.model.preflight()
+                cell.held_model.preflight()
             cell.runner.preflight()
         if cell.keeps_records:
             RunRecord(cell).check()
         if live and "evaluate" in stages:
             cell.harness.preflight(cell.instances)
 
-    def _contexts(self) -> dict[str, str]:
-        """instance_id -> block, with the signals that it takes."""
+    def _contexts(self, serving: ExitStack | None = None) -> dict[str, str]:
+        """instance_id -> block, with the signals that it takes; those of `absent` are left out.
+
+        A model that has written is left when `serving` ends.
+        """
         cell = self.cell
         if not cell.generator.sends_block:
             log.info("condition=%s sends no block and needs no signals", cell.condition)
             return {i.instance_id: "" for i in cell.instances}
+        if cell.wants_documents and "context" in cell.config.stages:
+            self._write_documents(serving or ExitStack())
         blocks: dict[str, str] = {}
-        with Progress("contexts", len(cell.instances)) as progress:
-            for instance in cell.instances:
+        instances = [i for i in cell.instances if i.instance_id not in self.absent]
+        with Progress("contexts", len(instances)) as progress:
+            for instance in instances:
                 progress.start(instance.instance_id)
                 blocks[instance.instance_id] = block = self._context(self._as_shown(instance))
                 progress.finish(instance.instance_id, f"{len(block)} characters", detail=False)
         return blocks
+
+    def _write_documents(self, serving: ExitStack) -> None:
+        """Have a model write what the contexts need, but for a dry run; say in `absent` what could not be had."""
+        cell, shown = self.cell, [self._as_shown(i) for i in self.cell.instances]
+        self._inference.remember(cell.instances)
+        with nullcontext() if cell.config.dry_run else cell.documents.opened(serving):
+            self.absent = document_stage.write(cell, shown, self._context)
+        budgets = [str(why) for why in self.absent.values() if isinstance(why, OverBudget)]
+        if budgets:
+            self.stopped_by = budgets[0]
+            log.warning("%s: no further document is asked for", budgets[0])
+        unwritten = [why for why in self.absent.values() if isinstance(why, NotWritten)]
+        document_stage.say_unwritten(cell.condition, unwritten)
+
+    def _count_documents(self, blocks: Mapping[str, str]) -> None:
+        """Those that the blocks are made of, also where another run has paid for them."""
+        cell = self.cell
+        if not cell.wants_documents:
+            return
+        for instance in cell.instances:
+            if instance.instance_id in blocks:
+                for document in cell.context_stage.documents(self._as_shown(instance)):
+                    cell.documents.use(document)
+        if cell.keeps_records:
+            cell.documents.keep_calls(cell.layout.predictions(cell.group_id, cell.run_id).parent)
+
+    def _code_of_contexts(self) -> ExitCode:
+        """Of a run that only builds contexts."""
+        outages = [
+            f"{name}: {why}" for name, why in sorted(self.absent.items()) if isinstance(why, InfraError)
+        ]
+        for words in outages:
+            log.warning("%s; the same command tries it again", words)
+        if self.stopped_by:
+            return ExitCode.BUDGET
+        return ExitCode.MISSING_UNITS if outages else ExitCode.DONE
 
     def _as_shown(self, instance: GoldInstance) -> Instance:
         """The instance as the generator may see it."""
@@ -134,9 +190,10 @@ class Experiment:
         log.info("dry run: %d requests, %d prompt characters in all; nothing was sent", requests, sum(chars))
         return ExitCode.DONE
 
-    def _infer(self, blocks: Mapping[str, str]) -> None:
+    @cached_property
+    def _inference(self) -> Inference:
         cell = self.cell
-        stage = Inference(
+        return Inference(
             runner=cell.runner,
             layout=cell.layout,
             group_id=cell.group_id,
@@ -146,10 +203,14 @@ class Experiment:
             price=cell.price,
             budget=cell.budget,
             board=cell.board,
-            model=cell.model if cell.uses_model else nullcontext(),
+            model=cell.held_model if cell.uses_model else nullcontext(),
         )
-        stage.run(cell.instances, blocks)
-        self.stopped_by = stage.stopped_by
+
+    def _infer(self, blocks: Mapping[str, str]) -> None:
+        stage = self._inference
+        stage.no_context = {n: str(why) for n, why in self.absent.items() if isinstance(why, InfraError)}
+        stage.run(self.cell.instances, blocks)
+        self.stopped_by = stage.stopped_by or self.stopped_by
 
     def _evaluate(self) -> None:
         """Grade the predictions that have no verdict on exactly this patch."""

@@ -43,6 +43,7 @@ class Inference:
     budget: Budget = field(default_factory=lambda: Budget(BudgetConfig(), None))
     board: Board = field(default_factory=Board)
     model: AbstractContextManager[Any] = field(default_factory=nullcontext)  # entered while it has work
+    no_context: Mapping[str, str] = field(default_factory=dict)  # instance_id -> the outage that cost it
     stopped_by: str | None = None  # the budget that ended the stage
     _write: threading.Lock = field(default_factory=threading.Lock)
     _outages: list[str] = field(default_factory=list)
@@ -50,16 +51,16 @@ class Inference:
     def run(self, instances: Sequence[GoldInstance], blocks: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         """Attempt what has no final attempt yet; return the attempt records by instance_id.
 
-        preds.jsonl ends up sorted and derived from the records alone, so it is the same however often
+        An instance without a block is not attempted: it is an outage by `no_context`, or else left alone. preds.jsonl ends up sorted and derived from the records alone, so it is the same however often
         the run was interrupted.
         """
-        records = {i.instance_id: self._record(i, blocks[i.instance_id]) for i in instances}
+        records = {i.instance_id: self._record(i, blocks.get(i.instance_id)) for i in instances}
         final = {name: record for name, record in records.items() if record and is_final(record)}
-        for name, record in records.items():
-            # a final record has all that its journal has, which may be megabytes
-            journal = None if name in final else self._paid(name)
-            self.budget.note(name, spent_for(record, journal, self.price))
-        pending = [i for i in instances if i.instance_id not in final]
+        self._note(records)
+        pending = [i for i in instances if i.instance_id not in final and i.instance_id in blocks]
+        for i in instances:
+            if i.instance_id in self.no_context and i.instance_id not in final:
+                self._record_outage(i, self.no_context[i.instance_id])
         if final and pending:
             log.info("resuming: %d of %d instances are done", len(final), len(instances))
         self._settle(final)
@@ -71,6 +72,16 @@ class Inference:
             attempted = self._attempt_all(pending, blocks)
         self._settle(final | {name: record for name, record in attempted.items() if is_final(record)})
         return final | attempted
+
+    def remember(self, instances: Sequence[GoldInstance]) -> None:
+        """Tell the budget what has been spent, for a stage before this one that spends too."""
+        self._note({i.instance_id: self._record(i, None) for i in instances})
+
+    def _note(self, records: Mapping[str, dict[str, Any] | None]) -> None:
+        for name, record in records.items():
+            # a final record has all that its journal has, which may be megabytes
+            journal = None if record and is_final(record) else self._paid(name)
+            self.budget.note(name, spent_for(record, journal, self.price))
 
     @property
     def _predictions(self) -> Path:
@@ -108,15 +119,30 @@ class Inference:
         started = time.monotonic()
         paid_before = self._paid(instance.instance_id)
         attempt = self._guarded(instance, block, out_dir)
-        record = _as_record(instance, block, attempt, time.monotonic() - started)
-        record["cost_usd"] = self._cost_usd(attempt)
-        self._settle_accounts(record, paid_before, read_json(out_dir / "attempt.json"))
-        with self._write:
-            write_json(out_dir / "attempt.json", record)
-            if is_final(record):
-                append_jsonl(self._predictions, self._prediction(record))
+        record = self._kept(instance, block, attempt, paid_before, time.monotonic() - started)
         why = f" ({attempt.error})" if attempt.error else ""
         progress.finish(instance.instance_id, f"{attempt.status}, {attempt.exit_status}{why}")
+        return record
+
+    def _record_outage(self, instance: GoldInstance, why: str) -> None:
+        """Of an instance that could not be attempted for want of its context."""
+        error = " ".join(why.split())[:500]
+        outage = Attempt(status=AttemptStatus.INFRA_ERROR, exit_status="NoContext", error=error)
+        self._kept(instance, "", outage, self._paid(instance.instance_id), 0.0)
+        log.warning("%s has no context and is not attempted: %s", instance.instance_id, error)
+
+    def _kept(
+        self, instance: GoldInstance, block: str, attempt: Attempt, paid_before: Paid | None, wall_s: float
+    ) -> dict[str, Any]:
+        """The record of an attempt, written."""
+        path = self.layout.instance(self.group_id, self.run_id, instance.instance_id) / "attempt.json"
+        record = _as_record(instance, block, attempt, wall_s)
+        record["cost_usd"] = self._cost_usd(attempt)
+        self._settle_accounts(record, paid_before, read_json(path))
+        with self._write:
+            write_json(path, record)
+            if is_final(record):
+                append_jsonl(self._predictions, self._prediction(record))
         return record
 
     def _settle_accounts(
@@ -175,10 +201,10 @@ class Inference:
         last = self._outages[-_GIVE_UP_AFTER:]
         return len(last) == _GIVE_UP_AFTER and len(set(last)) == 1
 
-    def _record(self, instance: GoldInstance, block: str) -> dict[str, Any] | None:
+    def _record(self, instance: GoldInstance, block: str | None) -> dict[str, Any] | None:
         path = self.layout.instance(self.group_id, self.run_id, instance.instance_id) / "attempt.json"
         record: dict[str, Any] | None = read_json(path)
-        if record and is_final(record) and record["block_sha256"] != sha256(block):
+        if block is not None and record and is_final(record) and record["block_sha256"] != sha256(block):
             raise ArtifactError(
                 f"the context of {instance.instance_id} changed since this run began: choose another group_id to start anew"
             )

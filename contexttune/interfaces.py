@@ -61,8 +61,9 @@ class ContextGenerator(Protocol):
     One may also have `needs_gold: ClassVar[bool]`: `build` then gets a GoldInstance; and `inputs(instance) -> Any`, JSON of
     what determines its text besides settings, commit and issue, such as the content of a file. Services that it may have
     fields for:
-    `repository: Callable[[str, str], RepoAtCommit]`, any other commit (owner/name, sha) with its signals, and
-    `pool: Sequence[Instance]`, the slice, to choose one from.
+    `repository: Callable[[str, str], RepoAtCommit]`, any other commit (owner/name, sha) with its signals,
+    `pool: Sequence[Instance]`, the slice, to choose one from, and `documents: Documents` with `model: Model`, for what a model
+    writes. One that has these has `asks: Model` too, the model that it asks, and its `build` raises what `Documents.written` does.
     """
 
     @property

@@ -11,7 +11,7 @@ from contexttune.errors import ConfigError
 
 SERVICES = (
     *("model", "workspace", "seed", "bundled", "run_label", "run_dir", "rates", "model_price", "board"),
-    *("pool", "repository"),
+    *("pool", "repository", "documents"),
 )
 """Field names that the experiment supplies and a YAML may not."""
 
@@ -36,6 +36,20 @@ def result_settings(node: Mapping[str, Any], key: str) -> dict[str, Any]:
                 settings[name] = result_settings(value, f"{key}.{name}")
         else:
             settings[name] = value
+    return settings
+
+
+def settings_of(part: Any) -> dict[str, Any]:
+    """The same of a part that is built, its class and the defaults of its keys included."""
+    settings: dict[str, Any] = {"_target_": f"{type(part).__module__}.{type(part).__qualname__}"}
+    for spec in fields(part):
+        value = getattr(part, spec.name)
+        if not spec.init or spec.name in SERVICES or not spec.metadata.get("affects_results", True):
+            continue
+        if not is_dataclass(value):
+            settings[spec.name] = value
+        elif getattr(value, "affects_results", True):
+            settings[spec.name] = settings_of(value)
     return settings
 
 

@@ -73,6 +73,9 @@ class Layout:
     def contexts(self, repo: str, commit: str) -> Path:
         return self.artifacts / "contexts" / repo_slug(repo) / commit
 
+    def document(self, repo: str, commit: str, model_id: str, document_id: str) -> Path:
+        return self.contexts(repo, commit) / "documents" / model_id / document_id
+
     def predictions(self, group_id: str, run_id: str) -> Path:
         return self.artifacts / "preds" / group_id / run_id / "preds.jsonl"
 

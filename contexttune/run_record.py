@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -138,8 +138,15 @@ class RunRecord:
             "reproduction": cell.reproduction,
             "images": begun.get("images", {}),
             "served_models": begun.get("served_models", []),
+            "documents": self._documents(begun),
             "sessions": [*begun.get("sessions", []), _session(cell)],
         }
+
+    def _documents(self, begun: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What models wrote for its contexts, and what it took; their text lies beside the contexts."""
+        used = self.cell.documents.used if self.cell.wants_documents else {}
+        told = [{k: v for k, v in asdict(one).items() if k != "text"} for _, one in sorted(used.items())]
+        return told or begun.get("documents", [])
 
     def _afterwards(self, record: Mapping[str, Any], began: float) -> dict[str, Any]:
         """What is known only when the work is over: how long it took, what it was done by."""

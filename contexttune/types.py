@@ -62,11 +62,43 @@ class CardText:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Document:
+    """What a model once answered about a commit, and what that took.
+
+    Attributes:
+        document_id: made of the prompt, the document seed and the other parameters, but not of the model.
+        model_id: names the model and its settings; with the commit and `document_id`, it says which document this is.
+        refusal: the model's own words for not answering, or None.
+        cost_usd: None where the model has no price.
+        paid_by: `<group_id>/<run_id>` that asked for it; others use it without paying.
+    """
+
+    document_id: str
+    model_id: str
+    repo: str
+    base_commit: str
+    model: str
+    served_model: str
+    document_seed: int
+    text: str
+    finish_reason: str
+    refusal: str | None
+    n_calls: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
+    cost_usd: float | None
+    paid_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """What a condition tells about a repository; `text` is what an agent gets to read."""
 
     text: str
     cards: Sequence[CardText] = ()
+    documents: Sequence[Document] = ()  # of models, that it was made from
 
 
 class Message(dict[str, str]):

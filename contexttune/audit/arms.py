@@ -95,7 +95,12 @@ class Arm:
 
     @cached_property
     def budget_keys(self) -> Mapping[str, Any]:
-        """The keys that set a budget in characters, that of the budget first; {} for a condition without one."""
+        """The keys that set a budget in characters, that of the budget first.
+
+        {} for a condition without one, and for one that a model writes: each budget would be another document.
+        """
+        if self.cell.wants_documents:
+            return {}
         known = {f.name for f in fields(target_class(self.cell.container["condition"], "condition"))}
         if "total_budget_chars" in known:
             return {"total_budget_chars": None}

@@ -85,11 +85,12 @@ class PlaceboNeutral(Wrapped):
         check_unit(self.budget_unit)
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
-        limit = measure(self.of.build(repo, instance).text, self.budget_unit)
+        right = self.of.build(repo, instance)
+        limit = measure(right.text, self.budget_unit)
         n_lines = 1
         while measure(text := prose(repo.base_commit, n_lines), self.budget_unit) <= limit:
             n_lines *= 2
-        return Context(text=cut_to(text, limit, self.budget_unit))
+        return Context(text=cut_to(text, limit, self.budget_unit), documents=right.documents)
 
 
 def prose(key: str, n_lines: int) -> str:

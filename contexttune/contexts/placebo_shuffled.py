@@ -24,9 +24,10 @@ class PlaceboShuffled(Wrapped):
     shuffle_seed: int = 0
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
-        text = self.of.build(repo, instance).text.rstrip()
+        right = self.of.build(repo, instance)
         of = instance.instance_id if instance else ""
-        return Context(text=shuffled(text, f"{self.shuffle_seed} {repo.base_commit} {of}"))
+        text = shuffled(right.text.rstrip(), f"{self.shuffle_seed} {repo.base_commit} {of}")
+        return Context(text=text, documents=right.documents)
 
 
 def shuffled(text: str, key: str) -> str:

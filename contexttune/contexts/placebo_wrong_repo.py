@@ -63,25 +63,27 @@ class PlaceboWrongRepo(Wrapped):
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         """Raises ConfigError without another repository, PreflightError when that one cannot be had."""
-        right = measure(self.of.build(repo, instance).text, self.budget_unit)
+        right_one = self.of.build(repo, instance)
+        right, documents = measure(right_one.text, self.budget_unit), [*right_one.documents]
         best, of = -1, ""
         for other in self._others(repo.repo, repo.base_commit, instance):
             wrong = self._about(other)
-            if (size := measure(wrong, self.budget_unit)) > best:
-                best, text, of = size, wrong, f"{other.repo}@{other.base_commit[:10]}"
+            documents += wrong.documents
+            if (size := measure(wrong.text, self.budget_unit)) > best:
+                best, text, of = size, wrong.text, f"{other.repo}@{other.base_commit[:10]}"
             if best >= right:
                 break
         text = cut_to(text, right, self.budget_unit)
         sizes = (measure(text, self.budget_unit), right, self.budget_unit)
         log.info("%s@%s: told of %s, %d of %d %s", repo.repo, repo.base_commit[:10], of, *sizes)
-        return Context(text=text)
+        return Context(text=text, documents=documents)
 
-    def _about(self, other: Instance) -> str:
+    def _about(self, other: Instance) -> Context:
         try:
             at_commit = self.repository(other.repo, other.base_commit)
         except ArtifactError as error:
             raise PreflightError(str(error)) from None
-        return self.of.build(at_commit, other if self.per_instance else None).text
+        return self.of.build(at_commit, other if self.per_instance else None)
 
     def _others(self, repo: str, commit: str, instance: Instance | None) -> list[Instance]:
         """Those to choose from, never none; what `other` names is a commit and no instance."""

@@ -13,7 +13,7 @@ from contexttune.contexts.injection import block
 from contexttune.interfaces import ContextGenerator, Signal
 from contexttune.paths import Layout, config_dir
 from contexttune.store import fingerprint, read_json, sha256, write_atomic, write_json
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.types import Context, Document, Instance, RepoAtCommit
 
 SCHEMA_VERSION = 1
 _DEFAULT = "baseline_context"  # its shipped settings write context.{json,md}; all else carries a context_id
@@ -38,6 +38,12 @@ class ContextStage:
         saved = read_json(stem.with_name(f"{stem.name}.json"))
         current = saved is not None and saved.get("inputs") == self._inputs(instance)
         return block(saved["text"]) if current and stem.with_name(f"{stem.name}.md").exists() else None
+
+    def documents(self, instance: Instance) -> list[Document]:
+        """What models wrote for an instance's context, as it lies on disk; their answers are not repeated there."""
+        stem = self._stem(instance)
+        saved = read_json(stem.with_name(f"{stem.name}.json")) or {}
+        return [Document(**document, text="") for document in saved.get("documents", [])]
 
     def build(self, repo: RepoAtCommit, instance: Instance) -> str:
         """Build and write an instance's context; return its block ("" for an empty text)."""
@@ -65,6 +71,8 @@ class ContextStage:
 
     def _write(self, stem: Path, repo: RepoAtCommit, context: Context, inputs: str) -> None:
         text = context.text if not context.cards else join(context.cards)
+        written = [asdict(document) for document in context.documents]
+        told = [{key: value for key, value in one.items() if key != "text"} for one in written]
         write_atomic(stem.with_name(f"{stem.name}.md"), text.rstrip() + "\n")
         write_json(
             stem.with_name(f"{stem.name}.json"),
@@ -80,7 +88,8 @@ class ContextStage:
                 "text": text,
                 "settings": self.settings,
                 "inputs": inputs,
-            },
+            }
+            | ({"documents": told} if told else {}),
         )
 
 

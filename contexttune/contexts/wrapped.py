@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.errors import ConfigError
-from contexttune.interfaces import ContextGenerator
+from contexttune.interfaces import ContextGenerator, Model
 from contexttune.types import Instance
 
 
@@ -30,6 +30,11 @@ class Wrapped:
     @property
     def per_instance(self) -> bool:
         return self.of.per_instance
+
+    @property
+    def asks(self) -> Model | None:
+        """The model that writes what is wrapped."""
+        return getattr(self.of, "asks", None)
 
     def inputs(self, instance: Instance) -> Any:
         """What determines the wrapped context besides settings, commit and issue."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from contexttune.report import documents
 from contexttune.report.rows import Row, is_missing
 from contexttune.types import AttemptStatus, Outcome
 
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from contexttune.report.schema import Condition
 
 
-def condition(arm: Arm, n_runs: int, rows: Sequence[Row]) -> Condition:
-    """`rows` are those of the arm, measured or not."""
+def condition(arm: Arm, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Condition:
+    """`runs` are the records of the arm, `rows` its results, measured or not."""
     from contexttune.analysis.rates import rate_ci95
     from contexttune.analysis.repeats import repeats
     from contexttune.report.schema import Condition
@@ -23,7 +24,7 @@ def condition(arm: Arm, n_runs: int, rows: Sequence[Row]) -> Condition:
     measured = [row for row in rows if not is_missing(row)]
     n_resolved = sum(row["outcome"] == Outcome.RESOLVED for row in measured)
     return Condition(
-        runs=n_runs,
+        runs=len(runs),
         planned=len(rows),
         total=len(measured),
         resolved=n_resolved,
@@ -38,6 +39,7 @@ def condition(arm: Arm, n_runs: int, rows: Sequence[Row]) -> Condition:
         cost_usd=_cost_usd(rows),
         wall_s=round(sum(row["wall_s"] or 0 for row in rows), 3),
         repeats=repeats(arm) if measured else None,
+        documents=documents.spread(runs, rows),
     )
 
 

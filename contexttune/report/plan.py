@@ -31,13 +31,13 @@ _WORDS = {
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
-def show(study: Study, seeds: Sequence[int], price_remedy: str | None) -> None:
-    """Print it; `price_remedy` says how USD would be known where it is not."""
+def show(study: Study, seeds: Sequence[int], left_out: Sequence[str]) -> None:
+    """Print it; `left_out` are sentences on what is in no number of it."""
     out = console()
     planned = [study.of(n_seeds) for n_seeds in sorted(set(seeds))]
     out.print(_seeds(study, planned))
     out.print(_facts(study))
-    for line in (*_answer(study, planned), *_remarks(study, price_remedy)):
+    for line in (*_answer(study, planned), *_remarks(study), *left_out):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -148,7 +148,7 @@ def _enough_instances(study: Study, planned: Sequence[Seeds]) -> list[str]:
     return [f"{n:,} with {_seed_words(k)}" for k, n in found.items() if n is not None]
 
 
-def _remarks(study: Study, price_remedy: str | None) -> list[str]:
+def _remarks(study: Study) -> list[str]:
     """How to read the table."""
     lines = [
         "Seen: found in 80 of 100 repetitions, at 5 % two-sided. Hours: of attempts, one run after the other, without grading."
@@ -157,7 +157,7 @@ def _remarks(study: Study, price_remedy: str | None) -> list[str]:
         lines.append(
             f"The p of {study.n_conditions - 1} treatments is corrected (Holm), which asks for more than the table says."
         )
-    return [*lines, *([price_remedy] if price_remedy else [])]
+    return lines
 
 
 def _point_words(effect: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from contexttune.analysis.words import counted
 from contexttune.differences import in_words
-from contexttune.report import sameness
+from contexttune.report import documents, sameness
 from contexttune.report.group import Group
 from contexttune.report.registered import Analysis
 from contexttune.report.rows import Row
@@ -17,12 +17,15 @@ _SHOWN = 5  # differences; run.json has all
 
 def remarks(group: Group, analysis: Analysis) -> list[str]:
     """One sentence each, the gravest first."""
-    return [*_worth(group), *_changed(analysis), *_arms(group, analysis), *_unlike(group)]
+    return [
+        *(*_worth(group), *_changed(analysis), *_arms(group, analysis)),
+        *(*_unlike(group), *_documents(group, analysis)),
+    ]
 
 
 def of_one_side(group: Group, analysis: Analysis) -> list[str]:
     """The same of a group that is compared with another or with itself: its own control has no part in that."""
-    return [*_worth(group), *_changed(analysis), *_unlike(group)]
+    return [*_worth(group), *_changed(analysis), *_unlike(group), *_documents(group, analysis)]
 
 
 def unpaired(one: str, its_rows: Iterable[Row], other: str, other_rows: Iterable[Row]) -> Iterator[str]:
@@ -77,6 +80,16 @@ def _arms(group: Group, analysis: Analysis) -> Iterator[str]:
             f"No run of the control {analysis.control} yet: run it, or name another by analysis.control=; "
             f"this group has {', '.join(group.conditions)}."
         )
+
+
+def _documents(group: Group, analysis: Analysis) -> Iterator[str]:
+    for name in group.conditions:
+        written = documents.spread(
+            [run for run in group.runs if run["condition"] == name and analysis.looks_at(run["seed"])],
+            [row for row in group.rows if row["condition"] == name and analysis.looks_at(row["seed"])],
+        )
+        if written is not None:
+            yield documents.words(name, written)
 
 
 def _unlike(group: Group) -> Iterator[str]:

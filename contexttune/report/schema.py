@@ -12,6 +12,29 @@ SCHEMA_VERSION: Literal[2] = 2
 
 
 @dataclass(frozen=True, kw_only=True)
+class Documents:
+    """What models wrote for an arm before its attempts, each document once for all runs; in no other number of the summary.
+
+    Attributes:
+        models: names of those that wrote.
+        n_calls, prompt_tokens, completion_tokens: sums; null as soon as one is unknown.
+        cost_usd: likewise, whoever paid: another run, or another group, may have.
+        n_attempts: of the arm, those that an outage cost left out.
+        tokens_per_attempt, usd_per_attempt: the sums / n_attempts; null without an attempt.
+    """
+
+    n_documents: int
+    models: list[str]
+    n_calls: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: float | None
+    n_attempts: int
+    tokens_per_attempt: float | None
+    usd_per_attempt: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Condition:
     """One arm.
 
@@ -26,6 +49,7 @@ class Condition:
         n_calls, n_steps, prompt_tokens, completion_tokens, wall_s: sums over all attempts.
         cost_usd: null as soon as one attempt's cost is unknown.
         repeats: null without a measured result.
+        documents: null where no model wrote the context.
     """
 
     runs: int
@@ -43,6 +67,7 @@ class Condition:
     cost_usd: float | None
     wall_s: float
     repeats: Repeats | None
+    documents: Documents | None
 
 
 @dataclass(frozen=True, kw_only=True)

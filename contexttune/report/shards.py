@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.paths import Layout
+from contexttune.report import documents
 from contexttune.report.cells import run_of, shard_of
 from contexttune.store import read_jsonl, write_jsonl
 from contexttune.types import Outcome
@@ -28,7 +29,8 @@ def merge(
     for run_id, parts in _by_run(runs):
         statuses = {part["status"] for part in parts}
         status = max(statuses, key=_STATUSES.index)
-        merged.append({**parts[0], "run_id": run_id, "status": status, "n_shards": len(parts)})
+        whole = {**parts[0], "run_id": run_id, "status": status, "n_shards": len(parts)}
+        merged.append(whole | {"documents": documents.distinct(parts)})
         kept: dict[str, Row] = {}
         for part in parts:
             for row in rows[part["run_id"]]:

@@ -90,7 +90,7 @@ def _conditions(found: Group, arms: Mapping[str, Arm], analysis: Analysis) -> di
     return {
         name: condition(
             arm,
-            sum(run["condition"] == name for run in runs),
+            [run for run in runs if run["condition"] == name],
             [row for row in found.rows if row["condition"] == name and analysis.looks_at(row["seed"])],
         )
         for name, arm in arms.items()

@@ -45,7 +45,7 @@ class Plan:
         config = check(cfg)
         container: Any = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
         study = self.study(config, container)
-        show(study, config.plan.seeds, _price_remedy(container) if "usd" not in study.facts else None)
+        show(study, config.plan.seeds, _left_out(study, container))
         return ExitCode.DONE
 
     def study(self, config: Config, container: Mapping[str, Any]) -> Study:
@@ -96,6 +96,17 @@ class Plan:
             return assumed(self.agent, "task.agent")
         found = assumed(self.one_completion, "task.one_completion")
         return found if wants(runner, "model", "runner") else found | NO_MODEL
+
+
+def _left_out(study: Study, container: Mapping[str, Any]) -> list[str]:
+    from contexttune.parts import wants
+
+    condition, found = container["condition"], []
+    if wants(condition, "documents", "condition"):
+        found.append(
+            f"condition={condition['name']}: what its documents take is not planned for: one more call a commit, which runs of all seeds share."
+        )
+    return found + ([_price_remedy(container)] if "usd" not in study.facts else [])
 
 
 def _unsaid(fact: Range, group_id: str) -> Range:
