@@ -31,6 +31,7 @@ from contexttune.types import Document, Message, RepoAtCommit
 log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 1
+_WORD_CHARS = 1000
 _GIVE_UP_AFTER = 3  # outages in a row with the same words: the rest would meet the same one
 
 
@@ -136,11 +137,11 @@ class Documents:
             repo=repo.repo,
             base_commit=repo.base_commit,
             model=str(model.name),
-            served_model=completion.served_model,
+            served_model=_plain(completion.served_model),
             document_seed=parameters["seed"],
             text=completion.text,
-            finish_reason=completion.finish_reason,
-            refusal=completion.refusal,
+            finish_reason=_plain(completion.finish_reason),
+            refusal=_plain(completion.refusal) if completion.refusal else None,
             n_calls=1,
             cost_usd=price.cost_usd(usage) if price else None,
             paid_by=self.label,
@@ -175,6 +176,11 @@ class Documents:
             held = self.main if is_main else Held(model)
             held.preflight()
             self._held[id(model)] = (self._until if is_main else self._open).enter_context(held)
+
+
+def _plain(value: object) -> str:
+    """What a server may have put where a word should be, as a text that a file can hold."""
+    return str(value)[:_WORD_CHARS].encode("utf-8", "replace").decode()
 
 
 def _not_written(where: str, model: Model, messages: Sequence[Message]) -> NotWritten:

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from contexttune.errors import ConfigError
-from contexttune.parts import NO_EFFECT, build, result_settings, wants
+from contexttune.parts import NO_EFFECT, build, result_settings, settings_of, wants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +65,10 @@ def test_settings_leave_out_what_cannot_change_a_result():
 def test_a_part_says_which_services_it_wants():
     assert wants(node(), "seed", "runner")
     assert not wants(node(), "model", "runner")
+
+
+def test_settings_of_a_built_part_leave_out_what_cannot_change_a_result_and_what_was_supplied():
+    one, other = (build(node(timeout_s=t), "runner", {"seed": s}) for t, s in ((2.0, 7), (3.0, 8)))
+    assert settings_of(one) == settings_of(other)
+    assert settings_of(one) == {"_target_": f"{HERE}.Outer", "name": "x", "limit": None, "inner": {}}
+    assert settings_of(build(node(limit=1), "runner", {"seed": 7})) != settings_of(one)

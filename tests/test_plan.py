@@ -249,7 +249,7 @@ def test_an_effect_without_room_is_said_to_have_none(tmp_path):
 def test_every_fact_is_printed_with_its_source(tmp_path):
     facts = study(tmp_path, *AGENT)
     with console().capture() as capture:
-        show(facts, [1], None)
+        show(facts, [1], [])
     said = " ".join(capture.get().split())
     assert set(facts.facts) == {*AMOUNTS, "resolve_rate", "icc", "tau", "image_gb", "usd"}
     assert said.count("assumed:") == len(facts.facts) - 1  # USD follows from the others

@@ -1,4 +1,4 @@
-"""The script of the demo's model answers every instance, in both arms, and only once each."""
+"""The script of the demo's model answers every instance, in both arms, and only once each; and writes of each repository."""
 
 from __future__ import annotations
 
@@ -32,7 +32,15 @@ def _matching(rules: Rules, request: str) -> list[int]:
 
 def test_every_request_has_an_answer_of_its_own(rules: Rules) -> None:
     chosen = [_matching(rules, block + text)[0] for text in STATEMENTS.values() for block in ("", BLOCK)]
-    assert sorted(chosen) == list(range(len(rules))) == list(range(12))
+    assert sorted(chosen) == list(range(len(rules) - 3)) == list(range(12))
+
+
+def test_every_repository_has_a_document_that_names_its_files(rules: Rules) -> None:
+    for bundle in DEMO.glob("repos/*.bundle"):
+        repo = bundle.stem.replace("__", "/")
+        (number,) = _matching(rules, f"You write the overview of the repository {repo} for a programmer")
+        assert f"`{repo.partition('/')[2]}/" in rules[number]["reply"]
+        assert number >= 12
 
 
 def test_an_answer_is_chosen_by_its_own_issue_only(rules: Rules) -> None:

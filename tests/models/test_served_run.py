@@ -51,6 +51,19 @@ def test_a_run_serves_its_model_and_a_finished_one_does_not_load_it_again(tmp_pa
     assert the_record(tmp_path)["served"]["models"] == ["mine"]
 
 
+def test_a_model_that_writes_a_document_first_is_loaded_once_for_that_and_the_attempts(tmp_path):
+    done = contexttune(*arguments(condition="llm_context"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [(a["n_calls"], a["completion_tokens"]) for a in attempts(tmp_path)] == [(1, 7)]
+    assert log_of(tmp_path).count("loading mine") == 1
+    assert log_of(tmp_path).count("POST") == 2
+    assert the_record(tmp_path)["served"]["models"] == ["mine"]
+    again = contexttune(*arguments(condition="llm_context", seed="1"), cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    logs = [path.read_text() for path in tmp_path.glob("results/*/runs/*/server.log")]
+    assert sorted(log.count("POST") for log in logs) == [1, 2]
+
+
 @pytest.mark.parametrize("rest", [{"dry_run": "true"}, {"stages": "[signals,context]"}])
 def test_nothing_is_started_for_what_calls_no_model(tmp_path, rest):
     done = contexttune(*arguments(**rest), cwd=tmp_path)
