@@ -16,6 +16,7 @@ from contexttune.budget import Budget
 from contexttune.config import BudgetConfig
 from contexttune.documents import Documents
 from contexttune.errors import ConfigError, InfraError, NotWritten, OverBudget, PreflightError
+from contexttune.models import journal
 from contexttune.models.held import Held
 from contexttune.models.journal import CALLS
 from contexttune.models.openai_compatible import OpenAICompatible
@@ -71,7 +72,9 @@ def test_one_that_is_there_is_read_without_leave_and_another_is_not_asked_for(tm
     assert len(homes(tmp_path)) == 1
 
 
-def test_a_crowd_of_threads_is_answered_by_one_request(tmp_path, monkeypatch):
+def test_a_crowd_waits_as_long_as_it_takes_for_the_one_request_that_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "_LOCK_TIMEOUT_S", 0.1)  # an attempt's own journal is not waited for as long
+
     def slowly(handler: BaseHTTPRequestHandler) -> None:
         time.sleep(0.3)
         ok("slow")(handler)

@@ -24,6 +24,8 @@ README = Document(
         "hydra/launcher": [*LOCAL, "seed=0"],
         "experiment=verified_mini_baseline": LOCAL,
         "condition=no_context,baseline_context": LOCAL,
+        "condition=no_context,llm_context": [*LOCAL, "slice.limit=1", "seed=0"],
+        "llm_context": [*LOCAL, "slice.limit=1"],
         "slice.dataset=rows.jsonl": None,
         "--config-dir": None,
         "make demo": None,

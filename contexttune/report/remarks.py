@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from contexttune.analysis.words import counted
-from contexttune.differences import in_words
+from contexttune.differences import differences, in_words
 from contexttune.report import documents, sameness
 from contexttune.report.group import Group
 from contexttune.report.registered import Analysis
@@ -18,7 +19,7 @@ _SHOWN = 5  # differences; run.json has all
 def remarks(group: Group, analysis: Analysis) -> list[str]:
     """One sentence each, the gravest first."""
     return [
-        *(*_worth(group), *_changed(analysis), *_arms(group, analysis)),
+        *(*_worth(group), *_changed(analysis), *_mixed(group), *_arms(group, analysis)),
         *(*_unlike(group), *_documents(group, analysis)),
     ]
 
@@ -80,6 +81,20 @@ def _arms(group: Group, analysis: Analysis) -> Iterator[str]:
             f"No run of the control {analysis.control} yet: run it, or name another by analysis.control=; "
             f"this group has {', '.join(group.conditions)}."
         )
+
+
+def _mixed(group: Group) -> Iterator[str]:
+    """Arms whose runs are not of one condition: of two with the same seed, one would hide the other."""
+    for name in group.conditions:
+        settings = [_settings(run) for run in group.runs if run["condition"] == name]
+        found = [one for other in settings[1:] for one in differences(settings[0], other)]
+        if found:
+            shown = "; ".join(dict.fromkeys(map(in_words, found[:_SHOWN])))
+            yield f"Runs of {name} are not of one condition: {shown}; condition.name tells such apart."
+
+
+def _settings(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"condition": run["manifest"].get("settings", {}).get("condition", {})}
 
 
 def _documents(group: Group, analysis: Analysis) -> Iterator[str]:

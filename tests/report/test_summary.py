@@ -53,6 +53,18 @@ def test_a_contrast_is_over_the_seeds_and_results_that_both_arms_have(place):
     assert "seed 1 of no_context has no counterpart in baseline_context" in " ".join(summary["warnings"])
 
 
+def test_runs_of_one_name_that_are_of_two_conditions_are_told(place):
+    for seed, document_seed in ((0, 0), (1, 0), (2, 1)):
+        settings = {"condition": {"name": "c", "document_seed": document_seed}}
+        write_run(place, f"c{seed}", "c", seed, {"a": "resolved"}, settings=settings)
+    words = "Runs of c are not of one condition: condition.document_seed: 0 -> 1; condition.name tells such apart."
+    assert words in rebuild(place, "g")["warnings"]
+    write_run(
+        place, "c2", "c", 2, {"a": "resolved"}, settings={"condition": {"name": "c", "document_seed": 0}}
+    )
+    assert not any("not of one condition" in line for line in rebuild(place, "g")["warnings"])
+
+
 def test_a_shard_that_only_one_arm_has_is_not_passed_over_in_silence(place):
     whole = dict.fromkeys("abcd", "resolved")
     write_run(place, "n0", "no_context", 0, whole)
