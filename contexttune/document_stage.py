@@ -55,11 +55,9 @@ def say_unwritten(condition: str, missing: Sequence[NotWritten]) -> None:
     if distinct := {id(error): error for error in missing}:
         chars = sum(error.prompt_chars for error in distinct.values())
         log.info(
-            "dry run: %d documents of condition=%s are not written yet (%d prompt characters in all), no model is asked for "
-            "them, and the prompts of their instances are measured without a block",
-            len(distinct),
-            condition,
-            chars,
+            "dry run: %d documents of condition=%s are not written yet; no model is asked, their prompts (prompt.md beside the "
+            "contexts, %d characters in all) are made, and those of the attempts are measured without a block",
+            *(len(distinct), condition, chars),
         )
 
 

@@ -1,7 +1,7 @@
 """Texts that models write about commits: each is asked for once, whatever asks for it, and kept with what it took.
 
 A document lies beside the contexts of its commit, in a directory that the model and its settings, the prompt and the
-document seed name: `document.json`, and the journal of the call, from which it is made again where a kill came between the two.
+document seed name: `document.json`, the prompt, and the journal of the call, from which it is made again where a kill came between.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Documents:
     used: dict[str, Document] = field(default_factory=dict)  # by place, those that were handed out
     _open: ExitStack | None = None
     _until: ExitStack | None = None
+    _is_rehearsal: bool = False
     _held: dict[int, Held] = field(default_factory=dict)
     _outages: list[str] = field(default_factory=list)  # those in a row
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -65,6 +66,15 @@ class Documents:
                 self._open = self._until = None
                 self._held.clear()
 
+    @contextmanager
+    def rehearsed(self) -> Iterator[None]:
+        """Inside, prompts of documents that are not there are written where these would lie; no model is asked."""
+        self._is_rehearsal = True
+        try:
+            yield
+        finally:
+            self._is_rehearsal = False
+
     def written(
         self, model: Model, repo: RepoAtCommit, messages: Sequence[Message], parameters: Mapping[str, Any]
     ) -> Document:
@@ -82,6 +92,8 @@ class Documents:
         found = _read(home)
         if found is None:
             where = f"{repo.repo}@{repo.base_commit[:10]}"
+            if self._is_rehearsal:
+                _write_prompt(home, messages)
             if self._open is None:
                 raise _not_written(where, model, messages)
             with locked(home / "document.lock"):  # held while the model answers: others wait, and do not pay
@@ -147,7 +159,8 @@ class Documents:
             paid_by=self.label,
             **asdict(usage),
         )
-        head = {"schema_version": _SCHEMA_VERSION, "messages": messages, "parameters": dict(parameters)}
+        head = {"schema_version": _SCHEMA_VERSION, "parameters": dict(parameters)}
+        _write_prompt(home, messages)
         write_json(home / "document.json", head | asdict(document))
         return document
 
@@ -181,6 +194,10 @@ class Documents:
 def _plain(value: object) -> str:
     """What a server may have put where a word should be, as a text that a file can hold."""
     return str(value)[:_WORD_CHARS].encode("utf-8", "replace").decode()
+
+
+def _write_prompt(home: Path, messages: Sequence[Message]) -> None:
+    write_atomic(home / "prompt.md", "\n\n".join(message["content"] for message in messages) + "\n")
 
 
 def _not_written(where: str, model: Model, messages: Sequence[Message]) -> NotWritten:

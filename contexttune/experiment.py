@@ -116,7 +116,8 @@ class Experiment:
         """Have a model write what the contexts need, but for a dry run; say in `absent` what could not be had."""
         cell, shown = self.cell, [self._as_shown(i) for i in self.cell.instances]
         self._inference.remember(cell.instances)
-        with nullcontext() if cell.config.dry_run else cell.documents.opened(serving):
+        documents = cell.documents
+        with documents.rehearsed() if cell.config.dry_run else documents.opened(serving):
             self.absent = document_stage.write(cell, shown, self._context)
         budgets = [str(why) for why in self.absent.values() if isinstance(why, OverBudget)]
         if budgets:

@@ -304,8 +304,15 @@ def test_a_dry_run_asks_nobody_and_says_what_it_leaves_out(tmp_path):
         done = contexttune(*RUN, "dry_run=true", cwd=tmp_path, OPENAI_BASE_URL=server.url)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "dry run: 6 documents of condition=llm_context are not written yet" in done.stdout
+        assert server.requests == []
+        prompts = {
+            path.read_text() for path in tmp_path.glob("artifacts/contexts/*/*/documents/*/*/prompt.md")
+        }
+        assert len(prompts) == 6
         assert contexttune(*RUN, cwd=tmp_path, OPENAI_BASE_URL=server.url).returncode == 0
         n_asked = len(server.requests)
+        sent = {r["messages"][0]["content"] for r in server.requests if asked_for(r)}
+        assert {prompt.removesuffix("\n") for prompt in prompts} == sent
         done = contexttune(*RUN, "dry_run=true", cwd=tmp_path, OPENAI_BASE_URL=server.url)
         assert (done.returncode, len(server.requests)) == (0, n_asked)
         assert "are not written yet" not in done.stdout
