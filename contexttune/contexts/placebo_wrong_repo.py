@@ -63,18 +63,18 @@ class PlaceboWrongRepo(Wrapped):
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         """Raises ConfigError without another repository, PreflightError when that one cannot be had."""
-        right_one = self.of.build(repo, instance)
-        right, documents = measure(right_one.text, self.budget_unit), [*right_one.documents]
+        right = self.of.build(repo, instance)
+        wanted, documents = measure(right.text, self.budget_unit), [*right.documents]
         best, of = -1, ""
         for other in self._others(repo.repo, repo.base_commit, instance):
             wrong = self._about(other)
             documents += wrong.documents
             if (size := measure(wrong.text, self.budget_unit)) > best:
                 best, text, of = size, wrong.text, f"{other.repo}@{other.base_commit[:10]}"
-            if best >= right:
+            if best >= wanted:
                 break
-        text = cut_to(text, right, self.budget_unit)
-        sizes = (measure(text, self.budget_unit), right, self.budget_unit)
+        text = cut_to(text, wanted, self.budget_unit)
+        sizes = (measure(text, self.budget_unit), wanted, self.budget_unit)
         log.info("%s@%s: told of %s, %d of %d %s", repo.repo, repo.base_commit[:10], of, *sizes)
         return Context(text=text, documents=documents)
 
