@@ -74,6 +74,23 @@ def test_predictions_are_sorted_whatever_the_order_of_completion(tmp_path):
     assert rows[0] == {"instance_id": "i-0", "model_name_or_path": "m", "model_patch": "patch"}
 
 
+def test_without_a_context_nothing_is_attempted_and_what_was_measured_before_stays(tmp_path):
+    run(stage(tmp_path, {"a": "1", "b": InfraError("down")}), "ab", block="then")
+    second = stage(tmp_path, {"c": "3"})
+    second.no_context = {"a": "the writer is down", "b": "the writer is down"}
+    second.run(instances("a", "b", "c", "d"), {"c": "now"})
+    assert second.runner.asked == ["c"], "d has neither a block nor an outage, as for want of budget"
+    found = {
+        path.parent.name: json.loads(path.read_text())
+        for path in tmp_path.glob("artifacts/preds/g/r/*/attempt.json")
+    }
+    assert {name: record["status"] for name, record in found.items()} == {
+        **{"a": "submitted", "b": "infra_error", "c": "submitted"}
+    }
+    assert (found["b"]["exit_status"], found["b"]["error"]) == ("NoContext", "the writer is down")
+    assert [row["instance_id"] for row in read_jsonl(second.layout.predictions("g", "r"))] == ["a", "c"]
+
+
 def test_an_outage_is_no_prediction_and_is_tried_again(tmp_path):
     first = stage(tmp_path, {"a": "1", "b": InfraError("down"), "c": ValueError("a defect")})
     assert [row["instance_id"] for row in run(first, "abc")] == ["a"]
