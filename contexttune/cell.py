@@ -18,6 +18,7 @@ from contexttune.contexts.stage import ContextStage
 from contexttune.documents import Documents
 from contexttune.errors import InfraError
 from contexttune.exclusion import Exclusion
+from contexttune.forked import cpus
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
 from contexttune.manifest import installed_version, manifest
 from contexttune.models.held import Held
@@ -191,7 +192,13 @@ class Cell:
 
     @cached_property
     def workspace(self) -> Workspace:
-        return Workspace(layout=self.layout, remote=self.config.workspace.remote)
+        keys = self.config.workspace
+        return Workspace(
+            layout=self.layout,
+            remote=keys.remote,
+            workers=keys.workers or cpus(),
+            cache_bytes=int(keys.cache_gb * 1e9),
+        )
 
     @cached_property
     def runner(self) -> Runner:

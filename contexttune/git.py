@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from contexttune.errors import ArtifactError
+
+_HEADER_BYTES = 80  # as `cat-file --batch` writes one: name, type, size
+_LEAST_BYTES = 500  # what an empty file is taken for, where work is shared out by size
+_PAUSE_S = 0.0005
 
 # The user's and the system's configuration must not change what an experiment sees.
 _ENV = {
@@ -63,7 +68,7 @@ class Running:
     """
 
     def __init__(self, *args: str | Path, stdin: bytes = b"") -> None:
-        self._command = ["git", *map(str, args)]
+        self._command, self._parent = ["git", *map(str, args)], os.getpid()
         self._out, self._err = TemporaryFile(), TemporaryFile()  # noqa: SIM115 -- `output` closes them
         with TemporaryFile() as source:
             source.write(stdin)
@@ -74,19 +79,27 @@ class Running:
 
     def output(self) -> bytes:
         """Standard output, when it has ended. To be called once; raises ArtifactError when git fails."""
-        with self.opened() as out:
-            return out.read()
+        with self._out:
+            self.end()
+            self._out.seek(0)
+            return self._out.read()
 
-    def opened(self) -> IO[bytes]:
-        """The same as a file, for what is too large to be held in memory; the caller closes it."""
+    def end(self) -> None:
+        """Wait until it has ended. Raises ArtifactError when git fails."""
         status = self._process.wait()
         with self._err:
             self._err.seek(0)
             if status != 0:
-                self._out.close()
                 raise ArtifactError(_last_words(self._command[1:], self._err.read(), status))
-        self._out.seek(0)
-        return self._out
+
+    def bytes_at(self, start: int, n_bytes: int) -> bytes:
+        """So much of what it has written by now, or less."""
+        return os.pread(self._out.fileno(), n_bytes, start)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it may write more. A process that was forked from this one since is always told so."""
+        return os.getpid() != self._parent or self._process.poll() is None
 
 
 def is_file(mode: str) -> bool:
@@ -113,7 +126,11 @@ class Tree:
     git_dir: Path
     repo: str
     commit: str
-    blob_cache: Path | None = None  # where analyses of single blobs may be kept, by blob sha
+    blob_cache: Path | None = (
+        None  # where analyses of single blobs may be kept, by blob sha, for all repositories
+    )
+    cache_bytes: int | None = None  # the most that they may take; None: no limit
+    workers: int = 1  # processes that may work on this commit
 
     @property
     def is_listed(self) -> bool:
@@ -146,25 +163,11 @@ class Tree:
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """(sha, content) of each blob, through one `git cat-file --batch`."""
-        return self.start_reading(blobs)()
+        return iter(self.start_reading(blobs))
 
-    def start_reading(self, blobs: Iterable[str]) -> Callable[[], Iterator[tuple[str, bytes]]]:
-        """Begin what `read` does; the call of what is returned waits for it."""
-        wanted = list(blobs)
-        if not wanted:
-            return lambda: iter(())
-        request = "".join(f"{sha}\n" for sha in wanted).encode()
-        running = Running("--git-dir", self.git_dir, "cat-file", "--batch", "--buffer", stdin=request)
-        return lambda: self._contents(wanted, running)
-
-    def _contents(self, wanted: Iterable[str], running: Running) -> Iterator[tuple[str, bytes]]:
-        with running.opened() as out:
-            for sha in wanted:
-                header = out.readline().split()
-                if len(header) != 3:
-                    raise ArtifactError(f"{self.repo}: object {sha} is missing from {self.git_dir}")
-                yield sha, out.read(int(header[2]))
-                out.read(1)  # the line's end
+    def start_reading(self, blobs: Iterable[str]) -> Contents:
+        """Begin what `read` does."""
+        return Contents(self, list(blobs))
 
     def text(self, path: str) -> str | None:
         """A file's text (undecodable bytes replaced), or None when the commit has no such file."""
@@ -173,6 +176,66 @@ class Tree:
             return None
         ((_, content),) = self.read([entry.blob])
         return content.decode(errors="replace")
+
+
+class Contents:
+    """Blobs as git writes them to a file: each can be had as soon as it lies there, by forked processes too."""
+
+    def __init__(self, tree: Tree, wanted: Sequence[str]) -> None:
+        self._place = f"{tree.repo}: object %s is missing from {tree.git_dir}"
+        self._wanted = wanted
+        self._git: Running | None = None
+        if wanted:
+            request = "".join(f"{sha}\n" for sha in wanted).encode()
+            command = ("--git-dir", tree.git_dir, "cat-file", "--batch", "--buffer")
+            self._git = Running(*command, stdin=request)
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        """(sha, content) of each. Raises ArtifactError when the repository lacks one."""
+        return self.share(0, 1, frozenset())
+
+    def share(self, number: int, of: int, without: Container[str]) -> Iterator[tuple[str, bytes]]:
+        """What falls to one of several who share out all but `without`: each has about as many bytes."""
+        if self._git is None:
+            return
+        loads, at = [0] * of, 0
+        for sha in self._wanted:
+            start, size = self._header(at, sha)
+            at = start + size + 1
+            if sha in without:
+                continue
+            taker = loads.index(min(loads))
+            loads[taker] += size + _LEAST_BYTES
+            if taker == number:
+                yield sha, self._bytes(start, size)
+        if number == 0:
+            self._git.end()
+
+    def _header(self, at: int, sha: str) -> tuple[int, int]:
+        """Where the content after the header at `at` begins, and its size."""
+        line = b""
+        while b"\n" not in line:
+            n_bytes = len(line) + 1
+            line = self._bytes(at, max(n_bytes, _HEADER_BYTES), n_bytes)
+        header = line[: line.index(b"\n")]
+        words = header.split()
+        if len(words) != 3:
+            raise ArtifactError(self._place % sha)
+        return at + len(header) + 1, int(words[2])
+
+    def _bytes(self, at: int, n_bytes: int, least: int | None = None) -> bytes:
+        """What is there, `least` (else `n_bytes`) at the least: git is waited for, as long as it lives."""
+        git, least = self._git, n_bytes if least is None else least
+        assert git is not None
+        while True:
+            alive = git.is_alive  # asked first: what it wrote before it ended is there then
+            found = git.bytes_at(at, n_bytes)
+            if len(found) >= least:
+                return found
+            if not alive:
+                git.end()
+                raise ArtifactError(self._place % "that git was asked for")
+            time.sleep(_PAUSE_S)
 
 
 def entries_of(listing: bytes) -> tuple[Entry, ...]:

@@ -53,8 +53,9 @@ class Layout:
     def worktree(self, repo: str, commit: str) -> Path:
         return self.cache / "worktrees" / repo_slug(repo) / commit
 
-    def blob_cache(self, repo: str) -> Path:
-        return self.cache / "blobs" / f"{repo_slug(repo)}.sqlite"
+    @property
+    def blob_cache(self) -> Path:
+        return self.cache / "blobs" / "records.sqlite"
 
     @property
     def rates(self) -> Path:

@@ -26,10 +26,13 @@ class Workspace:
 
     layout: paths.Layout
     remote: str  # template of a clone URL with {repo}, {owner}, {name}
+    workers: int = 1  # processes that scan a commit's files
+    cache_bytes: int | None = None  # the most that analyses of files may take on disk; None: no limit
 
     def tree(self, repo: str, commit: str) -> Tree:
         """The commit, read from the mirror. Clones or fetches when it is not there yet."""
-        return Tree(self.mirror(repo, commit), repo, commit, self.layout.blob_cache(repo))
+        mirror, home = self.mirror(repo, commit), self.layout.blob_cache
+        return Tree(mirror, repo, commit, home, cache_bytes=self.cache_bytes, workers=self.workers)
 
     def mirror(self, repo: str, commit: str) -> Path:
         """The bare mirror, holding `commit`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,14 +15,22 @@ from zlib import crc32
 import orjson
 
 from contexttune.complaints import Complaints
+from contexttune.git import Tree
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 900  # names in one query: the oldest sqlite allows 999 parameters
-_PAGE_BYTES = 16_384  # a row is some kB, and a commit reads most of the file
+_PAGE_BYTES = 16_384  # a row is some kB, and a commit reads most of what is there of its repository
 _BUSY_S = 5.0  # how long we wait for another process before we give up
 _BUSY_AGAIN_S = 0.1  # and how long once that was in vain: a lock may never be freed, on a network file system
+_EVICTED = 16  # one row in so many makes room: what is written pays for what is deleted
+_DAY_S = 86_400
 _COMPLAINTS = Complaints(log)
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS kept"
+    " (kind TEXT, name BLOB, checksum INT, head BLOB, body BLOB, used INT, PRIMARY KEY (kind, name))",
+    "CREATE INDEX IF NOT EXISTS by_use ON kept (used)",
+)
 
 
 class Kept(NamedTuple):
@@ -33,14 +42,29 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class BlobCache:
-    """A sqlite file shared by processes, or nothing at all when `path` is None.
+    """A sqlite file shared by all repositories and processes, or nothing at all when `path` is None.
 
-    Any error of sqlite (locked, damaged, read-only, no space) is a miss with a line in the log, and a row
-    whose checksum is wrong is a miss without one.
+    An object's name says what it holds, so what one repository knows another one does. Any error of sqlite
+    (locked, damaged, read-only, no space) is a miss with a line in the log, and a row whose checksum is wrong is
+    a miss without one.
     """
 
     path: Path | None
-    kind: str  # what was analysed and by which version: records of another kind are not seen
+    kind: str  # what was analysed, "-", by which version: records of another kind are not seen
+    limit_bytes: int | None = None  # for all kinds together: beyond it, what was not used for longest goes
+
+    @classmethod
+    def of(cls, tree: Tree, kind: str) -> BlobCache:
+        """The cache that a tree's objects are looked up in."""
+        return cls(path=tree.blob_cache, kind=kind, limit_bytes=tree.cache_bytes)
+
+    def version(self) -> tuple[int, int]:
+        """Another one whenever somebody has put something."""
+        try:
+            found = self.path.stat() if self.path is not None else None
+        except OSError:
+            found = None
+        return (found.st_mtime_ns, found.st_size) if found else (0, 0)
 
     def get(self, names: Iterable[str]) -> dict[str, Kept]:
         """Records of those `names` (object sha1s) that are known."""
@@ -50,7 +74,7 @@ class BlobCache:
         with self._survived("read"):
             if self.path.exists():
                 with self._connection("read") as db:
-                    return dict(self._rows(db, wanted))
+                    return self._found(db, wanted)
         return {}
 
     def put(self, records: Mapping[str, Kept]) -> None:
@@ -62,26 +86,35 @@ class BlobCache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._connection("written") as db:
                 db.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # heeded when the file is made, not later
-                db.execute(
-                    "CREATE TABLE IF NOT EXISTS kept"
-                    " (kind TEXT, name BLOB, checksum INT, head BLOB, body BLOB, PRIMARY KEY (kind, name))"
-                )
-                db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", rows)
+                for statement in _SCHEMA:
+                    db.execute(statement)
+                db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?)", rows)
+                if self.limit_bytes is not None and used_bytes(db) > self.limit_bytes:
+                    evict(db, self.limit_bytes)
                 db.commit()
 
-    def _row(self, name: str, record: Kept) -> tuple[str, bytes, int, bytes, bytes | memoryview]:
+    def _row(self, name: str, record: Kept) -> tuple[str, bytes, int, bytes, bytes | memoryview, int]:
         key, head = bytes.fromhex(name), orjson.dumps(record.head)
-        return self.kind, key, _checksum(key, head, record.body), head, record.body
+        return self.kind, key, _checksum(key, head, record.body), head, record.body, _today()
 
-    def _rows(self, db: sqlite3.Connection, wanted: list[str]) -> Iterator[tuple[str, Kept]]:
+    def _found(self, db: sqlite3.Connection, wanted: list[str]) -> dict[str, Kept]:
+        found: dict[str, Kept] = {}
+        unused: list[tuple[int, int]] = []
         for at in range(0, len(wanted), _CHUNK):
-            chunk = [bytes.fromhex(name) for name in wanted[at : at + _CHUNK]]
-            marks = ",".join("?" * len(chunk))
-            query = f"SELECT name, checksum, head, body FROM kept WHERE kind = ? AND name IN ({marks})"  # noqa: S608
-            rows = [row for row in db.execute(query, [self.kind, *chunk]) if _is_sound(*row)]
-            heads = orjson.loads(b"[%s]" % b",".join(head for _, _, head, _ in rows))
-            for (name, _, _, body), head in zip(rows, heads, strict=True):
-                yield name.hex(), Kept(head, body)
+            rows = list(self._rows(db, wanted[at : at + _CHUNK]))
+            heads = orjson.loads(b"[%s]" % b",".join(head for _, _, head, *_ in rows))
+            found.update((row[0].hex(), Kept(head, row[3])) for row, head in zip(rows, heads, strict=True))
+            unused += [(_today(), number) for *_, number, used in rows if used != _today()]
+        if unused:
+            _touch(db, unused)
+        return found
+
+    def _rows(self, db: sqlite3.Connection, wanted: list[str]) -> Iterator[tuple[Any, ...]]:
+        marks = ",".join("?" * len(wanted))
+        columns = "name, checksum, head, body, rowid, used"
+        query = f"SELECT {columns} FROM kept WHERE kind = ? AND name IN ({marks})"  # noqa: S608
+        rows = db.execute(query, [self.kind, *map(bytes.fromhex, wanted)])
+        return (row for row in rows if _is_sound(*row[:4]))
 
     @contextmanager
     def _connection(self, verb: str) -> Iterator[sqlite3.Connection]:
@@ -110,6 +143,40 @@ class BlobCache:
         with suppress(OSError):
             if self.path is not None:
                 self.path.unlink()
+
+
+def used_bytes(db: sqlite3.Connection) -> int:
+    """What the rows take of the file: room that was freed in it is not counted, and is filled again."""
+    size, n_pages, n_free = (
+        int(db.execute(f"PRAGMA {what}").fetchone()[0])
+        for what in ("page_size", "page_count", "freelist_count")
+    )
+    return size * (n_pages - n_free)
+
+
+def evict(db: sqlite3.Connection, limit_bytes: int) -> int:
+    """Delete rows, those not used for longest first, until the others fit; how many. The caller commits."""
+    n_deleted = 0
+    while used_bytes(db) > limit_bytes:
+        n = db.execute("SELECT count(*) FROM kept").fetchone()[0] // _EVICTED + 1
+        oldest = "SELECT rowid FROM kept ORDER BY used, rowid LIMIT ?"
+        n_rows = db.execute(f"DELETE FROM kept WHERE rowid IN ({oldest})", [n]).rowcount  # noqa: S608
+        if not n_rows:
+            break
+        n_deleted += n_rows
+    return n_deleted
+
+
+def _touch(db: sqlite3.Connection, rows: list[tuple[int, int]]) -> None:
+    """Say which rows were used today. Where that cannot be written, they only look older than they are."""
+    with suppress(sqlite3.OperationalError):
+        db.execute(f"PRAGMA busy_timeout={int(_BUSY_AGAIN_S * 1000)}")
+        db.executemany("UPDATE kept SET used = ? WHERE rowid = ?", rows)
+        db.commit()
+
+
+def _today() -> int:
+    return int(time.time()) // _DAY_S
 
 
 def _is_sound(name: Any, checksum: Any, head: Any, body: Any) -> bool:

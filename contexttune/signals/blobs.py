@@ -1,22 +1,28 @@
-"""What the scanner knows of a commit's Python files: each blob once per repository, each commit once."""
+"""What the scanner knows of a commit's Python files: each blob once, each commit once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from contexttune.git import Tree, is_file
+from contexttune.forked import shared_out
+from contexttune.git import Contents, Tree, is_file
 from contexttune.signals import listing
 from contexttune.signals.blobcache import BlobCache
+from contexttune.signals.claim import claimed
 from contexttune.signals.json_list import JsonList
 from contexttune.signals.lastcommit import LastCommit, is_stale
 from contexttune.signals.modules import Modules
-from contexttune.signals.records import LAYOUT, Record, packed, unpacked
+from contexttune.signals.records import LAYOUT, Record, dumped, loaded, packed, unpacked
 from contexttune.signals.scan import VERSION, scan
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES = 2_000_000  # a larger file is data, and an agent cannot read it either
 _ROWS = 5_000  # written at once
+_LEAST_FILES = 16  # for each process: fewer are scanned by the time that another one has begun
 _KIND = f"records-{LAYOUT}-{VERSION}"
 
 
@@ -25,7 +31,9 @@ class _Pending(NamedTuple):
 
     kept: dict[str, Record]
     n_last: int  # how many of them the last commit had
-    contents: Callable[[], Iterator[tuple[str, bytes]]]
+    missing: list[str]
+    contents: Contents
+    version: tuple[int, int]  # of the cache that was asked
 
 
 _PENDING: WeakKeyDictionary[Tree, dict[int, _Pending]] = WeakKeyDictionary()
@@ -72,9 +80,10 @@ def analyses(tree: Tree, max_bytes: int = MAX_BYTES) -> Mapping[str, Record]:
 def _pending(tree: Tree, max_bytes: int) -> _Pending:
     waiting = _PENDING.setdefault(tree, {})
     if max_bytes not in waiting:
+        version = _cache(tree).version()
         kept, n_last = _cached(tree, max_bytes)
         missing = sorted(set(python_files(tree).values()) - kept.keys())
-        waiting[max_bytes] = _Pending(kept, n_last, tree.start_reading(missing))
+        waiting[max_bytes] = _Pending(kept, n_last, missing, tree.start_reading(missing), version)
     return waiting[max_bytes]
 
 
@@ -85,18 +94,21 @@ def _cached(tree: Tree, max_bytes: int) -> tuple[dict[str, Record], int]:
     wanted = set(python_files(tree).values())
     found = {blob: last[blob] for blob in wanted & last.keys()}
     n_last = len(found)
-    for kept in _cache(tree).get(sorted(wanted - found.keys())).values():
-        found.update(unpacked(kept))
+    found.update(_known(tree, wanted - found.keys()))
     return dict(_answering(found, max_bytes)), n_last
+
+
+def _known(tree: Tree, wanted: Iterable[str]) -> dict[str, Record]:
+    found: dict[str, Record] = {}
+    for kept in _cache(tree).get(sorted(wanted)).values():
+        found.update(unpacked(kept))
+    return found
 
 
 def _load(tree: Tree, max_bytes: int) -> dict[str, Record]:
     pending = _pending(tree, max_bytes)
-    fresh = {blob: _record(content, max_bytes) for blob, content in pending.contents()}
+    records = pending.kept | (_missing(tree, pending, max_bytes) if pending.missing else {})
     del _PENDING[tree][max_bytes]
-    records = pending.kept | fresh
-    for some in _parts(sorted(fresh)):
-        _cache(tree).put({blob: packed({blob: fresh[blob]}) for blob in some})
     if is_stale(pending.n_last, len(records)):
         _last(tree).put(packed(records))
     return records
@@ -107,12 +119,39 @@ def _parts(blobs: Sequence[str]) -> Iterator[Sequence[str]]:
     return (blobs[at : at + _ROWS] for at in range(0, len(blobs), _ROWS))
 
 
+def _missing(tree: Tree, pending: _Pending, max_bytes: int) -> dict[str, Record]:
+    """Records of the blobs that the cache did not know; what others scanned meanwhile is not scanned again."""
+    with claimed(tree):
+        late: dict[str, Record] = {}
+        if _cache(tree).version() != pending.version:
+            late = dict(_answering(_known(tree, pending.missing), max_bytes))
+        fresh = _scanned(tree, pending, late, max_bytes)
+        for some in _parts(sorted(fresh)):
+            _cache(tree).put({blob: packed({blob: fresh[blob]}) for blob in some})
+    log.debug("%s@%s: %d files scanned", tree.repo, tree.commit, len(fresh))
+    return late | fresh
+
+
+def _scanned(tree: Tree, pending: _Pending, late: Container[str], max_bytes: int) -> dict[str, Record]:
+    n_missing = sum(blob not in late for blob in pending.missing)
+    n = max(1, min(tree.workers, n_missing // _LEAST_FILES))
+
+    def work(number: int) -> dict[str, Record]:
+        contents = pending.contents.share(number, n, late)
+        return {blob: _record(content, max_bytes) for blob, content in contents}
+
+    found: dict[str, Record] = {}
+    for records in shared_out(work, n, dumped, loaded):
+        found |= records
+    return found
+
+
 def _cache(tree: Tree) -> BlobCache:
-    return BlobCache(path=tree.blob_cache, kind=_KIND)
+    return BlobCache.of(tree, _KIND)
 
 
 def _last(tree: Tree) -> LastCommit:
-    return LastCommit(cache=tree.blob_cache, kind=_KIND)
+    return LastCommit.of(tree, _KIND)
 
 
 def _record(content: bytes, max_bytes: int) -> Record:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.errors import ConfigError
-from contexttune.git import Tree
+from contexttune.git import Contents, Tree
 from contexttune.signals import listing
 from contexttune.signals.blobcache import BlobCache, Kept
 from contexttune.signals.code.files import code_files
@@ -35,7 +35,7 @@ class _Pending(NamedTuple):
     """A commit's records that the cache knew, by language and blob, and the content of the other blobs."""
 
     known: dict[tuple[str, str], _Record]
-    contents: Callable[[], Iterator[tuple[str, bytes]]]
+    contents: Contents
 
 
 _PENDING: WeakKeyDictionary[Tree, dict[int, _Pending]] = WeakKeyDictionary()
@@ -108,7 +108,7 @@ class CodeIndex:
             languages.setdefault(blob, []).append(language)
         fresh = {
             (language, blob): self._record(content, language)
-            for blob, content in pending.contents()
+            for blob, content in pending.contents
             for language in languages[blob]
         }
         for language in sorted({language for language, _ in fresh}):
@@ -132,7 +132,7 @@ class CodeIndex:
 def _cache(tree: Tree, language: str) -> BlobCache:
     from contexttune.signals.code.definitions import VERSION
 
-    return BlobCache(path=tree.blob_cache, kind=f"code-{_LAYOUT}-{VERSION}-{language}")
+    return BlobCache.of(tree, f"code_{language}-{_LAYOUT}-{VERSION}")
 
 
 def _packed(record: _Record) -> Kept:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from contexttune.git import Tree
+from contexttune.git import Contents, Tree
 from contexttune.signals.blobcache import BlobCache, Kept
 from contexttune.signals.test_commands import READERS
 
@@ -19,7 +19,7 @@ class _Reading(NamedTuple):
 
     blobs: dict[str, str]
     known: Mapping[str, Kept]
-    contents: Callable[[], Iterator[tuple[str, bytes]]]
+    contents: Contents
 
 
 _READING: WeakKeyDictionary[Tree, _Reading] = WeakKeyDictionary()
@@ -39,11 +39,11 @@ def texts(tree: Tree) -> dict[str, str]:
     """Path -> text, in the order they are believed. Raises ArtifactError when the repository lacks a blob."""
     start(tree)
     blobs, known, contents = _READING.pop(tree)
-    fresh = {blob: Kept(None, content[:_MAX_BYTES]) for blob, content in contents()}
+    fresh = {blob: Kept(None, content[:_MAX_BYTES]) for blob, content in contents}
     _cache(tree).put(fresh)
     raw = {name: (fresh.get(blob) or known[blob]).body for name, blob in blobs.items()}
     return {name: str(body, "utf-8", "replace").replace("\r\n", "\n") for name, body in raw.items()}
 
 
 def _cache(tree: Tree) -> BlobCache:
-    return BlobCache(path=tree.blob_cache, kind=f"text-{_MAX_BYTES}")
+    return BlobCache.of(tree, f"text-{_MAX_BYTES}")

@@ -80,7 +80,7 @@ def _window(tree: Tree, window_commits: int) -> _Window:
 
 def _last(tree: Tree) -> LastCommit:
     """The last window read: windows of neighbouring commits overlap."""
-    return LastCommit(cache=tree.blob_cache, kind=f"changes-{_VERSION}")
+    return LastCommit.of(tree, f"changes-{_VERSION}")
 
 
 def _diffs(git_dir: Path, commits: Iterable[str]) -> Running:

@@ -105,7 +105,7 @@ def _keep(tree: Tree, max_bytes: int, resolved: _Resolved) -> None:
 
 def _last(tree: Tree, max_bytes: int) -> LastCommit:
     """What `version` says of this signal goes for what it keeps too."""
-    return LastCommit(cache=tree.blob_cache, kind=f"edges-{ImportGraph.version}-{VERSION}-{max_bytes}")
+    return LastCommit.of(tree, f"edges-{ImportGraph.version}-{VERSION}-{max_bytes}")
 
 
 def _targets(known: Modules, path: str, imports: Iterable[Import]) -> set[str]:

@@ -11,6 +11,8 @@ from zlib import crc32
 import orjson
 
 from contexttune.complaints import Complaints
+from contexttune.git import Tree
+from contexttune.paths import repo_slug
 from contexttune.signals.blobcache import Kept
 from contexttune.store import write_atomic
 
@@ -22,25 +24,26 @@ _FRAME = struct.Struct("<II")  # checksum of all that follows it, bytes of the h
 
 @dataclass(frozen=True, kw_only=True)
 class LastCommit:
-    """A file beside the cache of blobs, or nothing at all when `cache` is None.
+    """A file of one repository beside the cache of blobs, or nothing at all when `path` is None.
 
     It is read whole and at once, where sqlite would copy it page by page, and replaced by renaming. A checksum
     covers it, so damage to it is a miss.
     """
 
-    cache: Path | None
-    kind: str  # what is kept and by which version: a name for a file
+    path: Path | None
 
-    @property
-    def _path(self) -> Path | None:
-        return self.cache and self.cache.with_suffix(f".{self.kind}")
+    @classmethod
+    def of(cls, tree: Tree, kind: str) -> LastCommit:
+        """For the commits of `tree`'s repository. `kind` names what is kept and by which version."""
+        home = home_of(tree)
+        return cls(path=home and home / kind)
 
     def get(self) -> Kept | None:
         """What was kept, if anything; its body is a view."""
-        if self._path is None:
+        if self.path is None:
             return None
         try:
-            raw = memoryview(self._path.read_bytes())
+            raw = memoryview(self.path.read_bytes())
             checksum, n_head = _FRAME.unpack_from(raw)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -49,14 +52,14 @@ class LastCommit:
             return None
         content = raw[4:]
         if crc32(content) != checksum:
-            log.warning("%s is damaged", self._path)
+            log.warning("%s is damaged", self.path)
             return None
         end = _FRAME.size + n_head
         return Kept(orjson.loads(raw[_FRAME.size : end]), raw[end:])
 
     def put(self, record: Kept) -> None:
         """Keep `record` in place of what there was."""
-        if self._path is None:
+        if self.path is None:
             return
         front = orjson.dumps(record.head)
         parts = (struct.pack("<I", len(front)), front, record.body)
@@ -64,13 +67,18 @@ class LastCommit:
         for part in parts:
             checksum = crc32(part, checksum)
         try:
-            write_atomic(self._path, b"".join((struct.pack("<I", checksum), *parts)), durable=False)
+            write_atomic(self.path, b"".join((struct.pack("<I", checksum), *parts)), durable=False)
         except OSError as error:
             self._complain("written", error)
 
     def _complain(self, verb: str, error: Exception) -> None:
-        assert self._path is not None
-        _COMPLAINTS.make(self._path, verb, "%s could not be %s: %s", self._path, verb, error)
+        assert self.path is not None
+        _COMPLAINTS.make(self.path, verb, "%s could not be %s: %s", self.path, verb, error)
+
+
+def home_of(tree: Tree) -> Path | None:
+    """Where what concerns one repository lies, beside the cache of blobs."""
+    return tree.blob_cache and tree.blob_cache.parent / repo_slug(tree.repo)
 
 
 def is_stale(n_found: int, n_needed: int) -> bool:

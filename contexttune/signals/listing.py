@@ -73,4 +73,4 @@ def _adopt(tree: Tree, near: _Near) -> int:
 
 
 def _last(tree: Tree) -> LastCommit:
-    return LastCommit(cache=tree.blob_cache, kind="files-1")
+    return LastCommit.of(tree, "files-1")

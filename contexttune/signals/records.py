@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from contexttune.signals.blobcache import Kept
 from contexttune.signals.json_list import JsonList
 
@@ -23,6 +25,20 @@ def packed(records: Mapping[str, Record]) -> Kept:
         sizes = [size for one in lists for size in (len(one.raw), len(one))]
         heads.append([blob, record["n_bytes"], record.get("doc"), record.get("unparsed"), *sizes])
     return Kept(heads, b"".join(parts))
+
+
+def dumped(records: Mapping[str, Record]) -> bytes:
+    """`packed`, for another process."""
+    kept = packed(records)
+    head = orjson.dumps(kept.head)
+    return b"".join((len(head).to_bytes(8, "little"), head, kept.body))
+
+
+def loaded(raw: bytes) -> dict[str, Record]:
+    """What was `dumped`."""
+    body = 8 + int.from_bytes(raw[:8], "little")
+    view = memoryview(raw)
+    return dict(unpacked(Kept(orjson.loads(view[8:body]), view[body:])))
 
 
 def unpacked(kept: Kept) -> Iterator[tuple[str, Record]]:

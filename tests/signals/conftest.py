@@ -18,7 +18,7 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         self.git_dir = root / "mirror.git"
-        self.blob_cache = root / "cache" / "blobs.sqlite"
+        self.blob_cache = root / "cache" / "records.sqlite"
         git("init", "--quiet", "--bare", self.git_dir)
 
     def commit(self, files: Mapping[str | bytes, str | bytes], links: Mapping[str, str] | None = None) -> str:
@@ -38,9 +38,10 @@ class Repository:
         git("--git-dir", self.git_dir, "update-ref", "refs/heads/main", made.decode().strip())
         return made.decode().strip()
 
-    def tree(self, commit: str, *, cached: bool = False) -> Tree:
+    def tree(self, commit: str, *, cached: bool = False, workers: int = 1) -> Tree:
         """The commit as signals see it."""
-        return Tree(self.git_dir, "owner/name", commit, self.blob_cache if cached else None)
+        cache = self.blob_cache if cached else None
+        return Tree(self.git_dir, "owner/name", commit, cache, workers=workers)
 
     def _head(self) -> str:
         return git("--git-dir", self.git_dir, "for-each-ref", "--format=%(objectname)").decode().strip()

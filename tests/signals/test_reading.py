@@ -24,9 +24,9 @@ def test_a_listing_begun_early_is_the_listing(repository):
 def test_a_reading_begun_early_is_what_read_gives(repository):
     tree = repository.tree(repository.commit({f"{n}.py": b"\0\n" * n * 50_000 for n in range(4)}))
     blobs = [entry.blob for entry in tree.entries]
-    assert list(tree.start_reading(blobs)()) == list(tree.read(blobs))
+    assert list(tree.start_reading(blobs)) == list(tree.read(blobs))
     assert [len(content) for _, content in tree.read(blobs)] == [n * 100_000 for n in range(4)]
-    assert list(tree.start_reading([])()) == []
+    assert list(tree.start_reading([])) == []
 
 
 def test_a_command_beside_this_process_fails_with_the_words_of_git(tmp_path):

@@ -161,9 +161,8 @@ def test_a_lower_limit_is_not_answered_by_a_larger_one_nor_the_reverse(repositor
 
 def _forget_last_commit(repository) -> None:
     """So that single rows of the cache are read again."""
-    for path in repository.blob_cache.parent.glob("blobs.*"):
-        if path != repository.blob_cache:
-            path.unlink()
+    for path in (repository.blob_cache.parent / "owner__name").iterdir():
+        path.unlink()
 
 
 @pytest.mark.parametrize("column", ["head", "body", "checksum"])

@@ -105,15 +105,15 @@ def test_any_order_of_commits_gives_the_bytes_of_an_empty_cache(history_of_commi
 def test_a_damaged_last_commit_is_a_miss(history_of_commits, tmp_path, damage, caplog):
     repository, cold = history_of_commits
     first, second, *_ = cold
-    cache = tmp_path / "blobs.sqlite"
+    cache = tmp_path / "records.sqlite"
     _bytes(Tree(repository.git_dir, "owner/name", first, cache), tmp_path / "signals.json")
-    kept = [path for path in tmp_path.glob("blobs.*") if path != cache]
+    kept = [path for path in (tmp_path / "owner__name").iterdir() if path.name != "claim"]
     assert len(kept) == 4
     for path in kept:
         _damage(path, damage)
     got = _bytes(Tree(repository.git_dir, "owner/name", second, cache), tmp_path / "signals.json")
     assert got == cold[second]
-    assert ("blobs." in caplog.text) == (damage != "removed")
+    assert ("owner__name" in caplog.text) == (damage != "removed")
 
 
 def _damage(path: Path, how: str) -> None:
@@ -131,7 +131,7 @@ def test_a_last_commit_that_the_repository_has_lost_is_a_miss(history_of_commits
     repository, cold = history_of_commits
     commit = next(iter(cold))
     tree = Tree(repository.git_dir, "owner/name", commit, tmp_path / "blobs.sqlite")
-    LastCommit(cache=tree.blob_cache, kind="files-1").put(Kept("2" * 40, b"100644 blob 00\tno.py\0"))
+    LastCommit.of(tree, "files-1").put(Kept("2" * 40, b"100644 blob 00\tno.py\0"))
     assert _bytes(tree, tmp_path / "signals.json") == cold[commit]
 
 

@@ -1,0 +1,89 @@
+"""Work shared out to forked processes, which end with this one whatever becomes of it.
+
+Forked and not spawned: they need none of a second's imports, run nothing of the main module, and have what is in
+memory. So they must do nothing but compute: a lock that another thread held at the fork is never freed for them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from tempfile import TemporaryFile
+from typing import IO, Generic, NoReturn, TypeVar
+
+from contexttune.child import dies_with_parent
+
+T = TypeVar("T")
+MOST = 8  # processes: git reads for all of them, and has given each its share by then
+
+
+def cpus() -> int:
+    """How many processes are worth while here: the CPUs that this one may use, up to `MOST`."""
+    return min(len(os.sched_getaffinity(0)), MOST)
+
+
+def shared_out(
+    work: Callable[[int], T], n: int, dump: Callable[[T], bytes], load: Callable[[bytes], T]
+) -> list[T]:
+    """work(0) ... work(n - 1): the first here, each other one in a process of its own, which hands over `dump` of it.
+
+    What a process failed to do (it was killed, there was no room for it) is done here.
+    """
+    children = [_Child(work, number, dump) for number in range(1, n)]
+    try:
+        return [work(0), *(child.result(load) for child in children)]
+    finally:
+        for child in children:
+            child.end()
+
+
+class _Child(Generic[T]):
+    def __init__(self, work: Callable[[int], T], number: int, dump: Callable[[T], bytes]) -> None:
+        self._work, self._number = work, number
+        self._sink: IO[bytes] = TemporaryFile()  # noqa: SIM115 -- `end` closes it
+        self._pid, arm = -1, dies_with_parent()
+        with suppress(OSError):  # no more processes, or no memory
+            self._pid = _fork()
+        if self._pid == 0:
+            self._be_child(arm, dump)
+
+    def _be_child(self, arm: Callable[[], None], dump: Callable[[T], bytes]) -> NoReturn:
+        status = 1
+        try:
+            arm()
+            self._sink.write(dump(self._work(self._number)))
+            self._sink.flush()
+            status = 0
+        finally:
+            os._exit(status)  # no `finally` of the parent, no buffer of its files
+
+    def result(self, load: Callable[[bytes], T]) -> T:
+        if self._ended() != 0:
+            return self._work(self._number)
+        self._sink.seek(0)
+        return load(self._sink.read())
+
+    def end(self) -> None:
+        if self._pid > 0:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+            self._ended()
+        self._sink.close()
+
+    def _ended(self) -> int:
+        """How it ended; -1: it never began, or somebody else was told."""
+        status = -1
+        if self._pid > 0:
+            with suppress(ChildProcessError):
+                status = os.waitpid(self._pid, 0)[1]
+        self._pid = -1
+        return status
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():  # of threads: see above
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
