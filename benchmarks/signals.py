@@ -1,259 +1,204 @@
-"""What signals and context cost beside a plain parser, and a second commit beside the first.
+"""What signals and `repo_map` cost beside a plain parser and aider, and further commits beside the first.
 
-python -m benchmarks.signals [--repo GIT_DIR --commit SHA [--second SHA]] [--no-parser]
+python -m benchmarks.signals [--repo GIT_DIR --commit SHA [--second SHA]] [--no-parser] [--aider PYTHON]
+                             [--rows ROWS.jsonl --of owner/name --limit 10]
 
-The repository is mirrored first, as a workspace does it: a warm mirror is what is measured.
-Each measurement is the best of some fresh processes. The time is that of the work, from a git directory
-to signals.json and the text of the baseline context; starting Python and importing are left out on both
-sides. The lean parser is the same one with the garbage collector off, as the signals have it.
+The repository is mirrored first, as a workspace does it: a warm mirror is what is measured. Each measurement is the
+best of some fresh processes, interleaved (see benchmarks/extraction.py and benchmarks/aider_cold.py). The lean parser
+is the parser with the garbage collector off, as the signals have it. `--rows` names commits as an experiment does:
+so many of them, one after the other, beside one of them and the files that they have together.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import gc
+import json
+import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
-from typing import Any, NamedTuple
 
+from benchmarks import extraction
+from benchmarks.extraction import REPO, Cost
+from benchmarks.plain_ast import blobs
+from benchmarks.process_memory import PeakMemory
+from benchmarks.synthetic import synthetic
+from contexttune.forked import cpus
 from contexttune.git import Tree, git
-from contexttune.interfaces import ContextGenerator, Signal
 from contexttune.paths import Layout
 from contexttune.workspace import Workspace
 
-_MEASURED = ("parser", "lean_parser", "signals")
-
-
-class Times(NamedTuple):
-    """Seconds of one measurement; the context is 0 where none is built."""
-
-    signals: float
-    context: float
-    processor: float  # of this process and of git
-
-    @property
-    def total(self) -> float:
-        return self.signals + self.context
+_LIMIT_MB = 600
 
 
 def main() -> None:
-    """Parse flags; with `--measure` do one measurement, which is what the fresh processes do."""
+    """Parse flags, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--repo", type=Path, help="git directory; without it, a synthetic repository")
     parser.add_argument("--commit", default="HEAD~1", help="the first commit")
     parser.add_argument("--second", help="a commit that shares most of its blobs with the first")
     parser.add_argument("--rounds", type=int, default=3, help="fresh processes a measurement is the best of")
+    parser.add_argument("--workers", type=int, default=cpus(), help="workspace.workers; one is measured too")
     parser.add_argument("--no-parser", action="store_true", help="leave the slow yardstick out")
-    parser.add_argument("--measure", choices=_MEASURED, help=argparse.SUPPRESS)
-    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--aider", help="a Python that has aider")
+    parser.add_argument("--rows", type=Path, help="rows of a dataset, for many commits")
+    parser.add_argument("--of", help="which repository's rows")
+    parser.add_argument("--limit", type=int, default=10, help="how many commits of them")
     args = parser.parse_args()
-    if args.measure:
-        print(*_measure(args.measure, args.repo, args.commit, args.work))
-        return
     with tempfile.TemporaryDirectory() as scratch:
         repo, second = args.repo.resolve() if args.repo else None, args.second
         if repo is None:
             repo, second = synthetic(Path(scratch)), "HEAD"
-        yardsticks = [] if args.no_parser else ["parser", "lean_parser"]
+        many = _commits(args.rows, args.of, args.limit) if args.rows else []
         first, other = _full(repo, args.commit), _full(repo, second) if second else None
-        mirror = _mirrored(repo, first, Path(scratch))
-        _report(mirror, first, other, yardsticks, scratch=Path(scratch), rounds=args.rounds)
+        layout = Layout(cache=Path(scratch) / "cache", artifacts=Path(scratch), results=Path(scratch))
+        mirror = Workspace(layout=layout, remote=str(repo)).mirror(REPO, first)
+        bench = _Bench(mirror, Path(scratch), args.workers, first, other, many, args.aider)
+        for number in range(args.rounds):  # interleaved, so that a busy minute falls on all of them
+            bench.run(number, parsers=not args.no_parser)
+        bench.show()
 
 
 def _full(repo: Path, name: str) -> str:
     return git("--git-dir", repo, "rev-parse", f"{name}^{{commit}}").decode().strip()
 
 
-def _mirrored(repo: Path, commit: str, scratch: Path) -> Path:
-    layout = Layout(cache=scratch / "cache", artifacts=scratch, results=scratch)
-    return Workspace(layout=layout, remote=str(repo)).mirror("bench/mark", commit)
+def _commits(rows: Path, repo: str, limit: int) -> list[str]:
+    """Base commits of a repository's instances, in the order of the file."""
+    found = (json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines())
+    return list(dict.fromkeys(row["base_commit"] for row in found if row["repo"] == repo))[:limit]
 
 
-def _report(
-    repo: Path, first: str, second: str | None, yardsticks: list[str], *, scratch: Path, rounds: int
-) -> None:
-    times: dict[str, list[Times]] = {}
-    for number in range(rounds):  # interleaved, so that a busy minute falls on all of them
-        work = scratch / str(number)
-        plan: dict[str, str | None] = dict.fromkeys([*yardsticks, "first", "again"], first)
-        plan["second"] = second
-        for what, commit in plan.items():
-            if commit:
-                measure = what if what in _MEASURED else "signals"
-                times.setdefault(what, []).append(_fresh(measure, repo, commit, work))
-    best = {what: min(found, key=lambda one: one.total) for what, found in times.items()}
-    busy = {what: min(one.processor for one in found) for what, found in times.items()}
-    parts = ""
-    if yardsticks:
-        parts = f"{_ratio(best, 'first', 'parser')} of ast (<= 1/4), {_ratio(best, 'first', 'lean_parser')} of lean ast"
-        _row("ast: parse, symbols, imports", best["parser"])
-        _row("lean ast: garbage collector off", best["lean_parser"])
-    _row("signals + context, empty cache", best["first"], parts)
-    _row("the same commit again", best["again"], f"{_ratio(best, 'again', 'first')} of the first")
-    if second:
-        limit = f"{_ratio(best, 'second', 'first')} of the first (<= 1/5)"
-        limit += f", 1/{busy['first'] / busy['second']:.1f} in processor time"
-        _row(f"second commit, {_shared(repo, first, second)} shared", best["second"], limit)
+@dataclass
+class _Bench:
+    """What is measured, and all that was."""
 
+    mirror: Path
+    scratch: Path
+    workers: int
+    first: str
+    second: str | None
+    many: list[str]
+    aider: str | None
+    costs: dict[str, list[Cost]] = field(default_factory=dict)
 
-def _row(what: str, times: Times, remark: str = "") -> None:
-    context = f"({times.context * 1000:.1f} the context)" if times.context else ""
-    print(f"{what:36} {times.total * 1000:9.1f} ms {context:20}  {remark}".rstrip())
+    def run(self, number: int, *, parsers: bool) -> None:
+        """One round."""
+        work = self.scratch / str(number)
+        if parsers:
+            self._measure("parser", "parser", [self.first], work, 1)
+            self._measure("lean_parser", "lean_parser", [self.first], work, 1)
+        if self.aider:
+            self._aider(work)
+        for name, workers in {"": self.workers, " alone": 1}.items():
+            home = work / f"cache{name}"
+            self._measure(f"first{name}", "maps", [self.first], home, workers)
+            self._measure(f"again{name}", "maps", [self.first], home, workers)
+            shutil.rmtree(home / "artifacts" / "contexts")
+            self._measure(f"other context{name}", "maps", [self.first], home, workers)
+            if self.second:
+                self._measure(f"second{name}", "maps", [self.second], home, workers)
+                self._measure(f"second, cold{name}", "maps", [self.second], work / f"cold{name}", workers)
+        if self.many:
+            self._measure("many", "maps", self.many, work / "many", self.workers)
+            self._measure("one of many", "maps", self.many[:1], work / "one", self.workers)
+        shutil.rmtree(work)
 
+    def _measure(self, name: str, what: str, commits: Sequence[str], work: Path, workers: int) -> None:
+        found = extraction.measure(what, self.mirror, commits, work, workers)
+        self.costs.setdefault(name, []).append(found)
 
-def _ratio(best: dict[str, Times], part: str, whole: str) -> str:
-    return f"1/{best[whole].total / best[part].total:.1f}"
+    def _aider(self, work: Path) -> None:
+        checkout = work / "checkout"
+        git("--git-dir", self.mirror, "worktree", "add", "--force", "--detach", checkout, self.first)
+        script = Path(__file__).with_name("aider_cold.py")
+        command = [str(self.aider), str(script), str(checkout)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=work)
+        seconds, processor, _ = done.stdout.split()[-3:]
+        self.costs.setdefault("aider", []).append(Cost(float(seconds), float(processor), 0))
+
+    def show(self) -> None:
+        """Ratios, each with its limit."""
+        for name, words in (
+            ("parser", "ast: parse, symbols, imports"),
+            ("lean_parser", "lean ast: no garbage collector"),
+        ):
+            self._row(name, words)
+        self._row("aider", "aider, cold map of 4,096 tokens")
+        of = f"{self.ratio('first', 'parser', '1/4', 'ast')}{self.ratio('first', 'lean_parser', '', 'lean ast')}"
+        of += self.ratio("first", "aider", "1/20", "aider")
+        self._row("first", f"signals + repo_map, {self.workers} workers", of)
+        self._row(
+            "first alone",
+            "the same, 1 worker",
+            self.ratio("first alone", "first", "", f"{self.workers} workers"),
+        )
+        self._row("again", "the same commit again", self.ratio("again", "first", "1/50", "the first"))
+        self._row(
+            "other context", "... its context alone", self.ratio("other context", "first", "", "the first")
+        )
+        self._second()
+        self._many()
+        print(f"peak memory of the first: {self._peak_mb():.0f} MB (<= {_LIMIT_MB})")
+
+    def _second(self) -> None:
+        if not self.second:
+            return
+        shared = _shared(self.mirror, self.first, self.second)
+        for name, words in (("", f"{self.workers} workers"), (" alone", "1 worker")):
+            cold = self.ratio(f"second{name}", f"second, cold{name}", "1/10", "its own cold time")
+            busy = {
+                what: min(one.processor for one in self.costs[what + name])
+                for what in ("second", "second, cold")
+            }
+            cold += f", 1/{busy['second, cold'] / busy['second']:.1f} in processor time"
+            self._row(f"second, cold{name}", f"second commit, empty cache, {words}")
+            self._row(f"second{name}", f"... {shared} of its files known", cold)
+
+    def _many(self) -> None:
+        if not self.many:
+            return
+        many, one = self.best("many"), self.best("one of many")
+        together = many.n_scanned / one.n_scanned
+        self._row("one of many", f"the first of {len(self.many)} commits: {one.n_scanned} files")
+        words = f"{many.seconds / one.seconds / together:.2f} of one by the files (<= 1.3)"
+        self._row(
+            "many", f"all {len(self.many)} commits: {many.n_scanned} files, {together:.2f} times", words
+        )
+
+    def _peak_mb(self) -> float:
+        command = [sys.executable, "-m", "benchmarks.extraction", "maps", str(self.mirror)]
+        command += [str(self.scratch / "memory"), str(self.workers), self.first]
+        root = Path(__file__).resolve().parent.parent
+        with (
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=root) as process,
+            PeakMemory(process) as peak,
+        ):
+            process.wait()
+        return peak.mb
+
+    def best(self, name: str) -> Cost:
+        """The quickest of a measurement."""
+        return min(self.costs[name], key=lambda one: one.seconds)
+
+    def ratio(self, part: str, whole: str, limit: str, words: str) -> str:
+        """Empty where `whole` was not measured."""
+        if whole not in self.costs:
+            return ""
+        said = f"1/{self.best(whole).seconds / self.best(part).seconds:.1f} of {words}"
+        return f"{said} (<= {limit}) " if limit else f"{said} "
+
+    def _row(self, name: str, words: str, remark: str = "") -> None:
+        if name in self.costs:
+            print(f"{words:48} {self.best(name).seconds * 1000:9.1f} ms  {remark}".rstrip())
 
 
 def _shared(repo: Path, first: str, second: str) -> str:
-    one, other = (set(_blobs(Tree(repo, "bench/mark", commit)).values()) for commit in (first, second))
+    one, other = (set(blobs(Tree(repo, REPO, commit)).values()) for commit in (first, second))
     return f"{len(one & other) / len(other):.1%}"
-
-
-def _fresh(what: str, repo: Path, commit: str, work: Path) -> Times:
-    flags = ["--measure", what, "--repo", str(repo), "--commit", commit, "--work", str(work)]
-    command = [sys.executable, "-m", "benchmarks.signals", *flags]
-    root = Path(__file__).resolve().parent.parent
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
-    return Times(*map(float, done.stdout.split()))
-
-
-def _measure(what: str, repo: Path, commit: str, work: Path) -> Times:
-    from contexttune.signals.hot_paths import HotPaths
-    from contexttune.signals.import_graph import ImportGraph
-    from contexttune.signals.py_index import PyIndex
-    from contexttune.signals.stage import write_signals
-    from contexttune.signals.test_manifest import TestManifest
-    from contexttune.signals.tree import FileTree
-    from contexttune.types import RepoAtCommit
-
-    signals: list[Signal] = [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths()]
-    baseline = _baseline()
-    if what == "lean_parser":
-        gc.disable()
-    started, busy = time.perf_counter(), _processor()
-    if what != "signals":
-        _parse(Tree(repo, "bench/mark", commit))
-        return Times(time.perf_counter() - started, 0, _processor() - busy)
-    tree = Tree(repo, "bench/mark", commit, work / "blobs.sqlite")
-    facts = write_signals(tree, signals, work / commit / "signals.json")
-    extracted = time.perf_counter()
-    at_commit = RepoAtCommit(repo="bench/mark", base_commit=commit, signals=facts, tree=tree)
-    baseline.build(at_commit, None)
-    return Times(extracted - started, time.perf_counter() - extracted, _processor() - busy)
-
-
-def _processor() -> float:
-    used = (getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
-def _baseline() -> ContextGenerator:
-    from contexttune.contexts.cards.editing_norms import EditingNorms
-    from contexttune.contexts.cards.key_modules import KeyModules
-    from contexttune.contexts.cards.layout import Layout
-    from contexttune.contexts.cards.pitfalls import Pitfalls
-    from contexttune.contexts.cards.repo_identity import RepoIdentity
-    from contexttune.contexts.cards.tests_howto import TestsHowto
-    from contexttune.contexts.cards.where_to_look import WhereToLook
-    from contexttune.contexts.cards_context import CardsContext
-
-    cards = (RepoIdentity(), Layout(), TestsHowto(), WhereToLook(), KeyModules(), EditingNorms(), Pitfalls())
-    return CardsContext(name="baseline_context", cards={card.name: card for card in cards})
-
-
-def _parse(tree: Tree) -> tuple[dict[str, Any], dict[str, set[str]]]:
-    """The plain way, in one process: parse every blob, walk for symbols, walk again for imports."""
-    files = _blobs(tree)
-    contents = dict(tree.read(sorted(set(files.values()))))
-    trees: dict[str, ast.Module] = {}
-    symbols: dict[str, Any] = {}
-    for path, blob in files.items():
-        try:
-            trees[path] = ast.parse(contents[blob])
-        except (SyntaxError, ValueError):
-            continue
-        symbols[path] = [
-            (node.name, node.lineno)
-            for node in ast.walk(trees[path])
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        ]
-    names = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in files}
-    return symbols, {path: _imported(path, module, names) for path, module in trees.items()}
-
-
-def _imported(path: str, module: ast.Module, names: dict[str, str]) -> set[str]:
-    found: set[str] = set()
-    package = path.split("/")[:-1]
-    for node in ast.walk(module):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            start = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {start, *(f"{start}.{alias.name}" for alias in node.names)}
-    return {names[name] for name in found if name in names} - {path}
-
-
-def _blobs(tree: Tree) -> dict[str, str]:
-    return {entry.path: entry.blob for entry in tree.entries if entry.is_file and entry.path.endswith(".py")}
-
-
-_HEAD = (
-    '"""Module {n} of the synthetic package."""\n\nimport os\nfrom bench.part{other} import Thing{other}\n\n'
-)
-_CLASS = '''
-class Thing{n}x{k}(Thing{other}):
-    """A thing; a docstring with words in it, and
-    def nothing(in_it): pass
-    """
-
-    def method(self, first: int, second: str = "a", *rest: object) -> dict[str, int]:
-        """Say what it does."""
-        values = [first * i for i in range(10) if i % 2]
-        if values and second:
-            return {{"a": values[0], "b": len(second)}}
-        return {{"c": len(rest)}}
-
-    def other(self, path=os.sep):
-        total = 0
-        for index, part in enumerate(path.split("/")):
-            total += index * len(part)
-        return total
-
-'''
-
-
-def synthetic(scratch: Path, n_modules: int = 600, n_classes: int = 10) -> Path:
-    """A repository of 600 modules and 120,000 lines; its last commit changed 5 % of the modules."""
-    work = scratch / "synthetic"
-    package = work / "bench"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    for n in range(n_modules):
-        other = (n * 7 + 1) % n_modules
-        body = "".join(_CLASS.format(n=n, k=k, other=other) for k in range(n_classes))
-        (package / f"part{n}.py").write_text(_HEAD.format(n=n, other=other) + body)
-    git("init", "--quiet", cwd=work)
-    commit_all(work)
-    for n in range(0, n_modules, 20):
-        with (package / f"part{n}.py").open("a") as sink:
-            sink.write("\n\ndef added():\n    return 1\n")
-    commit_all(work)
-    return work / ".git"
-
-
-def commit_all(work: Path) -> None:
-    """Commit all that is there, always at the same date."""
-    who = {"NAME": "bench", "EMAIL": "bench@example.org", "DATE": "2020-01-01T00:00:00Z"}
-    env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
-    git("add", ".", cwd=work)
-    git("commit", "--quiet", "--no-gpg-sign", "-m", "state", cwd=work, env=env)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.signals import commit_all, synthetic
+from benchmarks.synthetic import commit_all, synthetic
 from contexttune.git import git
 
 _COLUMNS = [

@@ -14,6 +14,7 @@ from contexttune.errors import ConfigError
 
 _OTHERS = "Other files:"
 _LEADING = 6  # files that are outlined wherever there is room, since a reader begins at the top
+_LEAST_CHARS = 2  # that a definition takes: a letter and a blank
 _SHORTLIST = 2  # times the budget: a file that is not worth its path leaves room to others
 
 
@@ -97,15 +98,22 @@ def _fitting(
 
 def _offers(files: Iterable[RankedFile], most_chars: int) -> list[_Offer]:
     """Definitions up to `most_chars`: the best of each leading file, then those most worth their characters."""
-    ranked = sorted(
-        (-value / _chars(name), n_file, n_name, _chars(name), value)
+    listed = [
+        (n_file, n_name, _chars(name), value)
         for n_file, file in enumerate(files)
         for n_name, (name, value) in enumerate(file.definitions)
         if value > 0
+    ]
+    prices = [-value / chars for _, _, chars, value in listed]
+    last = sorted(prices)[: most_chars // _LEAST_CHARS + 1][-1:]  # of no more than these there may be room
+    ranked = sorted(
+        (price, *one)
+        for price, one in zip(prices, listed, strict=True)
+        if price <= last[0] or one[0] < _LEADING
     )
     best = {offer[1]: offer for offer in reversed(ranked) if offer[1] < _LEADING}
     first = [best[n_file] for n_file in sorted(best)]
-    ranked = [*first, *(offer for offer in ranked if offer not in first)]
+    ranked = [*first, *(offer for offer in ranked if best.get(offer[1]) != offer)]
     ends = accumulate(chars for *_, chars, _ in ranked)
     n_offers = bisect_right(list(ends), most_chars)
     return [_Offer(n_file, n_name, chars, value) for _, n_file, n_name, chars, value in ranked[:n_offers]]
@@ -130,7 +138,7 @@ def _choose(files: Sequence[RankedFile], offers: Sequence[_Offer]) -> list[_Choi
 
 
 def _chars(name: str) -> int:
-    return len(name.rpartition(".")[2]) + 1
+    return len(name) - name.rfind(".")
 
 
 def _outline(choice: _Choice) -> str:

@@ -9,6 +9,7 @@ from contexttune.contexts.map_layout import MapSettings, lay_out
 from contexttune.contexts.ranking.outline import symbols_of
 from contexttune.contexts.ranking.prior import activities, by_length
 from contexttune.contexts.ranking.sources import indexed_sources, other_sources
+from contexttune.gc_pause import gc_paused
 from contexttune.types import Context, Instance, RepoAtCommit
 
 
@@ -22,6 +23,10 @@ class RepoMap(MapSettings):
     symbol_length_power: float = 0.7
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        with gc_paused():
+            return Context(text=self._text(repo))
+
+    def _text(self, repo: RepoAtCommit) -> str:
         indexed, others = indexed_sources(repo), other_sources(repo)
         value = activities(
             [*indexed, *others],
@@ -35,11 +40,10 @@ class RepoMap(MapSettings):
             )
             for path in sorted(indexed, key=lambda path: (-value[path], path))
         ]
-        text = lay_out(
+        return lay_out(
             f"Map of {repo.repo}: files that change most first, with the longest of their definitions.",
             ranked,
             sorted(others, key=lambda path: (-value[path], path)),
             total_chars=self.total_budget_chars,
             tree_share=self.tree_share,
         )
-        return Context(text=text)

@@ -95,11 +95,11 @@ class ContextStage:
 
 def shipped_settings(condition: str) -> dict[str, Any] | None:
     """The settings of the default condition as conf/ ships them; None for every other condition."""
+    if condition != _DEFAULT:
+        return None
     import yaml
     from omegaconf import OmegaConf
 
-    if condition != _DEFAULT:
-        return None
     conf = config_dir()
     settings: dict[str, Any] = yaml.safe_load(
         (conf / "condition" / f"{condition}.yaml").read_text(encoding="utf-8")

@@ -68,13 +68,16 @@ def changes(tree: Tree, window_commits: int) -> list[list[str]]:
 
     Raises ArtifactError when git cannot read the history.
     """
-    return _window(tree, window_commits).changes()
+    return _window(tree, window_commits).changes()[:window_commits]
 
 
 def _window(tree: Tree, window_commits: int) -> _Window:
+    """One that holds as many commits: the newest of a longer one are those of a shorter one."""
     windows = _WINDOWS.setdefault(tree, {})
-    if window_commits not in windows:
-        windows[window_commits] = _Window(tree, window_commits)
+    longest = max(windows, default=0)
+    if longest >= window_commits:
+        return windows[longest]
+    windows[window_commits] = _Window(tree, window_commits)
     return windows[window_commits]
 
 

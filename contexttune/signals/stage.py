@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 import orjson
 
+from contexttune.gc_pause import gc_paused
 from contexttune.git import Tree
 from contexttune.interfaces import Signal
 from contexttune.signals import scan
@@ -29,7 +28,7 @@ def write_signals(tree: Tree, signals: Sequence[Signal], path: Path) -> dict[str
     Signals of the file that are not asked for stay in it. Raises ArtifactError when git cannot read the
     commit.
     """
-    with _gc_paused():
+    with gc_paused():
         kept = _read(path, tree)
         versions = {signal.name: _version(signal) for signal in signals}
         stale = [signal for signal in signals if kept["versions"].get(signal.name) != versions[signal.name]]
@@ -42,8 +41,9 @@ def write_signals(tree: Tree, signals: Sequence[Signal], path: Path) -> dict[str
 
 
 def _extract(tree: Tree, signals: Sequence[Signal]) -> dict[str, Any]:
+    longest_first = sorted(signals, key=lambda signal: -getattr(signal, "window_commits", 0))
     for step in ("launch", "start"):  # git first, then what may have to wait for it
-        for signal in signals:
+        for signal in longest_first if step == "launch" else signals:  # a long history holds a short one
             if begin := getattr(signal, step, None):
                 begin(tree)
     return {signal.name: signal.extract(tree) for signal in signals}
@@ -80,15 +80,3 @@ def _is_ours(found: Any, empty: dict[str, Any]) -> bool:
     same = all(found[key] == empty[key] for key in ("schema_version", "repo", "base_commit"))
     maps = isinstance(found["signals"], dict) and isinstance(found["versions"], dict)
     return same and maps and found["versions"].keys() <= found["signals"].keys()
-
-
-@contextmanager
-def _gc_paused() -> Iterator[None]:
-    """Facts are many small objects without cycles: collecting while they are made is a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

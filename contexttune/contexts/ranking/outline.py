@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 _LAST_LINES = 8  # a guess at the length of a file's last definition: the index knows only where it begins
@@ -29,23 +30,23 @@ class RankedFile(NamedTuple):
 
 def definitions(symbols: Sequence[Mapping[str, Any]]) -> list[Definition]:
     """Of a module's symbols (see signals/py_index.py), all but what is local to a function."""
-    starts = [symbol["line"] for symbol in symbols]
-    ends = [*starts[1:], n_lines(symbols)]
-    spans: dict[str, Definition] = {}
+    spans: dict[str, tuple[str, int, int]] = {}
     owners: dict[str, str] = {}  # of each function, and of what is local to it: the outermost function around
-    for symbol, start, end in zip(symbols, starts, ends, strict=bool(symbols)):
-        name, length = symbol["name"], max(end - start, 1)
-        owner = owners.get(name.rpartition(".")[0])
+    for symbol, following in zip_longest(symbols, symbols[1:]):
+        name, start = symbol["name"], symbol["line"]
+        length = max((following["line"] if following else n_lines(symbols)) - start, 1)
+        owner = owners.get(name.rpartition(".")[0]) if "." in name else None
         if owner is not None:
             owners[name] = owner
-            spans[owner] = spans[owner]._replace(n_lines=spans[owner].n_lines + length)
+            _, first, before = spans[owner]
+            spans[owner] = (owner, first, before + length)
             continue
         if symbol["kind"] != "class":
             owners[name] = name
         known = spans.get(name)  # overloads and conditional definitions: the longest stands for all
-        if known is None or known.n_lines < length:
-            spans[name] = Definition(name, start, length)
-    return list(spans.values())
+        if known is None or known[2] < length:
+            spans[name] = (name, start, length)
+    return [Definition._make(span) for span in spans.values()]
 
 
 def symbols_of(signals: Mapping[str, Any], path: str) -> Sequence[Mapping[str, Any]]:

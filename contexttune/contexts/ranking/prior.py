@@ -43,7 +43,7 @@ def by_length(
 ) -> RankedFile:
     """A file whose value is shared out among its definitions by a power of their lengths."""
     found: list[Definition] = definitions(symbols)
-    weights = [one.n_lines**length_power for one in found]
+    weights = [n_lines**length_power for _, _, n_lines in found]
     total = sum(weights) or 1.0
-    shares = [(one.name, value * weight / total) for one, weight in zip(found, weights, strict=True)]
+    shares = [(name, value * weight / total) for (name, _, _), weight in zip(found, weights, strict=True)]
     return RankedFile(path, value, shares)

@@ -1,0 +1,139 @@
+"""One measurement of what a commit costs: run in a process of its own by benchmarks/signals.py.
+
+The time is that of the work, from a git directory to signals.json and the context on the disk, as a run does it;
+starting Python and importing are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from typing import NamedTuple
+
+from contexttune.git import Tree
+from contexttune.interfaces import Signal
+from contexttune.types import Instance, RepoAtCommit
+
+REPO = "bench/mark"
+LIMIT_BYTES = 2_000_000_000
+
+
+class Cost(NamedTuple):
+    """Of one measurement."""
+
+    seconds: float
+    processor: float  # seconds of this process, of git and of forked ones
+    n_scanned: int  # files that no cache knew
+
+
+def measure(what: str, mirror: Path, commits: Iterable[str], work: Path, workers: int) -> Cost:
+    """In a fresh process. `what` is parser, lean_parser or maps; `work` holds cache and artifacts."""
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.extraction",
+        what,
+        str(mirror),
+        str(work),
+        str(workers),
+        *commits,
+    ]
+    root = Path(__file__).resolve().parent.parent
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
+    return Cost(**json.loads(done.stdout))
+
+
+class _Scanned(logging.Handler):
+    """Adds up what the log says."""
+
+    n = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.msg.endswith("%d files scanned") and isinstance(record.args, tuple):
+            self.n += int(str(record.args[-1]))
+
+
+def main() -> None:
+    """Print the cost as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("what", choices=("parser", "lean_parser", "maps"))
+    parser.add_argument("mirror", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("workers", type=int)
+    parser.add_argument("commits", nargs="+")
+    args = parser.parse_args()
+    steps = _maps(args.mirror, args.commits, args.work, args.workers)
+    if args.what != "maps":
+        steps = _parsed(args.mirror, args.commits, lean=args.what == "lean_parser")
+    scanned = _Scanned()
+    logger = logging.getLogger("contexttune.signals.blobs")
+    logger.addHandler(scanned)
+    logger.setLevel(logging.DEBUG)
+    next(steps)  # imports
+    started, busy = time.perf_counter(), _processor()
+    for _ in steps:
+        pass
+    cost = Cost(time.perf_counter() - started, _processor() - busy, scanned.n)
+    print(json.dumps(cost._asdict()))
+
+
+def _parsed(mirror: Path, commits: Iterable[str], *, lean: bool) -> Iterator[None]:
+    from benchmarks.plain_ast import parse
+
+    yield
+    if lean:
+        gc.disable()
+    for commit in commits:
+        parse(Tree(mirror, REPO, commit))
+
+
+def _maps(mirror: Path, commits: Iterable[str], work: Path, workers: int) -> Iterator[None]:
+    import ctypes  # noqa: F401 -- as filelock and sqlite3: where it is used, it is imported once a process
+
+    import filelock  # noqa: F401
+
+    from contexttune.contexts.repo_map import RepoMap
+    from contexttune.contexts.stage import ContextStage
+    from contexttune.paths import Layout
+    from contexttune.signals.stage import write_signals
+
+    layout = Layout(cache=work / "cache", artifacts=work / "artifacts", results=work / "results")
+    signals = _signals()
+    stage = ContextStage(layout=layout, generator=RepoMap(), settings={"name": "repo_map"}, signals=signals)
+    yield
+    for commit in commits:
+        instance = Instance(instance_id="i", repo=REPO, base_commit=commit, problem_statement="")
+        path = layout.signals(REPO, commit)
+        if stage.saved_block(instance) is not None and path.exists():  # as contexttune/experiment.py asks
+            continue
+        tree = Tree(mirror, REPO, commit, layout.blob_cache, cache_bytes=LIMIT_BYTES, workers=workers)
+        facts = write_signals(tree, signals, path)
+        stage.build(RepoAtCommit(repo=REPO, base_commit=commit, signals=facts, tree=tree), instance)
+
+
+def _signals() -> list[Signal]:
+    from contexttune.signals.churn import Churn
+    from contexttune.signals.hot_paths import HotPaths
+    from contexttune.signals.import_graph import ImportGraph
+    from contexttune.signals.py_index import PyIndex
+    from contexttune.signals.test_manifest import TestManifest
+    from contexttune.signals.tree import FileTree
+
+    return [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths(), Churn()]
+
+
+def _processor() -> float:
+    used = (getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+if __name__ == "__main__":
+    main()
