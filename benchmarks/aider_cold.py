@@ -21,8 +21,8 @@ class _Model:
 
 def main() -> None:
     """Print seconds, processor seconds and the characters of the map."""
-    from aider.io import InputOutput  # type: ignore[import-not-found]
-    from aider.repomap import RepoMap  # type: ignore[import-not-found]
+    from aider.io import InputOutput
+    from aider.repomap import RepoMap
 
     root = Path(sys.argv[1]).resolve()
     tokens = int(sys.argv[2]) if len(sys.argv) > 2 else 4096

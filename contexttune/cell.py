@@ -197,7 +197,7 @@ class Cell:
             layout=self.layout,
             remote=keys.remote,
             workers=keys.workers or cpus(),
-            cache_bytes=int(keys.cache_gb * 1e9),
+            cache_bytes=keys.cache_bytes,
         )
 
     @cached_property

@@ -50,6 +50,10 @@ class WorkspaceConfig:
                 f"workspace.remote={self.remote!r} may hold only {{repo}}, {{owner}} and {{name}} in braces"
             ) from None
 
+    @property
+    def cache_bytes(self) -> int:
+        return int(self.cache_gb * 1e9)
+
 
 @dataclass
 class SliceConfig:
@@ -149,6 +153,18 @@ class CompareConfig:
 
 
 @dataclass
+class CleanConfig:
+    """task=clean."""
+
+    apply: bool = False  # delete what is listed
+    unused_days: float = 7.0  # checkouts that nobody asked for in so long go
+
+    def __post_init__(self) -> None:
+        if self.unused_days < 0:
+            raise ConfigError(f"clean.unused_days must be at least 0, got {self.unused_days}")
+
+
+@dataclass
 class PlanConfig:
     """task=plan: what is to be seen, and what is assumed where no earlier group says it."""
 
@@ -195,6 +211,7 @@ class Config:
     plan: PlanConfig = field(default_factory=PlanConfig)
     compare: CompareConfig = field(default_factory=CompareConfig)
     audit: AuditConfig = field(default_factory=AuditConfig)
+    clean: CleanConfig = field(default_factory=CleanConfig)
     show: str | None = None  # for task=audit: the instance whose blocks are printed
     groups: list[str] | None = None  # for task=compare
     reevaluate_flips: int = 0  # for task=report: how often to grade discordant instances again

@@ -54,6 +54,8 @@ class Workspace:
         mirror, path = self.mirror(repo, commit), self.layout.worktree(repo, commit)
         complete = path.with_name(f"{path.name}.complete")
         if complete.exists():  # on a shared cache that cannot be written to, either
+            with suppress(OSError):
+                complete.touch()  # task=clean removes what nobody asked for in a while
             return path
         with locked(mirror.with_suffix(".lock")):
             if not complete.exists():

@@ -1,0 +1,76 @@
+"""What of the cache of analyses is of no use any more: records of older versions, and what is beyond the limit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from contexttune.errors import ArtifactError
+from contexttune.signals.blobcache import evict, used_bytes
+
+
+def old_kinds(newest: Mapping[str, float]) -> list[str]:
+    """Of kinds called NAME-VERSION, all but the one of each name that was written last; `newest`: kind -> when that was."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for kind in sorted(newest, key=lambda kind: newest[kind]):
+        by_name[kind.partition("-")[0]].append(kind)
+    return sorted(kind for kinds in by_name.values() for kind in kinds[:-1])
+
+
+def old_files(home: Path) -> list[Path]:
+    """What is no longer read below the directory of the cache: kept by older versions, or for one repository's blobs alone."""
+    found = [path for path in home.glob("*__*") if path.is_file()]
+    for directory in home.glob("*__*/"):
+        kept = {path.name: path.stat().st_mtime for path in directory.iterdir() if "-" in path.name}
+        found += [directory / kind for kind in old_kinds(kept)]
+    return sorted(found)
+
+
+def n_rows(path: Path) -> int:
+    """Raises ArtifactError when the file cannot be read."""
+    with _opened(path) as db:
+        return int(db.execute("SELECT count(*) FROM kept").fetchone()[0])
+
+
+def surplus_bytes(path: Path, limit_bytes: int) -> int:
+    """About how much `prune` would free. Raises ArtifactError when the file cannot be read."""
+    with _opened(path) as db:
+        old = _in_old_kinds(db)
+        freed = _n_bytes(db, old)
+        return freed + max(used_bytes(db) - freed - limit_bytes, 0)
+
+
+def prune(path: Path, limit_bytes: int) -> None:
+    """Delete rows of older versions, then those not used for longest, and give back the room.
+
+    Raises ArtifactError when the file cannot be written.
+    """
+    with _opened(path) as db:
+        for kind in _in_old_kinds(db):
+            db.execute("DELETE FROM kept WHERE kind = ?", [kind])
+        evict(db, limit_bytes)
+        db.commit()
+        db.execute("VACUUM")
+
+
+def _in_old_kinds(db: sqlite3.Connection) -> list[str]:
+    """By the last row of each kind: they are numbered as they are written."""
+    return old_kinds(dict(db.execute("SELECT kind, max(rowid) FROM kept GROUP BY kind")))
+
+
+def _n_bytes(db: sqlite3.Connection, kinds: Iterable[str]) -> int:
+    query = "SELECT total(length(head) + length(body)) FROM kept WHERE kind = ?"
+    return sum(int(db.execute(query, [kind]).fetchone()[0]) for kind in kinds)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as db:
+            db.execute("PRAGMA synchronous=OFF")
+            yield db
+    except sqlite3.Error as error:
+        raise ArtifactError(f"{path}: {error}; when no run uses it, it can be deleted") from None

@@ -1,0 +1,71 @@
+"""task=clean: what lies in the cache, and what of it nobody needs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from contexttune.cleaning import Holding
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clean:
+    """List what lies under `paths.cache` and what can go; delete that with `clean.apply=true`.
+
+    Results, predictions, signals and contexts are never touched, nor are mirrors.
+    """
+
+    name: str = "clean"
+
+    def execute(self, cfg: DictConfig) -> int:
+        from contexttune import cleaning
+        from contexttune.cell import layout_of
+        from contexttune.config import check
+        from contexttune.errors import ExitCode
+
+        config = check(cfg)
+        found = cleaning.holdings(
+            layout_of(config),
+            limit_bytes=config.workspace.cache_bytes,
+            unused_days=config.clean.unused_days,
+        )
+        if config.clean.apply:
+            for holding in found:
+                for one in holding.surplus:
+                    one.delete()
+        _show(found, applied=config.clean.apply)
+        return ExitCode.DONE
+
+
+def _show(found: Sequence[Holding], *, applied: bool) -> None:
+    from rich.markup import escape
+
+    from contexttune.progress import console, plain_table
+
+    table = plain_table("cache")
+    for column in ("what", "n", "MB", "to go", "MB of it"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for holding in found:
+        freed = sum(one.n_bytes for one in holding.surplus)
+        numbers = (f"{holding.n:,}", _mb(holding.n_bytes), f"{len(holding.surplus)}", _mb(freed))
+        table.add_row(escape(holding.what), *numbers)
+    out, gone = console(), [one for holding in found for one in holding.surplus]
+    out.print(table)
+    for one in gone:
+        out.print(
+            f"{one.path}: {one.what}, {_mb(one.n_bytes)} MB", highlight=False, soft_wrap=True, markup=False
+        )
+    total = f"{len(gone)} things, {_mb(sum(one.n_bytes for one in gone))} MB"
+    words = f"deleted: {total}" if applied else f"nothing was deleted; clean.apply=true deletes {total}"
+    out.print(words, highlight=False, soft_wrap=True, markup=False)
+
+
+def _mb(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f}"

@@ -1,0 +1,154 @@
+"""task=clean: it says what lies in the cache, and what can go goes when it is told so, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from contexttune.cleaning import Holding, holdings
+from contexttune.git import git
+from contexttune.signals import pruning
+from contexttune.signals.blobcache import BlobCache, Kept
+from contexttune.signals.stage import write_signals
+from contexttune.store import locked
+from tests.command_line import contexttune
+from tests.gitrepos import commit, layout, workspace
+from tests.signals.test_stage import ALL
+
+REPO, MONTH_S = "owner/lib", 30 * 86_400
+LIMIT_BYTES = 2_000_000_000
+
+
+def _made_long_ago(path: Path) -> None:
+    os.utime(path, (time.time() - MONTH_S,) * 2)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A cache as runs leave it, with something in each kind of thing that nobody needs."""
+    sha = commit(tmp_path / "remotes" / "lib", {f"m{n}.py": f"def f{n}(): pass\n" for n in range(20)})
+    other = commit(tmp_path / "remotes" / "lib", {"new.py": "import m1\n"})
+    space, home = workspace(tmp_path, tmp_path / "remotes"), layout(tmp_path)
+    write_signals(space.tree(REPO, sha), ALL, home.signals(REPO, sha))
+    old = space.worktree(REPO, sha)
+    _made_long_ago(old.with_name(f"{old.name}.complete"))
+    space.worktree(REPO, other)
+    blobs = home.blob_cache.parent
+    BlobCache(path=home.blob_cache, kind="text-1").put({"1" * 40: Kept(None, b"old" * 9)})
+    BlobCache(path=home.blob_cache, kind="text-2").put({"1" * 40: Kept(None, b"new" * 9)})
+    for name in ("owner__lib.sqlite", "owner__lib.files-1", "owner__lib/edges-0-1-2"):
+        (blobs / name).write_bytes(b"of an older version")
+        _made_long_ago(blobs / name)
+    half = tmp_path / "cache/mirrors/.owner__gone.git.123"
+    (half / "objects").mkdir(parents=True)
+    aside = home.signals(REPO, sha).with_name(".signals.json.abcd1234")
+    for path in (aside, blobs / ".records-1.x_y_z_12"):
+        path.write_bytes(b"half")
+        _made_long_ago(path)
+    aside.with_name(".signals.json.now_now_").write_bytes(b"being written")
+    (tmp_path / "results/g").mkdir(parents=True)
+    (tmp_path / "results/g/summary.json").write_text("{}")
+    return tmp_path
+
+
+def _files(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def _found(root: Path, limit_bytes: int = LIMIT_BYTES) -> dict[str, Holding]:
+    found = holdings(layout(root), limit_bytes=limit_bytes, unused_days=7)
+    return {holding.what: holding for holding in found}
+
+
+def test_it_lists_and_deletes_nothing_by_itself(root):
+    before = _files(root)
+    done = contexttune("task=clean", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert _files(root) - {name for name in _files(root) if name.startswith("multirun/")} == before
+    assert "nothing was deleted; clean.apply=true deletes 8 things" in done.stdout
+    for words in ("half a mirror", "not asked for in 7 days", "older versions", "half a file"):
+        assert words in done.stdout
+    assert re.search(r"mirrors +1 ", done.stdout)
+    assert re.search(r"worktrees +2 ", done.stdout)
+
+
+def test_what_it_deletes_is_what_it_has_listed_and_the_rest_works_as_before(root):
+    before, listed = _files(root), [one.path for holding in _found(root).values() for one in holding.surplus]
+    done = contexttune("task=clean", "clean.apply=true", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "deleted: 8 things" in done.stdout
+    gone = {root / name for name in before - _files(root)}
+    whole = {path for path in listed if path != layout(root).blob_cache}
+    trees = {path for path in whole if "worktrees" in path.parts}
+    whole |= {path.with_name(f"{path.name}.complete") for path in trees}
+    admin = {root / "cache/mirrors/owner__lib.git/worktrees" / path.name for path in trees}  # git's own
+    assert {path for path in gone if not any(one in (path, *path.parents) for one in whole | admin)} == set()
+    assert not any(path.exists() for path in whole)
+    assert [one for holding in _found(root).values() for one in holding.surplus] == []
+    assert (root / "results/g/summary.json").exists()
+    remotes = root / "remotes"
+    for sha in git("rev-list", "HEAD", cwd=remotes / "lib").decode().split():
+        assert git("status", "--porcelain", cwd=workspace(root, remotes).worktree(REPO, sha)) == b""
+
+
+def test_records_of_the_last_version_stay_and_those_of_older_ones_go(root):
+    cache = layout(root).blob_cache
+    n = pruning.n_rows(cache)
+    assert pruning.surplus_bytes(cache, LIMIT_BYTES) > 0
+    pruning.prune(cache, LIMIT_BYTES)
+    assert pruning.n_rows(cache) == n - 1
+    assert BlobCache(path=cache, kind="text-1").get(["1" * 40]) == {}
+    assert BlobCache(path=cache, kind="text-2").get(["1" * 40])["1" * 40].body == b"new" * 9
+    assert pruning.surplus_bytes(cache, LIMIT_BYTES) == 0
+
+
+def test_a_mirror_that_is_being_made_is_left_alone(root):
+    with locked(root / "cache/mirrors/owner__gone.lock"):
+        assert list(_found(root)["mirrors"].surplus) == []
+    assert len(_found(root)["mirrors"].surplus) == 1
+
+
+def test_the_limit_is_kept_by_what_was_used_least(tmp_path):
+    cache = BlobCache(path=tmp_path / "records.sqlite", kind="text-1")
+    names = [f"{n:040x}" for n in range(400)]
+    cache.put({name: Kept(None, os.urandom(10_000)) for name in names})
+    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as db:
+        db.execute("UPDATE kept SET used = used - 9")
+        db.commit()
+    assert len(cache.get(names[:50])) == 50  # which were written first, and are used last
+    pruning.prune(tmp_path / "records.sqlite", 2_000_000)
+    assert (tmp_path / "records.sqlite").stat().st_size <= 2_000_000
+    left = set(cache.get(names))
+    assert set(names[:50]) <= left
+    assert 100 < len(left) < 200
+
+
+def test_the_cache_keeps_its_limit_by_itself(tmp_path):
+    path = tmp_path / "records.sqlite"
+    for number in range(30):
+        names = [f"{number * 100 + n:040x}" for n in range(40)]
+        cache = BlobCache(path=path, kind="text-1", limit_bytes=1_000_000)
+        cache.put({name: Kept(None, os.urandom(5_000)) for name in names})
+        assert len(cache.get(names)) == 40  # the newest stay
+    assert path.stat().st_size < 1_500_000
+
+
+def test_a_cache_that_is_no_cache_is_named_in_one_sentence(root):
+    layout(root).blob_cache.write_bytes(b"no database at all" * 100)
+    done = contexttune("task=clean", cwd=root)
+    assert done.returncode == 1
+    assert "records.sqlite: file is not a database" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("key", ["workspace.cache_gb=0", "workspace.workers=0", "clean.unused_days=-1"])
+def test_settings_out_of_range_are_refused(tmp_path, key):
+    done = contexttune("task=clean", key, cwd=tmp_path)
+    assert done.returncode == 2
+    assert key.partition("=")[0] in done.stdout + done.stderr
