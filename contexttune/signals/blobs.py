@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 MAX_BYTES = 2_000_000  # a larger file is data, and an agent cannot read it either
 _ROWS = 5_000  # written at once
 _LEAST_FILES = 16  # for each process: fewer are scanned by the time that another one has begun
-_KIND = f"records-{LAYOUT}-{VERSION}"
+KIND = f"records-{LAYOUT}-{VERSION}"
 
 
 class _Pending(NamedTuple):
@@ -147,11 +147,11 @@ def _scanned(tree: Tree, pending: _Pending, late: Container[str], max_bytes: int
 
 
 def _cache(tree: Tree) -> BlobCache:
-    return BlobCache.of(tree, _KIND)
+    return BlobCache.of(tree, KIND)
 
 
 def _last(tree: Tree) -> LastCommit:
-    return LastCommit.of(tree, _KIND)
+    return LastCommit.of(tree, KIND)
 
 
 def _record(content: bytes, max_bytes: int) -> Record:
