@@ -10,6 +10,7 @@ import argparse
 import gc
 import json
 import logging
+import re
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ class Cost(NamedTuple):
     seconds: float
     processor: float  # seconds of this process, of git and of forked ones
     n_scanned: int  # files that no cache knew
+    scanned_bytes: int
 
 
 def measure(what: str, mirror: Path, commits: Iterable[str], work: Path, workers: int) -> Cost:
@@ -54,11 +56,13 @@ def measure(what: str, mirror: Path, commits: Iterable[str], work: Path, workers
 class _Scanned(logging.Handler):
     """Adds up what the log says."""
 
-    n = 0
+    n_files = n_bytes = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.msg.endswith("%d files scanned") and isinstance(record.args, tuple):
-            self.n += int(str(record.args[-1]))
+        found = re.search(r": (\d+) files scanned, (\d+) bytes", record.getMessage())
+        if found:
+            self.n_files += int(found[1])
+            self.n_bytes += int(found[2])
 
 
 def main() -> None:
@@ -81,7 +85,8 @@ def main() -> None:
     started, busy = time.perf_counter(), _processor()
     for _ in steps:
         pass
-    cost = Cost(time.perf_counter() - started, _processor() - busy, scanned.n)
+    seconds, processor = time.perf_counter() - started, _processor() - busy
+    cost = Cost(seconds, processor, scanned.n_files, scanned.n_bytes)
     print(json.dumps(cost._asdict()))
 
 

@@ -118,7 +118,7 @@ class _Bench:
         command = [str(self.aider), str(script), str(checkout)]
         done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=work)
         seconds, processor, _ = done.stdout.split()[-3:]
-        self.costs.setdefault("aider", []).append(Cost(float(seconds), float(processor), 0))
+        self.costs.setdefault("aider", []).append(Cost(float(seconds), float(processor), 0, 0))
 
     def show(self) -> None:
         """Ratios, each with its limit."""
@@ -150,11 +150,6 @@ class _Bench:
         shared = _shared(self.mirror, self.first, self.second)
         for name, words in (("", f"{self.workers} workers"), (" alone", "1 worker")):
             cold = self.ratio(f"second{name}", f"second, cold{name}", "1/10", "its own cold time")
-            busy = {
-                what: min(one.processor for one in self.costs[what + name])
-                for what in ("second", "second, cold")
-            }
-            cold += f", 1/{busy['second, cold'] / busy['second']:.1f} in processor time"
             self._row(f"second, cold{name}", f"second commit, empty cache, {words}")
             self._row(f"second{name}", f"... {shared} of its files known", cold)
 
@@ -162,12 +157,13 @@ class _Bench:
         if not self.many:
             return
         many, one = self.best("many"), self.best("one of many")
-        together = many.n_scanned / one.n_scanned
+        files, n_bytes = many.n_scanned / one.n_scanned, many.scanned_bytes / one.scanned_bytes
+        times = many.seconds / one.seconds
         self._row("one of many", f"the first of {len(self.many)} commits: {one.n_scanned} files")
-        words = f"{many.seconds / one.seconds / together:.2f} of one by the files (<= 1.3)"
-        self._row(
-            "many", f"all {len(self.many)} commits: {many.n_scanned} files, {together:.2f} times", words
+        words = (
+            f"{times:.2f} times one: {times / files:.2f} by files (<= 1.3), {times / n_bytes:.2f} by bytes"
         )
+        self._row("many", f"all of them: {files:.2f} times the files, {n_bytes:.2f} the bytes", words)
 
     def _peak_mb(self) -> float:
         command = [sys.executable, "-m", "benchmarks.extraction", "maps", str(self.mirror)]
@@ -188,12 +184,18 @@ class _Bench:
         """Empty where `whole` was not measured."""
         if whole not in self.costs:
             return ""
-        said = f"1/{self.best(whole).seconds / self.best(part).seconds:.1f} of {words}"
-        return f"{said} (<= {limit}) " if limit else f"{said} "
+        seconds = self.best(whole).seconds / self.best(part).seconds
+        busy = self.processor(whole) / self.processor(part)
+        within = f"<= {limit}, " if limit else ""
+        return f"1/{seconds:.1f} of {words} ({within}1/{busy:.1f} in processor time) "
+
+    def processor(self, name: str) -> float:
+        """The least of a measurement, in seconds."""
+        return min(one.processor for one in self.costs[name])
 
     def _row(self, name: str, words: str, remark: str = "") -> None:
         if name in self.costs:
-            print(f"{words:48} {self.best(name).seconds * 1000:9.1f} ms  {remark}".rstrip())
+            print(f"{words:56} {self.best(name).seconds * 1000:9.1f} ms  {remark}".rstrip())
 
 
 def _shared(repo: Path, first: str, second: str) -> str:

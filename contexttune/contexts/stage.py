@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -12,8 +13,10 @@ from contexttune.contexts.budget import join
 from contexttune.contexts.injection import block
 from contexttune.interfaces import ContextGenerator, Signal
 from contexttune.paths import Layout, config_dir
-from contexttune.store import fingerprint, read_json, sha256, write_atomic, write_json
+from contexttune.store import dump_json, fingerprint, read_json, sha256, write_atomic
 from contexttune.types import Context, Document, Instance, RepoAtCommit
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 _DEFAULT = "baseline_context"  # its shipped settings write context.{json,md}; all else carries a context_id
@@ -35,14 +38,14 @@ class ContextStage:
     def saved_block(self, instance: Instance) -> str | None:
         """The block as it lies on disk, or None when it is not there or its inputs have changed."""
         stem = self._stem(instance)
-        saved = read_json(stem.with_name(f"{stem.name}.json"))
+        saved = _read(stem.with_name(f"{stem.name}.json"))
         current = saved is not None and saved.get("inputs") == self._inputs(instance)
         return block(saved["text"]) if current and stem.with_name(f"{stem.name}.md").exists() else None
 
     def documents(self, instance: Instance) -> list[Document]:
         """What models wrote for an instance's context, as it lies on disk; their answers are not repeated there."""
         stem = self._stem(instance)
-        saved = read_json(stem.with_name(f"{stem.name}.json")) or {}
+        saved = _read(stem.with_name(f"{stem.name}.json")) or {}
         return [Document(**document, text="") for document in saved.get("documents", [])]
 
     def build(self, repo: RepoAtCommit, instance: Instance) -> str:
@@ -73,9 +76,9 @@ class ContextStage:
         text = context.text if not context.cards else join(context.cards)
         written = [asdict(document) for document in context.documents]
         told = [{key: value for key, value in one.items() if key != "text"} for one in written]
-        write_atomic(stem.with_name(f"{stem.name}.md"), text.rstrip() + "\n")
-        write_json(
-            stem.with_name(f"{stem.name}.json"),
+        durable = bool(told)  # the others cost nothing to make again
+        write_atomic(stem.with_name(f"{stem.name}.md"), text.rstrip() + "\n", durable=durable)
+        saved = dump_json(
             {
                 "schema_version": SCHEMA_VERSION,
                 "context_id": self.context_id,
@@ -89,8 +92,18 @@ class ContextStage:
                 "settings": self.settings,
                 "inputs": inputs,
             }
-            | ({"documents": told} if told else {}),
+            | ({"documents": told} if told else {})
         )
+        write_atomic(stem.with_name(f"{stem.name}.json"), saved, durable=durable)
+
+
+def _read(path: Path) -> Any:
+    """A context's file; None when it is not there, or a power cut has emptied it."""
+    try:
+        return read_json(path)
+    except ValueError:
+        log.warning("%s is damaged and is built again", path)
+        return None
 
 
 def shipped_settings(condition: str) -> dict[str, Any] | None:

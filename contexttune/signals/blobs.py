@@ -128,7 +128,8 @@ def _missing(tree: Tree, pending: _Pending, max_bytes: int) -> dict[str, Record]
         fresh = _scanned(tree, pending, late, max_bytes)
         for some in _parts(sorted(fresh)):
             _cache(tree).put({blob: packed({blob: fresh[blob]}) for blob in some})
-    log.debug("%s@%s: %d files scanned", tree.repo, tree.commit, len(fresh))
+    n_bytes = sum(record["n_bytes"] for record in fresh.values())
+    log.debug("%s@%s: %d files scanned, %d bytes", tree.repo, tree.commit, len(fresh), n_bytes)
     return late | fresh
 
 

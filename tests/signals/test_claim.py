@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def _start(repository, out: Path, shas: list[str], workers: int = 1) -> subproce
 
 
 def _scanned(said: str) -> int:
-    return sum(int(line.split()[-3]) for line in said.splitlines() if line.endswith("files scanned"))
+    return sum(int(n) for n in re.findall(r": (\d+) files scanned", said))
 
 
 def _bytes(tree: Tree, path: Path) -> bytes:
