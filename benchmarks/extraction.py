@@ -126,13 +126,14 @@ def _maps(mirror: Path, commits: Iterable[str], work: Path, workers: int) -> Ite
 
 def _signals() -> list[Signal]:
     from contexttune.signals.churn import Churn
+    from contexttune.signals.code_index import CodeIndex
     from contexttune.signals.hot_paths import HotPaths
     from contexttune.signals.import_graph import ImportGraph
     from contexttune.signals.py_index import PyIndex
     from contexttune.signals.test_manifest import TestManifest
     from contexttune.signals.tree import FileTree
 
-    return [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths(), Churn()]
+    return [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths(), Churn(), CodeIndex()]
 
 
 def _processor() -> float:
