@@ -44,7 +44,10 @@ class Signal(Protocol):
 
 @runtime_checkable
 class Card(Protocol):
-    """One section of a context."""
+    """One section of a context.
+
+    One may also have `reasons(signals) -> Mapping[str, str]`: path -> why it is named in a line that begins with it.
+    """
 
     @property
     def name(self) -> str: ...
@@ -59,8 +62,9 @@ class ContextGenerator(Protocol):
     """A condition: what it tells an agent about a repository.
 
     One may also have `needs_gold: ClassVar[bool]`: `build` then gets a GoldInstance; and `inputs(instance) -> Any`, JSON of
-    what determines its text besides settings, commit and issue, such as the content of a file. Services that it may have
-    fields for:
+    what determines its text besides settings, commit and issue, such as the content of a file;
+    `reasons(repo, instance) -> Sequence[str]`: why each line of its text stands there, which `task=audit show=` tells. Services
+    that it may have fields for:
     `repository: Callable[[str, str], RepoAtCommit]`, any other commit (owner/name, sha) with its signals,
     `pool: Sequence[Instance]`, the slice, to choose one from, and `documents: Documents` with `model: Model`, for what a model
     writes. One that has these has `asks: Model` too, the model that it asks, and its `build` raises what `Documents.written` does.

@@ -16,7 +16,7 @@ from contexttune.cell import Cell
 from contexttune.errors import ConfigError
 from contexttune.interfaces import ContextGenerator
 from contexttune.parts import target_class
-from contexttune.types import Context, GoldInstance, RepoAtCommit
+from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
 
 _OF_A_CONDITION = re.compile(r"[+~]*(?:condition\b|card@condition\b|[\w/]+@condition\b)")
 
@@ -128,8 +128,20 @@ class Arm:
         text = built.text if budget_chars is None else cut(built.text, budget_chars)
         return Built(context=built.context, text=text, build_s=built.build_s)
 
+    def reasons(self, repo: RepoAtCommit, instance: GoldInstance) -> list[str]:
+        """Why each line of its own context stands there, as far as the generator tells."""
+        generator = self.generator(None)
+        tell = getattr(generator, "reasons", None)
+        return list(tell(repo, self._seen(generator, instance))) if tell else []
+
+    def _seen(self, generator: ContextGenerator, instance: GoldInstance) -> Instance | None:
+        """The instance as the generator may see it."""
+        if not generator.per_instance:
+            return None
+        return instance if self.cell.gold_context else instance.public()
+
     def _build(self, generator: ContextGenerator, repo: RepoAtCommit, instance: GoldInstance) -> Built:
-        seen = instance if self.cell.gold_context else instance.public()
+        seen = self._seen(generator, instance)
         began = time.perf_counter()
-        context = generator.build(repo, seen if generator.per_instance else None)
+        context = generator.build(repo, seen)
         return Built(context=context, text=context.text, build_s=time.perf_counter() - began)

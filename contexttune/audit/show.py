@@ -19,7 +19,7 @@ def show(cell: Cell, arms: Sequence[Arm], instance: GoldInstance) -> None:
     """Print it for every condition, with its own settings.
 
     Lines are marked F (names a gold file), S (tells a gold symbol in a block of its file) and ! (leaks). What
-    this is follows the line, after the generator's own reason where its context has `reasons`, one a line.
+    this is follows the line, after the generator's own reason where it has `reasons`.
     """
     about = subject(cell, instance)
     _say("[bold]gold of", f"{instance.instance_id}:[/]")
@@ -36,7 +36,7 @@ def marked(arm: Arm, about: Subject) -> list[tuple[str, str, str]]:
     reading = read(text, about.paths)
     symbols = symbols_in(reading, about.gold)
     found = {leak.line: leak for leak in leaks_in(arm, about, built)}
-    given = list(getattr(built.context, "reasons", None) or ())
+    given = arm.reasons(about.repo, about.instance)
     rows = []
     for number, line in enumerate(text.split("\n")):
         files = {mention.path for mention in reading.lines[number].mentions} & set(about.gold.files)

@@ -38,6 +38,16 @@ class CardsContext:
         fitted = fit(texts, card_chars=self.card_budget_chars, total_chars=self.total_budget_chars)
         return Context(text=join(fitted), cards=fitted)
 
+    def reasons(self, repo: RepoAtCommit, instance: Instance | None) -> list[str]:
+        """Why each line of that text stands there."""
+        found = []
+        for card in self.build(repo, instance).cards:
+            tell = getattr(self.cards[card.name], "reasons", None)
+            known = tell(repo.signals) if tell else {}
+            _, *lines = card.text.split("\n")
+            found += ["", f"card {card.name}", *(known.get(line.partition(": ")[0], "") for line in lines)]
+        return found[1:]
+
 
 def _legible(text: str) -> str:
     """`text` without what is no character for the eye: a docstring or a command may hold escape sequences."""

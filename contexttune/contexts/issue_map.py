@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contexttune.contexts.map_layout import MapSettings, lay_out
+from contexttune.contexts.map_layout import Laid, MapSettings, lay_out
 from contexttune.contexts.ranking.issue import read
 from contexttune.contexts.ranking.prior import activities
-from contexttune.contexts.ranking.relevance import Ranking, Weights
+from contexttune.contexts.ranking.relevance import Ranking, Weights, why
 from contexttune.contexts.ranking.sources import indexed_sources, other_sources
 from contexttune.errors import ConfigError
 from contexttune.types import Context, Instance, RepoAtCommit
@@ -36,6 +36,14 @@ class IssueMap(MapSettings):
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         assert instance is not None
+        return Context(text=self._laid(repo, instance).text)
+
+    def reasons(self, repo: RepoAtCommit, instance: Instance | None) -> list[str]:
+        """Why each line of that text stands there."""
+        assert instance is not None
+        return self._laid(repo, instance).reasons(why)
+
+    def _laid(self, repo: RepoAtCommit, instance: Instance) -> Laid:
         indexed, others = indexed_sources(repo), other_sources(repo)
         prior = activities(
             [*indexed, *others],
@@ -55,11 +63,10 @@ class IssueMap(MapSettings):
                 prior=self.prior_weight,
             ),
         )
-        text = lay_out(
+        return lay_out(
             f"Map of {repo.repo} for this issue: likeliest files first, with their likeliest definitions.",
             ranking.files(),
             sorted(others, key=lambda path: (-prior[path], path)),
             total_chars=self.total_budget_chars,
             tree_share=self.tree_share,
         )
-        return Context(text=text)

@@ -13,6 +13,7 @@ from contexttune.contexts.ranking.outline import RankedFile
 from contexttune.errors import ConfigError
 
 _OTHERS = "Other files:"
+_WITHOUT = "no room for an outline; likeliest first"
 _LEADING = 6  # files that are outlined wherever there is room, since a reader begins at the top
 _LEAST_CHARS = 2  # that a definition takes: a letter and a blank
 _SHORTLIST = 2  # times the budget: a file that is not worth its path leaves room to others
@@ -30,8 +31,21 @@ class _Offer(NamedTuple):
 class _Choice(NamedTuple):
     """A file, and those of its definitions that pay for their characters."""
 
-    path: str
+    file: RankedFile
     names: list[str]
+
+
+class Laid(NamedTuple):
+    """A map, and the files that its lines behind the title are outlines of."""
+
+    text: str
+    outlined: Sequence[RankedFile] = ()
+
+    def reasons(self, why: Callable[[RankedFile], str]) -> list[str]:
+        """Why each line stands there."""
+        n_lines = self.text.count("\n") + 1
+        known = ["", *map(why, self.outlined), ""]
+        return [*known, *[_WITHOUT] * (n_lines - len(known))][:n_lines]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +70,7 @@ class MapSettings:
 
 def lay_out(
     title: str, files: Sequence[RankedFile], others: Sequence[str], *, total_chars: int, tree_share: float
-) -> str:
+) -> Laid:
     """`title`, outlines in the order of `files`, then the files without one and `others`, grouped by directory.
 
     Characters go to the first files, then to the definitions with the most value for each of them; up to `tree_share` of the budget is
@@ -64,7 +78,7 @@ def lay_out(
     """
     room = total_chars - len(title)
     if room < 0:
-        return ""
+        return Laid("")
     reserve = int(total_chars * tree_share)
 
     def tree_chars(chosen: Sequence[_Choice]) -> int:
@@ -74,7 +88,8 @@ def lay_out(
     lines = [_outline(one) for one in chosen]
     left = room - sum(len(line) + 1 for line in lines)
     tree = _tree(_rest(files, others, chosen), left)
-    return "\n".join([title, *lines, *tree]) if lines or tree else ""
+    text = "\n".join([title, *lines, *tree]) if lines or tree else ""
+    return Laid(text, [one.file for one in chosen])
 
 
 def outlines(files: Sequence[RankedFile], total_chars: int) -> list[str]:
@@ -130,10 +145,11 @@ def _choose(files: Sequence[RankedFile], offers: Sequence[_Offer]) -> list[_Choi
     price = offers[-1].value / offers[-1].chars if offers else 0.0
     found = []
     for n_file, taken in sorted(of_file.items()):
-        path, definitions = files[n_file].path, files[n_file].definitions
-        chars = sum(offer.chars for offer in taken) + len(path.rpartition("/")[0])
+        file = files[n_file]
+        chars = sum(offer.chars for offer in taken) + len(file.path.rpartition("/")[0])
         if n_file < _LEADING or sum(offer.value for offer in taken) >= price * chars:
-            found.append(_Choice(path, [definitions[n][0] for n in sorted(offer.n_name for offer in taken)]))
+            names = [file.definitions[n][0] for n in sorted(offer.n_name for offer in taken)]
+            found.append(_Choice(file, names))
     return found
 
 
@@ -148,11 +164,11 @@ def _outline(choice: _Choice) -> str:
         top, _, rest = name.partition(".")
         inside.setdefault(top, []).extend([rest] if rest else [])
     words = [f"{top}({' '.join(names)})" if names else top for top, names in inside.items()]
-    return f"{choice.path}: {' '.join(words)}"
+    return f"{choice.file.path}: {' '.join(words)}"
 
 
 def _rest(files: Iterable[RankedFile], others: Iterable[str], chosen: Iterable[_Choice]) -> list[str]:
-    shown = {one.path for one in chosen}
+    shown = {one.file.path for one in chosen}
     return [*(file.path for file in files if file.path not in shown), *others]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contexttune.contexts.map_layout import MapSettings, lay_out
+from contexttune.contexts.map_layout import Laid, MapSettings, lay_out
 from contexttune.contexts.ranking.outline import symbols_of
-from contexttune.contexts.ranking.prior import activities, by_length
+from contexttune.contexts.ranking.prior import activities, by_length, why
 from contexttune.contexts.ranking.sources import indexed_sources, other_sources
 from contexttune.gc_pause import gc_paused
 from contexttune.types import Context, Instance, RepoAtCommit
@@ -24,9 +24,13 @@ class RepoMap(MapSettings):
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         with gc_paused():
-            return Context(text=self._text(repo))
+            return Context(text=self._laid(repo).text)
 
-    def _text(self, repo: RepoAtCommit) -> str:
+    def reasons(self, repo: RepoAtCommit, instance: Instance | None) -> list[str]:
+        """Why each line of that text stands there."""
+        return self._laid(repo).reasons(lambda file: why(file, repo.signals))
+
+    def _laid(self, repo: RepoAtCommit) -> Laid:
         indexed, others = indexed_sources(repo), other_sources(repo)
         value = activities(
             [*indexed, *others],

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -196,8 +197,22 @@ def test_the_block_is_shown_with_the_gold_marked(composed):
     assert "lib/core.py: run" in said
     assert "======BEGIN_REPO_CONTEXT=====" in said
     marked = [line for line in said.splitlines() if line[:3].strip() in ("F", "FS", "S")]
-    assert any("far.py" in line and "<- lib/" in line for line in marked)
+    assert any(line.endswith("lib/far.py") and "far.py" in line for line in marked)
+    assert "## Where to look  <- card where_to_look" in said
     assert "no_context sends no block" in said
+
+
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        ("baseline_context", r"lib/core\.py  <- [\d.]+: 1 changes in \d+ commits, \d+ lines"),
+        ("repo_map", r"lib/core\.py: .*  <- [\d.]+: \d+ changes in \d+ commits, \d+ lines"),
+        ("issue_map", r"lib/core\.py: .*  <- [\d.]+: .*changes \d\.\d\d"),
+    ],
+)
+def test_each_line_of_a_block_has_the_reason_why_it_stands_there(composed, condition, reason):
+    said = audit(composed("task=audit", "show=o__lib-2", f"condition={condition}"))
+    assert re.search(reason, said)
 
 
 LEAKING = "\n".join(["Engine starts", "see test_it_runs"])

@@ -19,7 +19,7 @@ FILES = st.lists(
 
 
 def map_of(files, others=(), total_chars=1000, tree_share=0.5):
-    return lay_out("Map.", files, others, total_chars=total_chars, tree_share=tree_share)
+    return lay_out("Map.", files, others, total_chars=total_chars, tree_share=tree_share).text
 
 
 @settings(max_examples=30)
@@ -52,6 +52,15 @@ def test_outlines_stand_in_the_order_of_the_files_and_name_methods_under_their_c
         "a/three.c",
         "four.c",
     ]
+
+
+def test_each_line_has_a_reason_and_the_tree_has_one_for_all():
+    files = [RankedFile("a/two.py", 2.0, [("run", 1.0)]), RankedFile("a/one.py", 1.0)]
+    laid = lay_out("Map.", files, ["c.c"], total_chars=1000, tree_share=0.5)
+    why = "no room for an outline; likeliest first"
+    assert laid.text.splitlines() == ["Map.", "a/two.py: run", "Other files:", "a/one.py", "c.c"]
+    assert laid.reasons(lambda file: f"{file.value}") == ["", "2.0", "", why, why]
+    assert lay_out("Map.", [], [], total_chars=1000, tree_share=0.5).reasons(str) == [""]
 
 
 def test_when_room_is_short_the_definitions_most_worth_their_characters_are_named():

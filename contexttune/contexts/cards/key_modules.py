@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contexttune.contexts.cards.worth import ranked_sources
+from contexttune.contexts.cards.worth import ranked_sources, reasons
 from contexttune.contexts.map_layout import outlines
 from contexttune.contexts.ranking.prior import by_length
 
@@ -27,3 +27,6 @@ class KeyModules:
             for path, value in ranked_sources(signals)
         ]
         return "\n".join(outlines(ranked, self.max_chars)) or None
+
+    def reasons(self, signals: Mapping[str, Any]) -> Mapping[str, str]:
+        return reasons(signals)

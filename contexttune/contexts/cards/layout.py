@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune.contexts.braces import braced
-from contexttune.contexts.cards.worth import ranked_sources
+from contexttune.contexts.cards.worth import ranked_sources, reasons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +24,6 @@ class Layout:
         heading = f"{'Other source' if self.without_first else 'Source'} files, {len(others)} in all:"
         lines = braced(others, self.max_chars - len(heading) - 1)
         return "\n".join([heading, *lines]) if lines else None
+
+    def reasons(self, signals: Mapping[str, Any]) -> Mapping[str, str]:
+        return reasons(signals)

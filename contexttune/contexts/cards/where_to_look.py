@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune.contexts.braces import braced
-from contexttune.contexts.cards.worth import ranked_sources
+from contexttune.contexts.cards.worth import ranked_sources, reasons
 
 _HEADING = "Source files by how often and lately they changed, the first ones in this order:"
 
@@ -26,3 +26,6 @@ class WhereToLook:
         leading, others = paths[: self.n_leading], paths[self.n_leading :]
         room = self.max_chars - len("\n".join([_HEADING, *leading])) - 1
         return "\n".join([_HEADING, *leading, *braced(others, room)]) if paths else None
+
+    def reasons(self, signals: Mapping[str, Any]) -> Mapping[str, str]:
+        return reasons(signals)

@@ -13,6 +13,17 @@ _SHORT_LINES = 20  # added to every length, so that a file without definitions h
 _LENGTH_POWER = 0.33
 
 
+def reasons(signals: Mapping[str, Any]) -> dict[str, str]:
+    """Path -> what its value comes from."""
+    modules, hot = signals["py_index"]["modules"], signals["hot_paths"]
+    n_commits = {item["path"]: item["commits"] for item in hot["by_churn"]}
+    return {
+        path: f"{value:.1f}: {n_commits.get(path, 0)} changes in {hot['window_commits']} commits, "
+        f"{n_lines(modules[path]['symbols'])} lines"
+        for path, value in ranked_sources(signals)
+    }
+
+
 def ranked_sources(signals: Mapping[str, Any]) -> list[tuple[str, float]]:
     """(path, value) of the Python source files that a line can name, the likeliest first.
 

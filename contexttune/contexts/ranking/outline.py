@@ -21,11 +21,13 @@ class RankedFile(NamedTuple):
     """A file's worth, and that of each of its definitions, in their order in the file.
 
     `value` orders files; values of definitions are probabilities up to a common factor, over all files.
+    `evidence` are parts that `value` is the sum of, by name, where it is a sum.
     """
 
     path: str
     value: float
     definitions: Sequence[tuple[str, float]] = ()
+    evidence: Sequence[tuple[str, float]] = ()
 
 
 def definitions(symbols: Sequence[Mapping[str, Any]]) -> list[Definition]:

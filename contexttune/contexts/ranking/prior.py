@@ -38,6 +38,15 @@ def activities(
     }
 
 
+def why(file: RankedFile, signals: Mapping[str, Any]) -> str:
+    """What a file's activity comes from."""
+    n_changes, length_lines = (
+        len(signals["churn"]["ages"].get(file.path, ())),
+        n_lines(symbols_of(signals, file.path)),
+    )
+    return f"{file.value:.1f}: {n_changes} changes in {signals['churn']['n_commits']} commits, {length_lines} lines"
+
+
 def by_length(
     path: str, value: float, symbols: Sequence[Mapping[str, Any]], *, length_power: float
 ) -> RankedFile:

@@ -14,6 +14,7 @@ from contexttune.contexts.ranking.places import named_files
 from contexttune.contexts.ranking.words import identifiers
 from contexttune.types import RepoAtCommit
 
+_SHOWN = 0.005  # less is 0.00
 _MAX_BYTES = 2_000_000  # of a larger file the words are not read
 _MAX_BYTES_IN_ALL = 100_000_000  # nor of the files that change least, where there is more than that to read
 
@@ -46,14 +47,21 @@ class Ranking:
         """All `paths`, the likeliest first."""
         found = {path: definitions(symbols_of(self.repo.signals, path)) for path in self.paths}
         texts = self._texts()
-        scores = self._of_files(found, texts)
+        evidence = self._of_files(found, texts)
+        scores = {path: sum(parts.values()) for path, parts in evidence.items()}
         close = self._sorted(scores)[: self.n_close]
         of_definitions = self._of_definitions({path: found[path] for path in close}, texts)
         best = {path: max(scored, default=0.0) for path, scored in of_definitions.items()}
         for path in close:
-            scores[path] += self.weights.definition * best[path]
+            evidence[path]["best definition"] = self.weights.definition * best[path]
+            scores[path] += evidence[path]["best definition"]
         ranked = self._sorted(scores)
-        return [self._ranked(path, scores[path], found[path], of_definitions.get(path)) for path in ranked]
+        return [
+            self._ranked(path, scores[path], found[path], of_definitions.get(path))._replace(
+                evidence=tuple(evidence[path].items())
+            )
+            for path in ranked
+        ]
 
     def _texts(self) -> dict[str, str]:
         blobs = {path: self.repo.tree.by_path[path].blob for path in self.paths}
@@ -70,7 +78,8 @@ class Ranking:
 
     def _of_files(
         self, found: Mapping[str, Sequence[Definition]], texts: Mapping[str, str]
-    ) -> dict[str, float]:
+    ) -> dict[str, dict[str, float]]:
+        """Path -> what each piece of evidence adds to its score."""
         index: Index[str] = Index(query=self.issue.words)
         for path in self.paths:
             index.add(path, identifiers(texts[path]))
@@ -81,10 +90,12 @@ class Ranking:
         prior = scaled({path: log(1 + value) for path, value in self.prior.items()}, self.paths)
         weights = self.weights
         return {
-            path: text[path]
-            + weights.name * names[path]
-            + weights.place * places.get(path, 0.0)
-            + weights.prior * prior[path]
+            path: {
+                "words": text[path],
+                "names": weights.name * names[path],
+                "named": weights.place * places.get(path, 0.0),
+                "changes": weights.prior * prior[path],
+            }
             for path in self.paths
         }
 
@@ -144,3 +155,9 @@ class Ranking:
 
     def _said(self, name: str) -> float:
         return self.issue.names.get(name.rpartition(".")[2], 0.0)
+
+
+def why(file: RankedFile) -> str:
+    """What a file's score comes from."""
+    parts = ", ".join(f"{name} {amount:.2f}" for name, amount in file.evidence if amount >= _SHOWN)
+    return f"{file.value:.2f}: {parts}"
