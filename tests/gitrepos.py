@@ -56,7 +56,8 @@ def imported(git_dir: Path, entries: Iterable[tuple[bytes, bytes, bytes]]) -> st
     stream.append(
         b"commit refs/heads/main\ncommitter a <a@example.invalid> 1704067200 +0000\ndata 6\nchange\n"
     )
-    git("--git-dir", git_dir, "fast-import", "--quiet", stdin=b"".join([*stream, *lines, b"\n"]))
+    fast = ("-c", "core.compression=0", "--git-dir", git_dir)
+    git(*fast, "fast-import", "--quiet", stdin=b"".join([*stream, *lines, b"\n"]))
     return git("--git-dir", git_dir, "rev-parse", "main").decode().strip()
 
 

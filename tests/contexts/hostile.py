@@ -1,6 +1,7 @@
 """All conditions over one repository, in this process or, `python -m tests.contexts.hostile`, in one of its own."""
 
 import json
+import re
 import sys
 import tempfile
 from dataclasses import dataclass, replace
@@ -85,6 +86,13 @@ def contexts(repo, issue, *, of_issues_only=False):
     return made
 
 
+def peak_mb():
+    """Of this process, since it began: what `getrusage` says goes back to the program that started it."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1024
+
+
 if __name__ == "__main__":
     made_at = at(Path(sys.argv[1]), sys.argv[2])
-    sys.stdout.write(json.dumps(contexts(made_at, "Wrong `m_77`\n\nin class C77")))
+    made = contexts(made_at, "Wrong `m_77`\n\nin class C77")
+    sys.stdout.write(json.dumps([made, peak_mb()]))
