@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from contexttune.audit.recall import cut
 from contexttune.contexts.cards.source_files import is_source
 from contexttune.errors import ArtifactError
 from contexttune.git import git, try_git
@@ -66,17 +67,22 @@ class ChangeHistory:
 
 @dataclass(frozen=True, kw_only=True)
 class Bm25Outlines:
-    """Such files by bm25s over path and text, with the names of all their classes, methods and functions."""
+    """Such files by bm25s over path and text, each with the names of its classes, methods and functions.
+
+    An outline ends after `file_chars`, so that one long file does not take all the room: of no limit, 800, 1,500 and 2,500 this one is
+    best for the peer.
+    """
 
     per_instance: ClassVar[bool] = True
     sends_block: ClassVar[bool] = True
     name: str
+    file_chars: int = 1500
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         assert instance is not None
         modules = repo.signals["py_index"]["modules"]
         lines = (outline(path, modules[path]["symbols"]) for path in self._ranked(repo, instance))
-        return Context(text="\n".join(lines))
+        return Context(text="\n".join(cut(line, self.file_chars) for line in lines))
 
     def _ranked(self, repo: RepoAtCommit, instance: Instance) -> list[str]:
         import bm25s

@@ -50,6 +50,10 @@ def test_peers_are_texts_of_the_files_that_ours_list_too(repo):
     assert DirectoryListing(name="x").build(repo, None).text == "lib/: core.py far.py"
     assert ChangeHistory(name="x").build(repo, None).text == "lib/far.py\nlib/core.py"
     assert Bm25Outlines(name="x").build(repo, issue(repo)).text == "lib/core.py: A(f) h\nlib/far.py: "
+    assert (
+        Bm25Outlines(name="x", file_chars=18).build(repo, issue(repo)).text
+        == "lib/core.py: A(f) \nlib/far.py: "
+    )
 
 
 def test_words_take_identifiers_apart():
