@@ -69,8 +69,7 @@ class ChangeHistory:
 class Bm25Outlines:
     """Such files by bm25s over path and text, each with the names of its classes, methods and functions.
 
-    An outline ends after `file_chars`, so that one long file does not take all the room: of no limit, 800, 1,500 and 2,500 this one is
-    best for the peer.
+    An outline ends after `file_chars`, so that one long file does not take all the room.
     """
 
     per_instance: ClassVar[bool] = True
