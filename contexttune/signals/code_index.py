@@ -47,7 +47,7 @@ class CodeIndex:
 
     Symbols are shaped as those of `py_index`: {"name", "kind", "line", "signature"}; a list or a JsonList. `name` is
     qualified by the classes, functions and modules around it in the file, `kind` is class (also of interfaces, structs,
-    traits, enums and types), function or method, and `line`, from 1, is that of the name. Files of tests,
+    traits, enums and types), function or method, and `line`, from 1, is that of the name. Tests,
     documentation and other people's code are left out, see path_kinds.py. `share` is that of these languages in the files
     of the product; where it is below `min_share`, no file is read and none is listed.
     """

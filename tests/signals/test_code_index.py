@@ -94,6 +94,14 @@ KNOWN = {
         mod inner { pub fn deep() {} }
         pub async fn top(a: u8,
             b: u8) -> u8 { 1 }
+        #[tokio::test]
+        // slow
+        async fn works() {}
+        #[cfg(test)]
+        #[allow(unused)]
+        mod tests { fn shared() {} #[test] fn it_works() {} }
+        #[cfg(feature = "test")]
+        fn testing() {}
         """,
         [
             ("class", "Foo", 2, "<T>"),
@@ -106,6 +114,7 @@ KNOWN = {
             ("function", "mac", 7, ""),
             ("function", "inner.deep", 8, "()"),
             ("function", "top", 9, "(a: u8, b: u8) -> u8"),
+            ("function", "testing", 18, "()"),
         ],
     ),
     "go": (

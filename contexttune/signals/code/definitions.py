@@ -11,7 +11,7 @@ from contexttune.signals.code.grammars import grammar
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
-VERSION = 1  # of what is found; to be raised with a query, this module, or the release of a grammar
+VERSION = 2  # of what is found; to be raised with a query, this module, or the release of a grammar
 
 _MOST_STEPS = 10_000  # of a hundred each, of the parser: a megabyte of real code needs 7,000
 _CHUNK_BYTES = 65_536
@@ -23,6 +23,9 @@ _NAME = re.compile(r"[~#$@]?[^\W\d][\w$]*[?!=]?\Z")
 _PART = re.compile(r"::|\.|\\|->")
 _GENERIC = re.compile(r"<[^<>]*>")
 _OWNER = re.compile(r"[^\W\d]\w*")
+_TEST = re.compile(
+    r"#!?\[(?:[\w:]*\btest\b|cfg\(test\))"
+)  # in Rust, where tests stand among the code that they test
 _WITHOUT_BODY = {
     "method",
     "singleton_method",
@@ -134,7 +137,11 @@ def _parts(node: Node, owner: Sequence[Node] | None, *, is_path: bool) -> list[s
 
 def _qualified(matches: Sequence[_Match], content: bytes) -> Iterator[Definition]:
     around: list[_Around] = []
+    left_out = 0  # up to this byte
     for match in matches:
+        if match.start < left_out or _is_test(match.node):
+            left_out = max(left_out, match.end)
+            continue
         while around and around[-1].end <= match.start:
             around.pop()
         prefix = f"{around[-1].name}." if around else ""
@@ -153,6 +160,16 @@ def _qualified(matches: Sequence[_Match], content: bytes) -> Iterator[Definition
             first_line=match.node.start_point[0] + 1,
             last_line=match.node.end_point[0] + 1,
         )
+
+
+def _is_test(node: Node) -> bool:
+    """Whether an attribute right before a definition in Rust says so."""
+    before = node.prev_sibling if node.type in ("function_item", "mod_item") else None
+    while before is not None and before.type in ("attribute_item", "line_comment"):
+        if before.type == "attribute_item" and _TEST.match(_text(before)):
+            return True
+        before = before.prev_sibling
+    return False
 
 
 def _signature(match: _Match, content: bytes) -> str:
