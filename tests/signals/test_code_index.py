@@ -24,6 +24,7 @@ KNOWN = {
         const Docs = { init: function() {}, run() {}, data: {a: 1} };
         Foo.prototype.bar = function (a) {};
         module.exports.baz = function (a) {};
+        module.exports = function fn() { function self() {} };
         (function ($) { function hidden() {} })(jQuery);
         call({success: function() {}, fail() {}});
         let Other = class extends Box { go() {} };
@@ -44,10 +45,11 @@ KNOWN = {
             ("method", "Docs.run", 5, "()"),
             ("method", "Foo.bar", 6, "(a)"),
             ("function", "baz", 7, "(a)"),
-            ("function", "hidden", 8, "()"),
-            ("class", "Other", 10, "extends Box"),
-            ("method", "Other.go", 10, "()"),
-            ("function", "data", 11, "()"),
+            ("function", "self", 8, "()"),
+            ("function", "hidden", 9, "()"),
+            ("class", "Other", 11, "extends Box"),
+            ("method", "Other.go", 11, "()"),
+            ("function", "data", 12, "()"),
         ],
     ),
     "typescript": (
@@ -101,7 +103,7 @@ KNOWN = {
         #[allow(unused)]
         mod tests { fn shared() {} #[test] fn it_works() {} }
         #[cfg(feature = "test")]
-        fn testing() {}
+        fn r#async() {}
         """,
         [
             ("class", "Foo", 2, "<T>"),
@@ -114,7 +116,7 @@ KNOWN = {
             ("function", "mac", 7, ""),
             ("function", "inner.deep", 8, "()"),
             ("function", "top", 9, "(a: u8, b: u8) -> u8"),
-            ("function", "testing", 18, "()"),
+            ("function", "async", 18, "()"),
         ],
     ),
     "go": (

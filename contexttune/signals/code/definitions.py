@@ -124,9 +124,10 @@ def _matches(tree: Tree, language: str) -> list[_Match]:
 
 def _parts(node: Node, owner: Sequence[Node] | None, *, is_path: bool) -> list[str]:
     """The parts of a name that can be told in one word; [] where there is none."""
-    text = _text(node)
-    parts = _PART.split(_GENERIC.sub("", text)) if is_path else [text]
-    parts = [part for part in parts if part not in _TRANSPARENT]
+    text = _text(node).removeprefix("r#")  # how Rust writes a name that is a keyword too
+    parts = [text]
+    if is_path:
+        parts = [part for part in _PART.split(_GENERIC.sub("", text)) if part not in _TRANSPARENT]
     if not parts or not _NAME.match(parts[-1]):
         return []
     kept = [part for part in parts if _NAME.match(part)]
