@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from tests.command_line import contexttune
 
@@ -62,6 +63,9 @@ def required() -> set[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     required()
+    # no test is about how long one example takes, and a busy machine would make it so
+    settings.register_profile("here", deadline=None)
+    settings.load_profile("here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
