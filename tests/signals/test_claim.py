@@ -172,14 +172,18 @@ def test_a_worker_that_is_killed_leaves_its_part_to_this_process(repository, com
     assert got == _bytes(repository.tree(commits[0]), tmp_path / "2.json")
 
 
-def test_a_lost_file_ends_all_workers_with_one_sentence(repository, commits):
+def test_a_lost_file_ends_all_workers_with_one_sentence(repository, commits, monkeypatch):
     lost = repository.tree(commits[0]).entries[150].blob
     for path in (repository.git_dir / "objects" / lost[:2]).glob(lost[2:]):
         path.unlink()
+    fork, pids = forked._fork, []
+    monkeypatch.setattr(forked, "_fork", lambda: pids.append(fork()) or pids[-1])
     with pytest.raises(ArtifactError, match=lost):
         write_signals(repository.tree(commits[0], workers=3), ALL, Path("/nowhere/signals.json"))
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ChildProcessError):  # it has ended, and was waited for
+            os.waitpid(pid, os.WNOHANG)
 
 
 def test_workers_end_with_the_process_that_began_them(tmp_path):
