@@ -8,11 +8,12 @@ from typing import Any, cast, overload
 
 import orjson
 
+_TAIL_BYTES = 4096
 _GAP = b"\0"  # in JSON a NUL is always spelled \\u0000
 
 
 class JsonList(Sequence[Any]):
-    """A read-only list that is decoded when its first item is asked for; most never are.
+    """A read-only list that is decoded when an item is asked for, the last one alone by itself; most never are.
 
     Equal to a list of the same items. `raw` is compact JSON with sorted keys, `n` its number of items.
     """
@@ -37,7 +38,18 @@ class JsonList(Sequence[Any]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Any]: ...
     def __getitem__(self, index: int | slice) -> Any:
+        if index == -1 and self._items is None and (last := self._last()) is not None:
+            return last
         return self._decoded()[index]
+
+    def _last(self) -> Any:
+        """The last item where it is a short object; None: not to be had without the others."""
+        tail = bytes(self.raw[-_TAIL_BYTES:])
+        at = tail.rfind(b',{"')  # not inside a string, where the quote would have a backslash
+        try:
+            return orjson.loads(tail[at + 1 : -1]) if at >= 0 else None
+        except orjson.JSONDecodeError:  # it ends more than itself: it is inside another item
+            return None
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._decoded())

@@ -6,6 +6,8 @@ import json
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contexttune.signals.json_list import JsonList, as_json, dump_lines
 
@@ -56,3 +58,26 @@ def test_a_dump_has_a_line_for_each_key_and_one_for_a_whole_list():
 def test_what_is_no_json_value_is_refused():
     with pytest.raises(TypeError, match="set"):
         as_json({1})
+
+
+@given(
+    items=st.lists(
+        st.recursive(
+            st.integers() | st.text(max_size=4) | st.sampled_from([',{"', "]", '{"a":1}']),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+            ),
+            max_leaves=6,
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_the_last_item_is_the_same_whether_it_is_decoded_alone_or_not(items):
+    raw = JsonList.of(items).raw
+    assert JsonList(raw, len(items))[-1] == items[-1]
+
+
+def test_the_last_of_many_objects_is_had_without_the_others():
+    broken = b'[{"n":!},{"n":1,"text":",{\\"n\\":2}"}]'
+    assert JsonList(broken, 2)[-1] == {"n": 1, "text": ',{"n":2}'}
