@@ -92,7 +92,7 @@ class Experiment:
         if live and "evaluate" in stages:
             cell.harness.preflight(cell.instances)
 
-    def _contexts(self, serving: ExitStack | None = None) -> dict[str, str]:
+    def _contexts(self, serving: ExitStack) -> dict[str, str]:
         """instance_id -> block, with the signals that it takes; those of `absent` are left out.
 
         A model that has written is left when `serving` ends.
@@ -102,7 +102,7 @@ class Experiment:
             log.info("condition=%s sends no block and needs no signals", cell.condition)
             return {i.instance_id: "" for i in cell.instances}
         if cell.wants_documents and "context" in cell.config.stages:
-            self._write_documents(serving or ExitStack())
+            self._write_documents(serving)
         blocks: dict[str, str] = {}
         instances = [i for i in cell.instances if i.instance_id not in self.absent]
         with Progress("contexts", len(instances)) as progress:

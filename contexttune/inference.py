@@ -51,8 +51,8 @@ class Inference:
     def run(self, instances: Sequence[GoldInstance], blocks: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         """Attempt what has no final attempt yet; return the attempt records by instance_id.
 
-        An instance without a block is not attempted: it is an outage by `no_context`, or else left alone. preds.jsonl ends up sorted and derived from the records alone, so it is the same however often
-        the run was interrupted.
+        An instance without a block is not attempted: it is an outage by `no_context`, or else left alone. preds.jsonl
+        ends up sorted and derived from the records alone, so it is the same however often the run was interrupted.
         """
         records = {i.instance_id: self._record(i, blocks.get(i.instance_id)) for i in instances}
         final = {name: record for name, record in records.items() if record and is_final(record)}

@@ -36,14 +36,14 @@ def commits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     return folder, made[-N:]
 
 
-def write_rows(root: Path, shas: list[str]) -> None:
+def write_rows(root: Path, shas: list[str], statement: str = "x") -> None:
     rows = [
         dict.fromkeys(COLUMNS.split(), "[]")
         | {
             "instance_id": f"owner__lib-{n}",
             "repo": "owner/lib",
             "base_commit": sha,
-            "problem_statement": "x",
+            "problem_statement": statement,
         }
         for n, sha in enumerate(shas)
     ]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from tests.command_line import contexttune
 from tests.gitrepos import commit
-from tests.test_cold_cache import COLUMNS, artifacts
+from tests.test_cold_cache import artifacts, write_rows
 
 _BODY = "class C{n}:\n    def m(self, x={n}):\n        return x\n\n\ndef f{n}(a, *b):\n    return C{n}\n\n\n"
 
@@ -28,17 +26,7 @@ def test_builds_do_not_depend_on_place_workers_hash_seed_or_locale(tmp_path):
     first = commit(tmp_path / "remotes/lib", _files())
     changed = {f"lib/p{n % 7}/m{n}.py": _BODY.format(n=n + 1) for n in range(0, 60)}
     second = commit(tmp_path / "remotes/lib", changed, "change", day=2)
-    rows = [
-        dict.fromkeys(COLUMNS.split(), "[]")
-        | {
-            "instance_id": f"owner__lib-{n}",
-            "repo": "owner/lib",
-            "base_commit": sha,
-            "problem_statement": "ümlaut of C7.m",
-        }
-        for n, sha in enumerate((first, second))
-    ]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(tmp_path, [first, second], "ümlaut of C7.m")
     made = []
     for place, workers, hash_seed, locale in (
         ("a", 1, "0", "C"),

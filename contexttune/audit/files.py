@@ -9,20 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from contexttune.audit import plot
+from contexttune.audit import plot, words
 from contexttune.audit.arms import Arm
 from contexttune.audit.measure import Measured
 from contexttune.audit.split import Looks
 from contexttune.audit.summary import SCHEMA_VERSION
-from contexttune.audit.words import (
-    COLUMNS,
-    DIFFERENCES,
-    cells,
-    difference_cells,
-    difference_note,
-    looks_note,
-    note,
-)
 from contexttune.cell import Cell
 from contexttune.config import slug
 from contexttune.secret_values import masked
@@ -100,18 +91,18 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _markdown(found: Findings, leaks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield from ("# What the contexts know of the answer", "", note(), "")
+    yield from ("# What the contexts know of the answer", "", words.note(), "")
     if found.differences:
-        yield from (difference_note(found.differences[0]["reference"]), "")
+        yield from (words.difference_note(found.differences[0]["reference"]), "")
     if found.looks and found.is_held_out:
-        yield from (looks_note(found.looks), "")
+        yield from (words.looks_note(found.looks), "")
     yield from ("![recall against budget](recall.svg)", "")
     for part in dict.fromkeys(row["part"] for row in found.summary):
         own = [row for row in found.summary if row["part"] == part]
         yield from (f"## {part}, instances: {own[0]['n_instances']}", "")
-        yield from _table(COLUMNS, [cells(row) for row in own])
+        yield from _table(words.COLUMNS, [words.cells(row) for row in own])
         if paired := [row for row in found.differences if row["part"] == part]:
-            yield from _table(DIFFERENCES, [difference_cells(row) for row in paired])
+            yield from _table(words.DIFFERENCES, [words.difference_cells(row) for row in paired])
     yield from ("## Leaks", "")
     for leak in leaks:
         yield (

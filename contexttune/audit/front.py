@@ -10,7 +10,8 @@ from rich.markup import escape
 
 from contexttune.audit import plot
 from contexttune.audit.files import csv_text
-from contexttune.audit.search import METRICS, Point, front_home, jobs_of, points_of
+from contexttune.audit.search import Point, front_home, jobs_of, points_of
+from contexttune.audit.summary import METRICS
 from contexttune.progress import console, plain_table
 from contexttune.store import write_atomic
 

@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from contexttune.audit.measure import Measured
-from contexttune.audit.summary import parts
-
-METRICS = ("file", "symbol", "reciprocal_rank")
+from contexttune.audit.summary import METRICS, parts
 
 
 @dataclass(frozen=True, kw_only=True)

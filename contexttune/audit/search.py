@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contexttune.audit.summary import ALL
+from contexttune.audit.summary import ALL, METRICS
 from contexttune.store import fingerprint, read_json, write_json
 
-METRICS = ("file", "symbol", "reciprocal_rank")
 _NOTE = "audit_job.json"
 
 

@@ -11,6 +11,7 @@ from contexttune.audit.measure import Measured
 SCHEMA_VERSION = 1
 SHARES = ("file", "file_literal", "any_hit", "symbol", "reciprocal_rank")
 SIZES = ("n_files", "n_chars", "n_tokens")
+METRICS = ("file", "symbol", "reciprocal_rank")  # of SHARES, those that conditions and settings are judged by
 ALL = "all"
 _NOT_NAMED, _SEVERAL = "issue names no gold file", "several gold files"
 HARD = (_NOT_NAMED, _SEVERAL)  # where a context has most to tell

@@ -7,13 +7,11 @@ from typing import ClassVar
 
 from contexttune.contexts.map_layout import Laid, MapSettings, lay_out
 from contexttune.contexts.ranking.issue import read
-from contexttune.contexts.ranking.prior import activities
+from contexttune.contexts.ranking.prior import FILE_LENGTH_POWER, activities
 from contexttune.contexts.ranking.relevance import Ranking, Weights, why
 from contexttune.contexts.ranking.sources import indexed_sources, other_sources
 from contexttune.errors import ConfigError
 from contexttune.types import Context, Instance, RepoAtCommit
-
-_LENGTH_POWER = 0.33  # of a file, in the prior
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +47,7 @@ class IssueMap(MapSettings):
             [*indexed, *others],
             repo.signals,
             half_life_commits=self.half_life_commits,
-            length_power=_LENGTH_POWER,
+            length_power=FILE_LENGTH_POWER,
         )
         ranking = Ranking(
             repo=repo,

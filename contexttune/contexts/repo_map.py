@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from contexttune.contexts.map_layout import Laid, MapSettings, lay_out
-from contexttune.contexts.ranking.outline import RankedFile, symbols_of
-from contexttune.contexts.ranking.prior import activities, by_length, why
+from contexttune.contexts.ranking.outline import symbols_of
+from contexttune.contexts.ranking.prior import (
+    FILE_LENGTH_POWER,
+    SYMBOL_LENGTH_POWER,
+    activities,
+    outlined,
+    why,
+)
 from contexttune.contexts.ranking.sources import indexed_sources, other_sources
 from contexttune.gc_pause import gc_paused
 from contexttune.types import Context, Instance, RepoAtCommit
-
-_OUTLINE_CHARS = 40  # of a short one: more outlines than this do not fit, and most files are not looked into
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +26,8 @@ class RepoMap(MapSettings):
 
     per_instance: ClassVar[bool] = False
     name: str = "repo_map"
-    file_length_power: float = 0.33
-    symbol_length_power: float = 0.7
+    file_length_power: float = FILE_LENGTH_POWER
+    symbol_length_power: float = SYMBOL_LENGTH_POWER
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         with gc_paused():
@@ -40,15 +45,12 @@ class RepoMap(MapSettings):
             half_life_commits=self.half_life_commits,
             length_power=self.file_length_power,
         )
-        paths = sorted(indexed, key=lambda path: (-value[path], path))
-        n_outlined = self.total_budget_chars // _OUTLINE_CHARS
-        ranked = [
-            by_length(
-                path, value[path], symbols_of(repo.signals, path), length_power=self.symbol_length_power
-            )
-            for path in paths[:n_outlined]
-        ]
-        ranked += [RankedFile(path, value[path]) for path in paths[n_outlined:]]
+        ranked = outlined(
+            [(path, value[path]) for path in sorted(indexed, key=lambda path: (-value[path], path))],
+            partial(symbols_of, repo.signals),
+            total_chars=self.total_budget_chars,
+            length_power=self.symbol_length_power,
+        )
         return lay_out(
             f"Map of {repo.repo}: files that change most first, with the longest of their definitions.",
             ranked,

@@ -131,8 +131,8 @@ def built(repositories):
 def test_a_context_comes_out_within_its_budget_and_can_be_injected(built, name, condition):
     text, budget = built[name, condition]
     assert len(text) <= budget
-    framed = block(text)
-    assert framed.count(BEGIN) >= bool(text.strip())
+    lines = block(text).split("\n")
+    assert lines.count(BEGIN) == lines.count(END) == bool(text.strip())
     text.encode()
     assert ESCAPE not in text
 

@@ -7,9 +7,7 @@ import pytest
 from contexttune.report.page import number_words, plots
 from contexttune.report.page.steps import branches, partings, shorten, steps_of
 from contexttune.report.page.visible import visible
-from tests.report.page_groups import (
-    conversation,
-)
+from tests.report.page_groups import conversation
 
 
 def test_a_trajectory_is_read_in_every_form_in_which_a_runner_writes_one():

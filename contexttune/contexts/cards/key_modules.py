@@ -8,9 +8,7 @@ from typing import Any
 
 from contexttune.contexts.cards.worth import ranked_sources, reasons
 from contexttune.contexts.map_layout import outlines
-from contexttune.contexts.ranking.prior import by_length
-
-_SYMBOL_LENGTH_POWER = 0.7  # as in repo_map
+from contexttune.contexts.ranking.prior import outlined
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +20,9 @@ class KeyModules:
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
         modules = signals["py_index"]["modules"]
-        ranked = [
-            by_length(path, value, modules[path]["symbols"], length_power=_SYMBOL_LENGTH_POWER)
-            for path, value in ranked_sources(signals)
-        ]
+        ranked = outlined(
+            ranked_sources(signals), lambda path: modules[path]["symbols"], total_chars=self.max_chars
+        )
         return "\n".join(outlines(ranked, self.max_chars)) or None
 
     def reasons(self, signals: Mapping[str, Any]) -> Mapping[str, str]:

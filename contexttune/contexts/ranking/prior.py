@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from contexttune.contexts.ranking.outline import Definition, RankedFile, definitions, n_lines, symbols_of
 
+FILE_LENGTH_POWER, SYMBOL_LENGTH_POWER = 0.33, 0.7  # what maps and cards begin with
 _UNSEEN = 0.05  # commits: what a file counts as that has not changed in the window
 _SHORT_LINES = 20  # added to every length, so that a file without definitions has one
+_OUTLINE_CHARS = 40  # of a short one: more outlines than this do not fit, and most files are not looked into
 
 
-def activity(
-    ages: Iterable[int], length_lines: int, *, half_life_commits: float, length_power: float
-) -> float:
-    """Changes, halved in weight by each `half_life_commits` newer ones, times a power of the length.
+def activity(changes: float, length_lines: int, *, length_power: float = FILE_LENGTH_POWER) -> float:
+    """Changes, of which a newer one counts more, times a power of the length.
 
     Both are known to predict where the next change goes (Nagappan & Ball, ICSE 2005; Hassan, ICSE 2009).
     """
-    changes = sum(0.5 ** (age / half_life_commits) for age in ages)
     return float((changes + _UNSEEN) * (length_lines + _SHORT_LINES) ** length_power)
 
 
 def activities(
     paths: Iterable[str], signals: Mapping[str, Any], *, half_life_commits: float, length_power: float
 ) -> dict[str, float]:
-    """Path -> activity."""
+    """Path -> activity, where a change counts half of one that `half_life_commits` later was made."""
     ages = signals["churn"]["ages"]
     return {
         path: activity(
-            ages.get(path, ()),
+            sum(0.5 ** (age / half_life_commits) for age in ages.get(path, ())),
             n_lines(symbols_of(signals, path)),
-            half_life_commits=half_life_commits,
             length_power=length_power,
         )
         for path in paths
     }
 
 
+def words(value: float, n_changes: int, n_commits: int, length_lines: int) -> str:
+    """What an activity comes from."""
+    return f"{value:.1f}: {n_changes} changes in {n_commits} commits, {length_lines} lines"
+
+
 def why(file: RankedFile, signals: Mapping[str, Any]) -> str:
     """What a file's activity comes from."""
-    n_changes, length_lines = (
-        len(signals["churn"]["ages"].get(file.path, ())),
-        n_lines(symbols_of(signals, file.path)),
-    )
-    return f"{file.value:.1f}: {n_changes} changes in {signals['churn']['n_commits']} commits, {length_lines} lines"
+    churn, length_lines = signals["churn"], n_lines(symbols_of(signals, file.path))
+    return words(file.value, len(churn["ages"].get(file.path, ())), churn["n_commits"], length_lines)
+
+
+def outlined(
+    ranked: Iterable[tuple[str, float]],
+    symbols: Callable[[str], Sequence[Mapping[str, Any]]],
+    *,
+    total_chars: int,
+    length_power: float = SYMBOL_LENGTH_POWER,
+) -> list[RankedFile]:
+    """(path, value) in their order, the first ones with definitions: as many as could be outlined in `total_chars`."""
+    n_outlined = -(-total_chars // _OUTLINE_CHARS)
+    return [
+        by_length(path, value, symbols(path), length_power=length_power)
+        if number < n_outlined
+        else RankedFile(path, value)
+        for number, (path, value) in enumerate(ranked)
+    ]
 
 
 def by_length(
