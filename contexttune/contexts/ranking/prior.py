@@ -55,13 +55,16 @@ def outlined(
     length_power: float = SYMBOL_LENGTH_POWER,
 ) -> list[RankedFile]:
     """(path, value) in their order, the first ones with definitions: as many as could be outlined in `total_chars`."""
-    n_outlined = -(-total_chars // _OUTLINE_CHARS)
-    return [
-        by_length(path, value, symbols(path), length_power=length_power)
-        if number < n_outlined
-        else RankedFile(path, value)
-        for number, (path, value) in enumerate(ranked)
-    ]
+    n_left = -(-total_chars // _OUTLINE_CHARS)
+    found = []
+    for path, value in ranked:
+        own = symbols(path)
+        if own and n_left:
+            n_left -= 1
+            found.append(by_length(path, value, own, length_power=length_power))
+        else:
+            found.append(RankedFile(path, value))
+    return found
 
 
 def by_length(
