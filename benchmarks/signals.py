@@ -152,7 +152,9 @@ class _Bench:
         for name, words in (("", f"{self.workers} workers"), (" alone", "1 worker")):
             cold = self.ratio(f"second{name}", f"second, cold{name}", "1/10", "its own cold time")
             self._row(f"second, cold{name}", f"second commit, empty cache, {words}")
-            self._row(f"second{name}", f"... {shared} of its files known, {1 - fresh:.1%} of their bytes", cold)
+            self._row(
+                f"second{name}", f"... {shared} of its files known, {1 - fresh:.1%} of their bytes", cold
+            )
 
     def _many(self) -> None:
         if not self.many:
