@@ -89,7 +89,8 @@ class ContextGenerator(Protocol):
 class Model(Protocol):
     """An endpoint. Entered before the first call and left after the last, when there are calls to be made.
 
-    One may also have `served() -> Mapping | None`: what it found on a server of its own, for the run's record. One whose
+    One may also have `served() -> Mapping | None`: what it found on a server of its own, for the run's record, and
+    `probe(parameters) -> Completion | None`: one small question for task=doctor, or None where none can be asked. One whose
     answers no endpoint gives says so by a class variable `answers_from`: "script" for such as were written beforehand,
     "journal" for those of an earlier run.
     """
@@ -119,8 +120,8 @@ class Runner(Protocol):
 
     One may also have `prepare(instances) -> None`, called before the first of these attempts to fetch what they
     need; what cannot be fetched costs its instance an attempt, later. `image_digests(images) -> dict[str, str]` says which
-    container images are here, without fetching any, so that a run that is reproduced can be told from them. A field
-    `workers` (instances at once) goes before the experiment's own.
+    container images are here, without fetching any, so that a run that is reproduced can be told from them.
+    `request_parameters: Mapping[str, Any]` is what its requests carry besides messages and sampling. A field `workers` (instances at once) goes before the experiment's own.
     """
 
     @property

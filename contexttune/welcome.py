@@ -16,6 +16,7 @@ To see it work now, without a key, a network or Docker:
 For an experiment of your own, this is missing:
 {missing}
 Then:
+    python -m contexttune task=doctor model.name=<name>     (what else a run would lack here)
     python -m contexttune -m experiment=verified_mini_baseline model.name=<name>
     python -m contexttune runner=gold condition=no_context slice=smoke     (proves images and harness; no model)
 

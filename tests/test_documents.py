@@ -36,6 +36,7 @@ EC2 = Document(
         "experiment=smoke": [*DEMO, "slice.limit=1", "slice.instance_ids=null"],
         "experiment=verified_mini_baseline": DEMO,
         "task=report": [],
+        "task=doctor": DEMO,
         **{part: [] for part in ("uname", "tail", "kill", "ls results")},
     },
 )
@@ -46,6 +47,7 @@ SLURM = Document(
         "export OPENAI": None,
         "task=report": None,  # the README's
         "model/server=vllm": None,  # no GPU here
+        "task=doctor": [*LOCAL, *SMALL],
         "stages=[evaluate": None,  # has a test of its own, with the one that comes before it
         "--config-dir my": [*LOCAL, *SMALL],
         "runner.container=apptainer": [*LOCAL, "dry_run=true", *SMALL],

@@ -23,12 +23,14 @@ from contexttune.models.wire import (
     Answered,
     ContextWindowExceeded,
     MalformedAnswer,
+    completion_of,
     request_body,
     require_shape,
 )
 from contexttune.parts import NO_EFFECT
 from contexttune.secret_values import without_passwords
 from contexttune.store import fingerprint
+from contexttune.types import Completion
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT_S = 10.0
+_ANSWER_TIMEOUT_S = 60.0
+_QUESTION = "Print the word ready."
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CONTEXT_WORDS = (
     "context length",
@@ -110,6 +114,16 @@ class OpenAICompatible(Journaled):
         # any other answer will do: not every server lists its models
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise PreflightError(f"{without_passwords(self._where)} refuses the key in {self.api_key_env}")
+
+    def probe(self, parameters: Mapping[str, Any]) -> Completion | None:
+        """The answer to a question of few tokens, asked once; None where a job starts the server.
+
+        `parameters` are what a runner's requests carry besides. Raises InfraError with the endpoint's words.
+        """
+        if self.server.starts:
+            return None
+        with replace(self, attempts=1, timeout_s=min(self.timeout_s, _ANSWER_TIMEOUT_S)) as once:
+            return completion_of(once.chat([{"role": "user", "content": _QUESTION}], **parameters))
 
     @property
     def sampling(self) -> dict[str, Any]:

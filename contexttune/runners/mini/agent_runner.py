@@ -20,6 +20,7 @@ from contexttune.progress import Board
 from contexttune.runners.mini.agent_model import TokenLimits
 from contexttune.runners.mini.places import Place
 from contexttune.runners.mini.protocols import PROTOCOLS
+from contexttune.runners.mini.quiet import keep_quiet
 from contexttune.runners.mini.supervisor import attend, warm_up
 from contexttune.runners.mini.uptake import uptake_of
 from contexttune.runners.mini.worker import Job, Report
@@ -77,6 +78,12 @@ class AgentRunner:
         """Raise PreflightError when the protocol's prompts cannot be had."""
         self._configuration()
         warm_up()
+
+    @property
+    def request_parameters(self) -> Mapping[str, Any]:
+        """What each request carries besides messages and sampling."""
+        keep_quiet()
+        return PROTOCOLS[self.protocol].parameters()
 
     def place(self, instance: Instance) -> AbstractContextManager[Place]:
         """Where the attempt happens."""

@@ -6,11 +6,11 @@ import os
 import shutil
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 
 from contexttune.errors import InfraError
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.scripted import Rule, serve
+from contexttune.runners.mini.quiet import keep_quiet
 from contexttune.runners.mini.worker import SOCKETS
 
 # What a worker would import otherwise, each for itself and in its own time.
@@ -25,11 +25,7 @@ _HEAVY = (
 
 
 def _load() -> None:
-    """mini-swe-agent makes a configuration directory and loads a .env from it as it is imported.
-
-    It gets this package's own, which is there and holds none: a directory made for it would outlive a kill.
-    """
-    os.environ |= {"MSWEA_SILENT_STARTUP": "1", "MSWEA_GLOBAL_CONFIG_DIR": str(Path(__file__).parent)}
+    keep_quiet()
     for name in _HEAVY:
         import_module(name)
 

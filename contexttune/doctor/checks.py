@@ -1,0 +1,34 @@
+"""What is looked at, in this order. A further check is one function and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from contexttune.cell import Cell
+from contexttune.doctor import experiment, machine
+from contexttune.doctor.finding import Check, Finding, State
+from contexttune.progress import console
+
+CHECKS = (
+    Check(what="packages", look=machine.packages),
+    Check(what="git", look=machine.git_command),
+    Check(what="directory", look=machine.directories),
+    Check(what="dataset", look=experiment.dataset),
+    Check(what="repositories", look=experiment.repositories, needs=("git", "dataset")),
+    Check(what="condition", look=experiment.condition, needs=("dataset",)),
+    Check(what="runner", look=experiment.runner),
+    Check(what="model", look=experiment.model),
+    Check(what="answer", look=experiment.answer, needs=("runner", "model")),
+    Check(what="harness", look=experiment.harness, needs=("dataset",)),
+    Check(what="images", look=experiment.images, needs=("dataset", "runner", "harness")),
+)
+
+
+def examine(cell: Cell) -> Iterator[Finding]:
+    """What is found, as it is found."""
+    unwell: set[str] = set()
+    for check in CHECKS:
+        with console().status(f"{check.what} ..."):  # on a terminal; some take seconds
+            found = check.findings(cell, unwell)
+        unwell |= {finding.what for finding in found if finding.state in (State.FAILED, State.SKIPPED)}
+        yield from found

@@ -1,0 +1,133 @@
+"""What the configured experiment needs: rows, repositories, a harness, a runner, a model."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+
+from contexttune.cell import Cell
+from contexttune.doctor.finding import State
+from contexttune.errors import PreflightError
+from contexttune.git import environment, try_git
+from contexttune.secret_values import without_passwords
+
+_REMOTE_TIMEOUT_S = 30
+
+
+def dataset(cell: Cell) -> Iterator[tuple[State, str]]:
+    """Raises what loading it raises."""
+    n_repos, name = len({i.repo for i in cell.instances}), cell.config.slice.name
+    yield State.OK, f"slice {name}: {len(cell.instances)} instances of {n_repos} repositories"
+
+
+def repositories(cell: Cell) -> Iterator[tuple[State, str]]:
+    """Whether each is mirrored with all base commits, or can be cloned."""
+    wanted: defaultdict[str, set[str]] = defaultdict(set)
+    for instance in cell.instances:
+        wanted[instance.repo].add(instance.base_commit)
+    away = [repo for repo, commits in sorted(wanted.items()) if not _mirrored(cell, repo, commits)]
+    for repo in away:
+        _require_answer(cell, repo)
+    yield State.OK, f"{len(wanted) - len(away)} of {len(wanted)} are mirrored, {len(away)} can be cloned"
+
+
+def _mirrored(cell: Cell, repo: str, commits: set[str]) -> bool:
+    mirror = cell.layout.mirror(repo)
+    if not mirror.is_dir():
+        return False
+    asked = "".join(f"{commit}\n" for commit in sorted(commits)).encode()
+    said = try_git("--git-dir", mirror, "cat-file", "--batch-check", stdin=asked).stdout
+    return said.count(b" commit ") == len(commits)
+
+
+def _require_answer(cell: Cell, repo: str) -> None:
+    """Raise PreflightError unless the remote lists a branch."""
+    url = cell.workspace.url(repo)
+    shown = without_passwords(url)
+    remedy = "workspace.remote says where repositories are cloned from"
+    try:
+        done = subprocess.run(
+            ["git", "ls-remote", "--heads", "--", url],
+            env=environment(),
+            capture_output=True,
+            timeout=_REMOTE_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise PreflightError(f"{shown} does not answer within {_REMOTE_TIMEOUT_S} s: {remedy}") from None
+    if done.returncode != 0:
+        said = without_passwords(done.stderr.decode(errors="replace").strip()) or "no reason given"
+        raise PreflightError(f"{shown} cannot be read ({said.splitlines()[0]}): {remedy}")
+
+
+def harness(cell: Cell) -> Iterator[tuple[State, str]]:
+    """Its own preflight."""
+    cell.harness.preflight(cell.instances)
+    kind = "official" if cell.harness.official else "unofficial: its verdicts are not the benchmark's"
+    yield State.OK, f"{cell.harness.name}, {kind}" if cell.harness.grades else "none: nothing is graded"
+
+
+def images(cell: Cell) -> Iterator[tuple[State, str]]:
+    """How many of those that runner and harness work in are here."""
+    wanted = sorted({i.image for i in cell.instances if i.image})
+    for part in ("runner", "harness"):
+        if hasattr(getattr(cell, part), "image_digests"):
+            n_here = len(cell.image_digests(part, wanted))
+            away = len(wanted) - n_here
+            later = f", {away} are pulled when they are needed" if away else ""
+            yield State.OK, f"{n_here} of {len(wanted)} are here for the {part}{later}"
+
+
+def runner(cell: Cell) -> Iterator[tuple[State, str]]:
+    """Its own preflight."""
+    cell.runner.preflight()
+    yield State.OK, str(cell.container["runner"]["name"])
+
+
+def model(cell: Cell) -> Iterator[tuple[State, str]]:
+    """Whether the endpoint is there, and what its tokens cost."""
+    if not cell.uses_model:
+        yield State.OK, "the runner asks none"
+        return
+    cell.model.preflight()
+    yield State.OK, f"{cell.model.name}, answers come from the {cell.answers_from}"
+    if cell.price is None and cell.answers_from == "endpoint":
+        yield (
+            State.WARNING,
+            "it has no price, so no cost is known: set model.price={prompt: USD, completion: USD} per million tokens",
+        )
+
+
+def answer(cell: Cell) -> Iterator[tuple[State, str]]:
+    """One question, with all that the runner's requests carry, to see that it is understood."""
+    probe = getattr(cell.model, "probe", None) if cell.uses_model else None
+    if probe is None:
+        return
+    parameters = getattr(cell.runner, "request_parameters", {})
+    answered = probe(parameters)
+    if answered is None:
+        yield State.OK, "not asked: a job starts the server"
+        return
+    used = answered.usage
+    yield State.OK, f"{answered.served_model or 'the model'} answers"
+    if used.prompt_tokens is None or used.completion_tokens is None:
+        yield (
+            State.WARNING,
+            "the endpoint counts no tokens: costs are not known, and limits by tokens end a run",
+        )
+    if "tools" in parameters and answered.finish_reason != "tool_calls":
+        yield (
+            State.WARNING,
+            "it did not call the tool that it was given: runner.protocol=backticks is for models that do not",
+        )
+
+
+def condition(cell: Cell) -> Iterator[tuple[State, str]]:
+    """Whether it can be constructed with its signals, and asked what it has to ask."""
+    _ = cell.signals
+    writer = getattr(cell.generator, "asks", None)
+    if writer is not None:
+        writer.preflight()
+    words = f", written by {writer.name}" if writer is not None else ""
+    yield State.OK, f"{cell.condition}{words}"

@@ -1,0 +1,159 @@
+"""task=doctor: each thing that can be wrong is found, said with its remedy, and ends in exit code 3."""
+
+import errno
+import shutil
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from contexttune import config
+from contexttune.cell import cell_of
+from contexttune.doctor import checks, machine
+from contexttune.doctor.finding import State
+from contexttune.paths import config_dir
+from tests.command_line import contexttune
+from tests.models.fault_server import error, ok, raw, serving
+
+DEMO = ["slice=demo", "harness=none", "model.name=m", "model.api_key_env=null"]
+
+
+@pytest.fixture
+def findings(tmp_path):
+    """What is found of a configuration, by what was looked at; the lines of one check together."""
+    config.register()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+
+        def examine(*overrides):
+            composed = compose("config", overrides=[*DEMO, f"paths.root='{tmp_path}'", *overrides])
+            found = {}
+            for one in checks.examine(cell_of(composed)):
+                found.setdefault(one.what, []).append((one.state, one.words))
+            return found
+
+        yield examine
+
+
+def test_the_demo_would_work_and_nothing_is_left_behind(tmp_path):
+    done = contexttune("task=doctor", "experiment=demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert all(line.startswith("ok ") for line in lines[:-1])
+    assert lines[-1] == "a run would work here"
+    assert [path.name for path in tmp_path.iterdir()] == ["multirun"]
+
+
+def test_what_fails_is_named_once_and_what_follows_from_it_is_skipped(tmp_path):
+    done = contexttune("task=doctor", "slice=custom", "slice.dataset=no.jsonl", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[-1] == "a run would fail here for want of dataset, model"
+    assert "failed   model: model.name is not set" in done.stdout
+    assert "skipped  repositories: for want of dataset" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_it_looks_where_the_jobs_of_a_sweep_would_run(tmp_path):
+    nowhere = "workspace.remote='file:///nowhere/{name}'"
+    words = ("-m", "task=doctor", "experiment=demo", "condition=no_context", "hydra/launcher=local", nowhere)
+    done = contexttune(*words, cwd=tmp_path)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "job 0 ended (1 of 1): a run would fail here for want of repositories" in done.stdout
+    (said,) = tmp_path.glob("multirun/*/*/0/contexttune.log")
+    assert "failed   repositories: file:///nowhere/" in said.read_text()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("swebench==4.1", "swebench 5.0.2 installed and ==4.1 needed: pip install -r requirements.txt"),
+        ("no-such-package>=1", "no-such-package is not installed and >=1 needed"),
+    ],
+)
+def test_a_package_of_another_version_is_found(findings, monkeypatch, wanted, words):
+    monkeypatch.setattr(machine, "requires", lambda name: ["rich>=1", wanted, "absent; python_version<'3'"])
+    (found,) = findings()["packages"]
+    assert found[0] is State.FAILED
+    assert words in found[1]
+
+
+def test_a_machine_without_git_is_found(findings, monkeypatch):
+    monkeypatch.setattr(machine.shutil, "which", lambda name: None)
+    found = findings()
+    assert found["git"] == [(State.FAILED, "the git command is not on PATH: install git")]
+    assert found["repositories"][0][0] is State.SKIPPED
+
+
+def test_a_directory_that_cannot_be_made_is_found(findings, tmp_path):
+    (tmp_path / "file").touch()
+    *before, last = findings("paths.artifacts=file/x")["directory"]
+    assert len(before) == 1
+    assert last[0] is State.FAILED
+    assert last[1].endswith("set paths.artifacts to a directory that can, or paths.root")
+
+
+def test_a_full_disk_and_one_without_locks_are_warnings(findings, monkeypatch):
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9))
+
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    found = findings()["directory"]
+    assert {state for state, _ in found} == {State.WARNING}
+    said = " ".join(words for _, words in found)
+    assert "1.0 GB free: make room, or set paths.cache to another disk" in said
+    assert "does not lock" in said
+
+
+def test_a_repository_that_cannot_be_cloned_is_found_unless_it_is_mirrored(findings, tmp_path):
+    remote = "workspace.remote='file:///nowhere/{name}?token=:secret@'"
+    (found,) = findings(remote)["repositories"]
+    assert found[0] is State.FAILED
+    assert "workspace.remote says where" in found[1]
+    from contexttune import slices
+    from contexttune.config import SliceConfig
+
+    instances = slices.load(SliceConfig(name="demo", dataset="package://contexttune/demo"))
+    bundles = config_dir().parent / "contexttune/demo/repos"
+    for repo in {i.repo for i in instances}:
+        mirror = tmp_path / "cache/mirrors" / f"{repo.replace('/', '__')}.git"
+        bundle = bundles / f"{repo.replace('/', '__')}.bundle"
+        subprocess.run(["git", "clone", "-q", "--bare", bundle, mirror], check=True)
+    assert findings(remote)["repositories"] == [(State.OK, "3 of 3 are mirrored, 0 can be cloned")]
+    shutil.rmtree(mirror / "objects")
+    (mirror / "objects").mkdir()
+    assert findings(remote)["repositories"][0][0] is State.FAILED
+
+
+def test_an_endpoint_is_asked_once_and_its_refusal_is_told(findings):
+    with serving(error(400, "no such parameter: seed"), ok()) as server:
+        refused = findings(f"model.base_url={server.url}")
+    assert refused["model"][0][0] is State.OK
+    (found,) = refused["answer"]
+    assert found[0] is State.FAILED
+    assert "no such parameter: seed" in found[1]
+    assert len([request for request in server.requests if "messages" in request]) == 1
+
+
+def test_a_model_without_price_or_counts_works_with_warnings(findings):
+    uncounted = raw(200, '{"choices": [{"finish_reason": "stop", "message": {"content": "ready"}}]}')
+    with serving(uncounted) as server:
+        found = findings(f"model.base_url={server.url}")
+    assert [state for state, _ in found["model"] + found["answer"]] == [
+        *(State.OK, State.WARNING),
+        *(State.OK, State.WARNING),
+    ]
+    assert "model.price=" in found["model"][1][1]
+    assert "counts no tokens" in found["answer"][1][1]
+
+
+@pytest.mark.bwrap
+@pytest.mark.parametrize(("reason", "states"), [("tool_calls", ["ok"]), ("stop", ["ok", "warning"])])
+def test_an_agent_asks_with_its_tool(findings, reason, states):
+    with serving(ok("ready", reason)) as server:
+        found = findings(f"model.base_url={server.url}", "runner=mini_swe_agent")
+    assert [state for state, _ in found["answer"]] == states
+    (asked,) = [request for request in server.requests if "messages" in request]
+    assert asked["tools"][0]["function"]["name"] == "bash"
