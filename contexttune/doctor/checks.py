@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from contexttune.cell import Cell
 from contexttune.doctor import experiment, machine
-from contexttune.doctor.finding import Check, Finding, State
-from contexttune.progress import console
+from contexttune.findings import Check
 
-CHECKS = (
+CHECKS: tuple[Check[Cell], ...] = (
     Check(what="packages", look=machine.packages),
     Check(what="git", look=machine.git_command),
     Check(what="directory", look=machine.directories),
@@ -22,13 +19,3 @@ CHECKS = (
     Check(what="harness", look=experiment.harness, needs=("dataset",)),
     Check(what="images", look=experiment.images, needs=("dataset", "runner", "harness")),
 )
-
-
-def examine(cell: Cell) -> Iterator[Finding]:
-    """What is found, as it is found."""
-    unwell: set[str] = set()
-    for check in CHECKS:
-        with console().status(f"{check.what} ..."):  # on a terminal; some take seconds
-            found = check.findings(cell, unwell)
-        unwell |= {finding.what for finding in found if finding.state in (State.FAILED, State.SKIPPED)}
-        yield from found

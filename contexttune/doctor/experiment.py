@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from contexttune.cell import Cell
-from contexttune.doctor.finding import State
 from contexttune.errors import PreflightError
+from contexttune.findings import State
 from contexttune.git import environment, try_git
 from contexttune.secret_values import without_passwords
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from contexttune.cell import Cell
-from contexttune.doctor.finding import State
 from contexttune.errors import PreflightError
+from contexttune.findings import State
 from contexttune.git import git
 
 _LOW_GB = 5.0  # a repository's mirror and the signals of some hundred commits

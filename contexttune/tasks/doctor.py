@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
-
-if TYPE_CHECKING:
-    from contexttune.doctor.finding import Finding
 
 log = logging.getLogger(__name__)
 
@@ -22,25 +17,14 @@ class Doctor:
     name: str = "doctor"
 
     def execute(self, cfg: DictConfig) -> int:
+        from contexttune import findings
         from contexttune.cell import cell_of
-        from contexttune.doctor.checks import examine
-        from contexttune.errors import ExitCode
+        from contexttune.doctor.checks import CHECKS
+        from contexttune.errors import ExitCode, PreflightError
 
-        findings = []
-        for finding in examine(cell_of(cfg)):
-            log.info(finding.line)
-            findings.append(finding)
-        _conclude(findings)
+        found = findings.examine(CHECKS, cell_of(cfg))
+        if wanting := findings.failed(found):  # one sentence: of a sweep's job, one sees no more
+            raise PreflightError(f"a run would fail here for want of {', '.join(wanting)}")
+        warnings = findings.n_warnings(found)
+        log.info("a run would work here%s", f", with {warnings} warnings" if warnings else "")
         return ExitCode.DONE
-
-
-def _conclude(findings: Sequence[Finding]) -> None:
-    """One sentence. Raises PreflightError with it, for whoever sees no more of a sweep's job than how it ended."""
-    from contexttune.doctor.finding import State
-    from contexttune.errors import PreflightError
-
-    failed = [finding.what for finding in findings if finding.state is State.FAILED]
-    if failed:
-        raise PreflightError(f"a run would fail here for want of {', '.join(failed)}")
-    n_warnings = sum(finding.state is State.WARNING for finding in findings)
-    log.info("a run would work here%s", f", with {n_warnings} warnings" if n_warnings else "")

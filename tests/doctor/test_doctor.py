@@ -10,8 +10,10 @@ from hydra import compose, initialize_config_dir
 
 from contexttune import config
 from contexttune.cell import cell_of
-from contexttune.doctor import checks, machine
-from contexttune.doctor.finding import State
+from contexttune.doctor import machine
+from contexttune.doctor.checks import CHECKS
+from contexttune.findings import State
+from contexttune.findings import examine as examined
 from contexttune.paths import config_dir
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, raw, serving
@@ -28,7 +30,7 @@ def findings(tmp_path):
         def examine(*overrides):
             composed = compose("config", overrides=[*DEMO, f"paths.root='{tmp_path}'", *overrides])
             found = {}
-            for one in checks.examine(cell_of(composed)):
+            for one in examined(CHECKS, cell_of(composed)):
                 found.setdefault(one.what, []).append((one.state, one.words))
             return found
 
@@ -157,3 +159,18 @@ def test_an_agent_asks_with_its_tool(findings, reason, states):
     assert [state for state, _ in found["answer"]] == states
     (asked,) = [request for request in server.requests if "messages" in request]
     assert asked["tools"][0]["function"]["name"] == "bash"
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("demo_images")
+def test_images_that_are_here_are_counted(findings):
+    found = findings("harness=swebench_docker", "runner=gold")
+    assert found["harness"] == [(State.OK, "swebench_docker, official")]
+    assert found["images"] == [(State.OK, "6 of 6 are here for the harness")]
+
+
+def test_an_engine_that_is_not_there_is_found(findings, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    found = findings("harness=swebench_docker", "runner=gold")
+    assert found["harness"][0][0] is State.FAILED
+    assert found["images"] == [(State.SKIPPED, "for want of harness")]
