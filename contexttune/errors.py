@@ -49,6 +49,10 @@ class ArtifactError(ContextTuneError):
     """A file or repository is not what it must be."""
 
 
+class DamagedFile(ArtifactError, ValueError):
+    """A file is not JSON that has to be. Nothing that this program writes is, even when it is killed."""
+
+
 class InfraError(Exception):
     """An outage: it costs one instance an attempt, is missing data, and is never a prediction.
 

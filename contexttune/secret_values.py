@@ -18,8 +18,12 @@ _MIN_CHARS = 8  # "any" and "none" are keys too, for servers that check none, an
 
 def masked(value: Any) -> Any:
     """`value` with every secret in it replaced: for what is written."""
-    secrets = {v for name, v in os.environ.items() if _VARIABLE.search(name) and len(v) >= _MIN_CHARS}
-    return _mapped(value, sorted(secrets, key=len, reverse=True))
+    return _mapped(value, sorted(set(of_environment().values()), key=len, reverse=True))
+
+
+def of_environment() -> dict[str, str]:
+    """Name -> value of the variables that are named like keys, but for words that are no secret."""
+    return {name: v for name, v in os.environ.items() if _VARIABLE.search(name) and len(v) >= _MIN_CHARS}
 
 
 def without_passwords(value: Any) -> Any:

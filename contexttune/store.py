@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.complaints import Complaints
+from contexttune.errors import DamagedFile
 
 _COMPLAINTS = Complaints(logging.getLogger(__name__))
 
@@ -58,11 +59,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value in `path`, or None when there is no such file."""
+    """The value in `path`, or None when there is no such file. Raises DamagedFile."""
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except ValueError:
+        raise DamagedFile(f"{path} is damaged: move it away, and what it held is made again") from None
 
 
 def fingerprint(value: Any, n_chars: int = 8) -> str:
@@ -95,7 +98,10 @@ def append_jsonl(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Rows of a file that a process may have been killed while writing: a torn last line is dropped."""
+    """Rows of a file that a process may have been killed while writing: a torn last line is dropped.
+
+    Raises DamagedFile for any other.
+    """
     if not path.exists():
         return []
     lines = path.read_bytes().split(b"\n")
@@ -105,7 +111,9 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
             rows.append(json.loads(line))
         except ValueError:
             if line and number < len(lines) - 1:
-                raise
+                raise DamagedFile(
+                    f"{path} is damaged in line {number + 1}: move it away, and what it held is made again"
+                ) from None
     return rows
 
 

@@ -87,6 +87,18 @@ class Local:
             write_outcomes(out_dir, entries)
         return {name: Outcome(entries[name]["outcome"]) for name in wanted}
 
+    @staticmethod
+    def judged(out_dir: Path, instance_id: str, model_patch: str) -> Outcome | None:
+        """What the files in `out_dir` say of that patch; None where they say nothing final."""
+        entry = read_outcomes(out_dir).get(instance_id, {})
+        if entry.get("patch_sha256") != sha256(model_patch):
+            return None
+        log_dir = out_dir / instance_id
+        if (log_dir / "apply.txt").exists() and not (log_dir / "test_output.txt").exists():
+            return Outcome.ERROR  # a patch that had been applied would have been tested
+        verdict = evidence.judge(log_dir, instance_id)
+        return verdict.outcome if verdict.outcome.is_verdict else None
+
     def _bwrap(self) -> str | None:
         found = find_bwrap()
         if found is None and not self.bundled:

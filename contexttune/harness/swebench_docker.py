@@ -90,6 +90,17 @@ class SwebenchDocker:
             write_outcomes(out_dir, {name: verdict.as_json() for name, verdict in verdicts.items()})
         return {name: verdict.outcome for name, verdict in verdicts.items()}
 
+    @staticmethod
+    def judged(out_dir: Path, instance_id: str, model_patch: str) -> Outcome | None:
+        """What the harness's files in `out_dir` say of that patch; None where they say nothing final."""
+        for run_id in _run_ids(out_dir):
+            for graded in read_jsonl(out_dir / run_id / "predictions.jsonl"):
+                if graded["instance_id"] == instance_id and graded["model_patch"] == model_patch:
+                    verdict = _judge(out_dir / run_id, instance_id)
+                    if _is_final(verdict):
+                        return verdict.outcome
+        return None
+
     def _grade(self, wanted: Mapping[str, Prediction], out_dir: Path) -> dict[str, Verdict]:
         verdicts = _harvest(out_dir, wanted, self.timeout_s)
         if verdicts:

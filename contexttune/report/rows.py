@@ -35,8 +35,18 @@ def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
 
     Raises ConfigError when an instance is called what cannot be a file's name.
     """
-    if run["status"] == "finished" and (kept := read_jsonl(_kept(layout, run))):
+    if run["status"] == "finished" and (kept := kept_rows(layout, run)):
         return [row for row in kept if _require_name(row["instance_id"], run)]
+    return recorded_rows(layout, run)
+
+
+def kept_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
+    """Those of `keep_rows`; [] where there are none."""
+    return read_jsonl(_kept(layout, run))
+
+
+def recorded_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
+    """From the records of attempts and verdicts themselves. Raises ConfigError as `run_rows` does."""
     group_id, run_id = run["group_id"], run["run_id"]
     outcomes = read_json(layout.run(group_id, run_id) / "outcomes.json") or {}
     rows = []
@@ -58,7 +68,7 @@ def _require_name(name: str, run: Mapping[str, Any]) -> str:
 
 def keep_rows(layout: Layout, run: Mapping[str, Any]) -> None:
     """Put the rows of a run that is about to be called finished into one file: a report need not open thousands."""
-    write_jsonl(_kept(layout, run), run_rows(layout, run))
+    write_jsonl(_kept(layout, run), recorded_rows(layout, run))
 
 
 def is_missing(row: Mapping[str, Any]) -> bool:

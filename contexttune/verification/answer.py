@@ -1,0 +1,104 @@
+"""The answer against the records: rows, summary, tables, the sameness of arms, and what may be in no file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from contexttune import secret_values
+from contexttune.differences import differences, in_words
+from contexttune.errors import ArtifactError
+from contexttune.findings import State
+from contexttune.report import group, markdown, sameness
+from contexttune.report.registered import Analysis
+from contexttune.report.rows import as_csv, kept_rows, recorded_rows
+from contexttune.report.summary import summarize
+from contexttune.store import read_json
+from contexttune.verification.records import Records
+
+_DIGITS = 9  # significant ones: the last of sixteen depend on the processor
+_SHOWN = 3
+_CHUNK_BYTES = 1 << 20
+
+
+def rows(records: Records) -> Iterator[tuple[State, str]]:
+    """rows.jsonl of each finished run is what its attempts and verdicts say."""
+    n = 0
+    for run in records.runs:
+        kept, now = kept_rows(records.layout, run), recorded_rows(records.layout, run)
+        if run["status"] == "finished" and kept:
+            n += len(kept)
+            _require_same(f"rows.jsonl of run {run['run_id']}", {"rows": kept}, {"rows": now})
+    yield State.OK, f"{n} rows are what attempts and verdicts say"
+
+
+def summary(records: Records) -> Iterator[tuple[State, str]]:
+    """summary.json, summary.md and instances.csv are what comes out when they are made again."""
+    home = records.layout.group(records.group_id)
+    saved = read_json(home / "summary.json")
+    if saved is None:
+        raise ArtifactError(
+            f"{home}/summary.json is not there: task=report group_id={records.group_id} writes it"
+        )
+    found = group.read(records.layout, records.group_id)
+    made = summarize(records.layout, found, Analysis(**saved["analysis"]))
+    _require_same(f"{home}/summary.json", _rounded(saved), _rounded(json.loads(json.dumps(made))))
+    for name, text in (("instances.csv", as_csv(found.rows)), ("summary.md", markdown.page(saved))):
+        if (home / name).read_text(encoding="utf-8") != text:
+            raise ArtifactError(f"{home / name} is not what its records make: {_REMEDY}")
+    yield State.OK, "summary.json, summary.md and instances.csv come out the same when they are made again"
+
+
+_REMEDY = "task=report makes it again"
+
+
+def _require_same(what: str, saved: dict[str, Any], made: dict[str, Any]) -> None:
+    found = differences(saved, made)
+    if found:
+        shown = "; ".join(map(in_words, found[:_SHOWN]))
+        more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise ArtifactError(f"{what} is not what its records make ({shown}{more}): {_REMEDY}")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
+
+
+def arms(records: Records) -> Iterator[tuple[State, str]]:
+    """Runs differ in condition and seed alone."""
+    found = sameness.among(records.runs)
+    for difference in found:
+        yield State.WARNING, f"runs differ in {in_words(difference)}"
+    if not found:
+        yield State.OK, f"{len(records.runs)} runs differ in condition and seed alone"
+
+
+def secrets(records: Records) -> Iterator[tuple[State, str]]:
+    """No file of the group holds what a variable that is named like a key holds here."""
+    values = {name: value.encode() for name, value in secret_values.of_environment().items()}
+    homes = (
+        records.layout.group(records.group_id),
+        records.layout.predictions(records.group_id, "-").parent.parent,
+        *records.more,
+    )
+    n = 0
+    for path in (path for home in homes for path in sorted(home.rglob("*")) if path.is_file()):
+        n += 1
+        for name in _held(path, values):
+            raise ArtifactError(f"{path} holds the value of {name}: delete it there, and change the key")
+    yield State.OK, f"none of {len(values)} keys of this environment is in {n} files"
+
+
+def _held(path: Path, values: dict[str, bytes]) -> Iterator[str]:
+    overlap, before = max(map(len, values.values()), default=1) - 1, b""
+    with path.open("rb") as source:
+        while values and (chunk := source.read(_CHUNK_BYTES)):
+            text = before + chunk
+            yield from (name for name, value in values.items() if value in text)
+            before = text[-overlap:] if overlap else b""

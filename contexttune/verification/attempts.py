@@ -1,0 +1,164 @@
+"""Attempts against what was predicted, graded, told and paid."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from contexttune.contexts.injection import block
+from contexttune.errors import ArtifactError
+from contexttune.findings import State
+from contexttune.inference import is_final
+from contexttune.models.journal import CALLS, paid
+from contexttune.parts import target_class
+from contexttune.prices import price_of
+from contexttune.store import read_json, sha256
+from contexttune.types import Outcome, Usage
+from contexttune.verification.records import Record, Records
+
+_NO_BLOCK = sha256("")
+_USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
+_SAME_USD = 1e-9  # sums of floats differ in their last digits
+
+
+def predictions(records: Records) -> Iterator[tuple[State, str]]:
+    """preds.jsonl has a line for each measured attempt, with its patch, and no other."""
+    n = 0
+    for run in records.runs:
+        found = records.predictions(run)
+        for home, attempt in records.attempts(run):
+            if sha256(attempt["model_patch"]) != attempt["patch_sha256"]:
+                raise ArtifactError(f"{home}: attempt.json has another patch than its digest says")
+            line = found.pop(attempt["instance_id"], None)
+            if (line is not None) != is_final(attempt):
+                what = "is not in" if line is None else "had an outage and is in"
+                raise ArtifactError(f"{home}: the attempt {what} preds.jsonl")
+            if line and line["model_patch"] != attempt["model_patch"]:
+                raise ArtifactError(f"{home}: preds.jsonl has another patch than attempt.json")
+            n += line is not None
+        if found:
+            raise ArtifactError(f"run {run['run_id']}: preds.jsonl has {min(found)}, which was not attempted")
+    yield State.OK, f"{n} patches are those of the attempts"
+
+
+def verdicts(records: Records) -> Iterator[tuple[State, str]]:
+    """Each is on the predicted patch, and what the harness's own files say when they are read again."""
+    n: Counter[str] = Counter()
+    for run in records.runs:
+        harness = target_class(run["manifest"]["config"]["harness"], "harness")
+        judge = getattr(harness, "judged", None)
+        known: Mapping[str, Record] = read_json(records.home(run) / "outcomes.json") or {}
+        for name, line in records.predictions(run).items():
+            verdict = known.get(name)
+            if verdict is None or not Outcome(verdict["outcome"]).is_verdict:
+                continue
+            if verdict["patch_sha256"] != sha256(line["model_patch"]):
+                raise ArtifactError(f"run {run['run_id']}: the verdict on {name} is on another patch")
+            n[_judged(records.home(run) / "harness", judge, verdict["outcome"], line)] += 1
+    yield State.OK, f"{n['again']} read again from the harness's files: the same; {n['empty']} empty patches"
+    if n["untold"]:
+        yield (
+            State.WARNING,
+            f"{n['untold']} of which no file of the harness tells any more: they are as the run wrote them down",
+        )
+
+
+def _judged(home: Path, judge: Any, outcome: str, line: Record) -> str:
+    """One of "again", "empty", "untold". Raises ArtifactError for another outcome."""
+    is_empty = not line["model_patch"].strip()
+    if is_empty != (outcome == Outcome.EMPTY_PATCH):
+        raise ArtifactError(
+            f"{line['instance_id']}: {outcome}, and its patch is {'' if is_empty else 'not '}empty"
+        )
+    if is_empty:
+        return "empty"
+    again = judge(home, line["instance_id"], line["model_patch"]) if judge else None
+    if again is not None and again != outcome:
+        raise ArtifactError(f"{home}: {line['instance_id']} was {outcome}, and its files say {again}")
+    return "untold" if again is None else "again"
+
+
+def contexts(records: Records) -> Iterator[tuple[State, str]]:
+    """What each attempt was told is a context of its commit, as it lies on disk."""
+    n: Counter[str] = Counter()
+    here = cache(lambda repo, commit: _blocks(records.layout.contexts(repo, commit)))
+    for run in records.runs:
+        commits = records.base_commits(run)
+        for _, attempt in records.attempts(run):
+            digest = attempt["block_sha256"]
+            at = commits.get(attempt["instance_id"])
+            known = digest == _NO_BLOCK or (at is not None and digest in here(*at))
+            n["none" if digest == _NO_BLOCK else "here" if known else "gone"] += 1
+    yield State.OK, f"{n['here']} attempts were told what lies under artifacts/contexts, {n['none']} nothing"
+    if n["gone"]:
+        yield (
+            State.WARNING,
+            f"{n['gone']} attempts were told what is not there any more: contexts were moved, or built anew by other code",
+        )
+
+
+def _blocks(home: Path) -> set[str]:
+    """Digests of the blocks of all contexts of a commit."""
+    saved = (read_json(path) for path in home.rglob("*.json"))
+    return {sha256(block(one["text"])) for one in saved if isinstance(one, dict) and "context_id" in one}
+
+
+def accounts(records: Records) -> Iterator[tuple[State, str]]:
+    """Calls and tokens of attempts are those of their journals, costs are these tokens' price."""
+    n, n_other_price = 0, 0
+    for run in records.runs:
+        config = run["manifest"]["config"]
+        price = price_of(config["model"], config["prices"])
+        for home, attempt in records.attempts(run):
+            n += not run.get("replay") and _hold(home, attempt)  # a replay's calls were paid by another run
+            usage = Usage(**{key: attempt[key] for key in _USAGE})
+            cost_usd = price.cost_usd(usage) if price and attempt["n_calls"] else None
+            stated = attempt.get("cost_usd")
+            if cost_usd is not None and stated is not None and abs(stated - cost_usd) > _SAME_USD:
+                n_other_price += 1
+    yield State.OK, f"{n} journals have what their attempts count"
+    if n_other_price:
+        yield (
+            State.WARNING,
+            f"{n_other_price} attempts have another cost than their tokens at the run's price",
+        )
+
+
+def _hold(home: Path, attempt: Record) -> bool:
+    """Whether there is a journal. Raises ArtifactError when it has fewer or more than the record and `earlier` say."""
+    journal = paid(home / CALLS)
+    if journal is None:
+        return False
+    earlier = attempt.get("earlier") or {}
+    of_journal = {
+        "n_calls": journal.n_calls,
+        "prompt_tokens": journal.usage.prompt_tokens,
+        "completion_tokens": journal.usage.completion_tokens,
+    }
+    for key, value in of_journal.items():
+        counted = (attempt[key] or 0) + (earlier.get(key) or 0)
+        if counted != (value or 0):
+            raise ArtifactError(f"{home}: calls.jsonl has {key} {value}, and attempt.json counts {counted}")
+    return True
+
+
+def leaks(records: Records) -> Iterator[tuple[State, str]]:
+    """Contexts that gave the answer away, by the records of runs that went on all the same."""
+    for run in records.runs:
+        if found := read_json(records.layout.leaks(records.group_id, run["run_id"])):
+            yield (
+                State.WARNING,
+                f"run {run['run_id']}: {len(found)} contexts give the answer away, see its leaks.json",
+            )
+
+
+def unfinished(records: Records) -> Iterator[tuple[State, str]]:
+    """Runs that may still change."""
+    states = Counter(run["status"] for run in records.runs)
+    n_results = sum(len(run["instances"]) for run in records.runs)
+    yield State.OK, f"{len(records.runs)} runs, {n_results} results"
+    if n_open := len(records.runs) - states["finished"]:
+        yield State.WARNING, f"{n_open} are not finished: the same command continues them"
