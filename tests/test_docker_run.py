@@ -37,6 +37,9 @@ def test_the_demo_in_docker_ends_as_it_does_locally_and_resumes(tmp_path):
     again = contexttune(*command, cwd=tmp_path)
     assert again.returncode == 0
     assert sorted(tmp_path.glob("results/*/runs/*/harness/ct-*")) == harness_runs
+    verified = contexttune("task=verify", "group_id=demo-swebench_docker", cwd=tmp_path)
+    assert verified.returncode == 0, verified.stdout
+    assert "11 read again from the harness's files: the same; 1 empty patches" in verified.stdout
 
 
 def test_images_are_recorded_by_digest_and_another_one_is_told_before_it_is_used(tmp_path):

@@ -25,7 +25,7 @@ def test_a_torn_last_line_is_dropped(tmp_path):
 def test_a_damaged_line_in_the_middle_is_an_error_and_not_data_loss(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"n": 1}\n{"n"\n{"n": 3}\n')
-    with pytest.raises(ValueError, match="rows.jsonl is damaged in line 2"):
+    with pytest.raises(ValueError, match=r"rows\.jsonl is damaged in line 2"):
         read_jsonl(path)
 
 

@@ -14,7 +14,7 @@ from contexttune.findings import State
 from contexttune.inference import is_final
 from contexttune.models.journal import CALLS, paid
 from contexttune.parts import target_class
-from contexttune.prices import price_of
+from contexttune.prices import Price, price_of
 from contexttune.store import read_json, sha256
 from contexttune.types import Outcome, Usage
 from contexttune.verification.records import Record, Records
@@ -108,31 +108,38 @@ def _blocks(home: Path) -> set[str]:
 
 def accounts(records: Records) -> Iterator[tuple[State, str]]:
     """Calls and tokens of attempts are those of their journals, costs are these tokens' price."""
-    n, n_other_price = 0, 0
+    n: Counter[str] = Counter()
     for run in records.runs:
         config = run["manifest"]["config"]
         price = price_of(config["model"], config["prices"])
         for home, attempt in records.attempts(run):
-            n += not run.get("replay") and _hold(home, attempt)  # a replay's calls were paid by another run
-            usage = Usage(**{key: attempt[key] for key in _USAGE})
-            cost_usd = price.cost_usd(usage) if price and attempt["n_calls"] else None
-            stated = attempt.get("cost_usd")
-            if cost_usd is not None and stated is not None and abs(stated - cost_usd) > _SAME_USD:
-                n_other_price += 1
-    yield State.OK, f"{n} journals have what their attempts count"
-    if n_other_price:
+            if not run.get("replay"):  # whose calls were paid by another run
+                n[_held(home, attempt)] += 1
+            n["priced otherwise"] += _is_priced_otherwise(attempt, price)
+    yield State.OK, f"{n['same']} journals have what their attempts count"
+    if n["more"]:
         yield (
             State.WARNING,
-            f"{n_other_price} attempts have another cost than their tokens at the run's price",
+            f"{n['more']} journals have more: calls that a killed process paid, and nothing counts",
         )
+    if n_otherwise := n["priced otherwise"]:
+        yield State.WARNING, f"{n_otherwise} attempts have another cost than their tokens at the run's price"
 
 
-def _hold(home: Path, attempt: Record) -> bool:
-    """Whether there is a journal. Raises ArtifactError when it has fewer or more than the record and `earlier` say."""
+def _is_priced_otherwise(attempt: Record, price: Price | None) -> bool:
+    """A price may be changed between two sessions of a run, and is then that of the later one."""
+    usage = Usage(**{key: attempt[key] for key in _USAGE})
+    cost_usd = price.cost_usd(usage) if price and attempt["n_calls"] else None
+    stated = attempt.get("cost_usd")
+    return cost_usd is not None and stated is not None and abs(stated - cost_usd) > _SAME_USD
+
+
+def _held(home: Path, attempt: Record) -> str:
+    """One of "same", "more", "none". Raises ArtifactError when a journal lacks what the record and `earlier` count."""
     journal = paid(home / CALLS)
     if journal is None:
-        return False
-    earlier = attempt.get("earlier") or {}
+        return "none"
+    earlier, more = attempt.get("earlier") or {}, False
     of_journal = {
         "n_calls": journal.n_calls,
         "prompt_tokens": journal.usage.prompt_tokens,
@@ -140,9 +147,10 @@ def _hold(home: Path, attempt: Record) -> bool:
     }
     for key, value in of_journal.items():
         counted = (attempt[key] or 0) + (earlier.get(key) or 0)
-        if counted != (value or 0):
+        if counted > (value or 0):
             raise ArtifactError(f"{home}: calls.jsonl has {key} {value}, and attempt.json counts {counted}")
-    return True
+        more |= counted < (value or 0)
+    return "more" if more else "same"
 
 
 def leaks(records: Records) -> Iterator[tuple[State, str]]:

@@ -132,7 +132,7 @@ CHANGES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "tokens": (
         "accounts",
-        lambda root: edit(attempt(root), lambda a: a.update(prompt_tokens=a["prompt_tokens"] - 1)),
+        lambda root: edit(attempt(root), lambda a: a.update(prompt_tokens=a["prompt_tokens"] + 1)),
         "calls.jsonl has prompt_tokens",
     ),
     "a row": (
@@ -189,6 +189,11 @@ WARNINGS: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "leaks",
         lambda root: in_run(root, "run.json").with_name("leaks.json").write_text('{"x": []}'),
         "1 contexts give the answer away",
+    ),
+    "a journal that goes on": (
+        "accounts",
+        lambda root: attempt(root, "calls.jsonl").write_text(attempt(root, "calls.jsonl").read_text() * 2),
+        "1 journals have more",
     ),
     "a price": (
         "accounts",

@@ -18,6 +18,7 @@ import pytest
 
 from contexttune.models.journal import read_calls
 from contexttune.store import fingerprint
+from tests.command_line import contexttune
 from tests.models.fault_server import FaultServer, error, serving
 from tests.runners.mini.agents import ROTA, SUBMIT, TABLET, Agent, calls
 
@@ -145,3 +146,5 @@ def test_after_many_kills_all_is_as_if_nothing_had_been_and_no_answer_was_paid_t
     n_answers = sum(len(lines) for lines in journals.values())
     assert n_answers == len(undisturbed.asked)
     assert len(counting.asked) - n_answers <= KILLS * WORKERS
+    verified = contexttune("task=verify", "group_id=g", cwd=agent.root)
+    assert (verified.returncode, "warning" in verified.stdout) == (0, False), verified.stdout
