@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -56,15 +55,17 @@ def directories(cell: Cell) -> Iterator[tuple[State, str]]:
 
 def _directory(key: str, path: Path) -> Iterator[tuple[State, str]]:
     there = next(one for one in (path, *path.parents) if one.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+    try:
+        locks = _locks(there)
+    except OSError as error:
         raise PreflightError(
-            f"{there} cannot be written to: set paths.{key} to a directory that can, or paths.root"
-        )
+            f"{there} cannot be written to ({error.strerror}): set paths.{key} to a directory that can, or paths.root"
+        ) from None
     free_gb = shutil.disk_usage(there).free / 1e9
     state = State.OK if free_gb >= _LOW_GB else State.WARNING
     advice = "" if state is State.OK else f": make room, or set paths.{key} to another disk"
     yield state, f"{key} in {path}, {free_gb:,.1f} GB free{advice}"
-    if not _locks(there):
+    if not locks:
         yield (
             State.WARNING,
             f"{path} is on a file system that does not lock: a job that is killed elsewhere may leave a lock behind",
@@ -72,15 +73,15 @@ def _directory(key: str, path: Path) -> Iterator[tuple[State, str]]:
 
 
 def _locks(directory: Path) -> bool:
-    """Whether the system's own file locks work there."""
+    """Whether the system's own file locks work there. Raises OSError when nothing can be written."""
     import fcntl
 
-    with (
-        TemporaryDirectory(dir=directory, prefix=".doctor.") as scratch,
-        (Path(scratch) / "lock").open("w") as file,
-    ):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
+    with TemporaryDirectory(dir=directory, prefix=".doctor.") as scratch:
+        lock = Path(scratch) / "lock"
+        lock.write_text("written\n")
+        with lock.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
     return True

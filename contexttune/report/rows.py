@@ -36,7 +36,7 @@ def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
     Raises ConfigError when an instance is called what cannot be a file's name.
     """
     if run["status"] == "finished" and (kept := kept_rows(layout, run)):
-        return [row for row in kept if _require_name(row["instance_id"], run)]
+        return [row for row in kept if require_name(row["instance_id"], run)]
     return recorded_rows(layout, run)
 
 
@@ -51,7 +51,7 @@ def recorded_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
     outcomes = read_json(layout.run(group_id, run_id) / "outcomes.json") or {}
     rows = []
     for instance in run["instances"]:
-        name = _require_name(instance["instance_id"], run)
+        name = require_name(instance["instance_id"], run)
         attempt = read_json(layout.instance(group_id, run_id, name) / "attempt.json") or {}
         row = {key: run[key] for key in _FROM_RUN} | instance
         row |= {"outcome": _outcome(attempt, outcomes.get(name)), "attempt_status": attempt.get("status", "")}
@@ -59,7 +59,7 @@ def recorded_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def _require_name(name: str, run: Mapping[str, Any]) -> str:
+def require_name(name: str, run: Mapping[str, Any]) -> str:
     """The name, which becomes part of a path: a record of other people's may hold `../..`."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise ConfigError(f"run {run['run_id']} of group {run['group_id']} has an instance called {name!r}")

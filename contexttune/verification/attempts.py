@@ -48,8 +48,7 @@ def verdicts(records: Records) -> Iterator[tuple[State, str]]:
     """Each is on the predicted patch, and what the harness's own files say when they are read again."""
     n: Counter[str] = Counter()
     for run in records.runs:
-        harness = target_class(run["manifest"]["config"]["harness"], "harness")
-        judge = getattr(harness, "judged", None)
+        judge = _judge_of(run["manifest"]["config"]["harness"])
         known: Mapping[str, Record] = read_json(records.home(run) / "outcomes.json") or {}
         for name, line in records.predictions(run).items():
             verdict = known.get(name)
@@ -64,6 +63,12 @@ def verdicts(records: Records) -> Iterator[tuple[State, str]]:
             State.WARNING,
             f"{n['untold']} of which no file of the harness tells any more: they are as the run wrote them down",
         )
+
+
+def _judge_of(harness: Record) -> Any:
+    """How it reads a verdict again, or None: also of one that is not ours, for a record may name any module."""
+    is_ours = str(harness["_target_"]).startswith("contexttune.harness.")
+    return getattr(target_class(harness, "harness"), "judged", None) if is_ours else None
 
 
 def _judged(home: Path, judge: Any, outcome: str, line: Record) -> str:
@@ -84,13 +89,12 @@ def _judged(home: Path, judge: Any, outcome: str, line: Record) -> str:
 def contexts(records: Records) -> Iterator[tuple[State, str]]:
     """What each attempt was told is a context of its commit, as it lies on disk."""
     n: Counter[str] = Counter()
-    here = cache(lambda repo, commit: _blocks(records.layout.contexts(repo, commit)))
+    here = cache(_blocks)
     for run in records.runs:
-        commits = records.base_commits(run)
+        homes = records.contexts(run)
         for _, attempt in records.attempts(run):
-            digest = attempt["block_sha256"]
-            at = commits.get(attempt["instance_id"])
-            known = digest == _NO_BLOCK or (at is not None and digest in here(*at))
+            digest, home = attempt["block_sha256"], homes.get(attempt["instance_id"])
+            known = home is not None and digest in here(home)
             n["none" if digest == _NO_BLOCK else "here" if known else "gone"] += 1
     yield State.OK, f"{n['here']} attempts were told what lies under artifacts/contexts, {n['none']} nothing"
     if n["gone"]:
@@ -163,10 +167,10 @@ def leaks(records: Records) -> Iterator[tuple[State, str]]:
             )
 
 
-def unfinished(records: Records) -> Iterator[tuple[State, str]]:
+def runs(records: Records) -> Iterator[tuple[State, str]]:
     """Runs that may still change."""
-    states = Counter(run["status"] for run in records.runs)
+    n_open = sum(run["status"] != "finished" for run in records.runs)
     n_results = sum(len(run["instances"]) for run in records.runs)
     yield State.OK, f"{len(records.runs)} runs, {n_results} results"
-    if n_open := len(records.runs) - states["finished"]:
+    if n_open:
         yield State.WARNING, f"{n_open} are not finished: the same command continues them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,12 @@ from typing import Any
 
 from contexttune.paths import Layout
 from contexttune.report import cells
+from contexttune.report.rows import require_name
 from contexttune.store import read_json, read_jsonl
+
+# records may come from anybody, and these become paths
+_REPO = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 Run = Mapping[str, Any]
 Record = Mapping[str, Any]
@@ -35,10 +41,11 @@ class Records:
     def attempts(self, run: Run) -> Iterator[tuple[Path, Record]]:
         """(its directory, attempt.json) of each that was made, one in memory at a time.
 
-        Raises DamagedFile.
+        Raises DamagedFile, and ConfigError when an instance is called what cannot be a file's name.
         """
         for instance in run["instances"]:
-            home = self.layout.instance(self.group_id, run["run_id"], instance["instance_id"])
+            name = require_name(instance["instance_id"], run)
+            home = self.layout.instance(self.group_id, run["run_id"], name)
             record = read_json(home / "attempt.json")
             if record:
                 yield home, record
@@ -50,7 +57,11 @@ class Records:
             for row in read_jsonl(self.layout.predictions(self.group_id, run["run_id"]))
         }
 
-    def base_commits(self, run: Run) -> dict[str, tuple[str, str]]:
-        """instance_id -> (repo, base_commit)."""
+    def contexts(self, run: Run) -> dict[str, Path]:
+        """instance_id -> the directory of its commit's contexts, where it is one."""
         problems = read_jsonl(self.layout.problems(self.group_id, run["run_id"]))
-        return {row["instance_id"]: (row["repo"], row["base_commit"]) for row in problems}
+        return {
+            row["instance_id"]: self.layout.contexts(row["repo"], row["base_commit"])
+            for row in problems
+            if _REPO.fullmatch(row["repo"]) and _COMMIT.fullmatch(row["base_commit"])
+        }

@@ -145,6 +145,18 @@ CHANGES: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda root: (root / f"results/{GROUP}/instances.csv").write_text("run_id\n"),
         "instances.csv is not what its records make",
     ),
+    "a record of another version": (
+        "accounts",
+        lambda root: edit(attempt(root), lambda a: a.pop("n_calls")),
+        "is not what this version of contexttune writes (KeyError: 'n_calls')",
+    ),
+    "a name that leads elsewhere": (
+        "predictions",
+        lambda root: edit(
+            in_run(root, "run.json"), lambda run: run["instances"][0].update(instance_id="../../x")
+        ),
+        "has an instance called '../../x'",
+    ),
     "a summary that is gone": (
         "summary",
         lambda root: (root / f"results/{GROUP}/summary.json").unlink(),
@@ -189,6 +201,21 @@ WARNINGS: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "leaks",
         lambda root: in_run(root, "run.json").with_name("leaks.json").write_text('{"x": []}'),
         "1 contexts give the answer away",
+    ),
+    "a harness of somebody else's": (
+        "verdicts",
+        lambda root: edit(
+            in_run(root, "run.json"),
+            lambda run: run["manifest"]["config"]["harness"].update(_target_="antigravity.Harness"),
+        ),
+        "6 of which no file of the harness tells any more",
+    ),
+    "a commit that is none": (
+        "contexts",
+        lambda root: in_run(root, "problems.jsonl").write_text(
+            in_run(root, "problems.jsonl").read_text().replace('"base_commit": "', '"base_commit": "../')
+        ),
+        "6 attempts were told what is not there any more",
     ),
     "a journal that goes on": (
         "accounts",
