@@ -1,0 +1,115 @@
+"""Rows for `task=audit` and benchmarks/peers.py out of repositories' own histories: changes that nobody has tuned on.
+
+python -m benchmarks.changes --remotes TEMPLATE --out FILE [--most 25] owner/name ...
+
+TEMPLATE says where the git directories are, as `workspace.remote` does: `/mirrors/{owner}__{name}`. A row is a commit of the main line
+(a merge with all that it brought) that mends what was there: it changes one to three Python files of the product in at most 80 lines,
+creates and deletes none, changes a test too, and says that it fixes something. The base is its first parent, the issue its message, which
+tells less than an issue does, or more. Of the fitting ones among the last 2,500, so many are taken at even distances. They can be
+audited and not run: there is no image that they could be graded in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from contexttune.git import git, try_git
+from contexttune.path_kinds import NOT_PRODUCT
+from contexttune.store import write_jsonl
+
+_LAST = 2_500
+_MOST_FILES, _MOST_LINES = 3, 80
+_TEST = re.compile(r"(?:^|/)(?:_?tests?|testing)/|(?:^|/)test_[^/]*\Z|_tests?\.py\Z|(?:^|/)conftest\.py\Z")
+_NO_PRODUCT = re.compile(NOT_PRODUCT, re.IGNORECASE)
+_MENDS = re.compile(r"\b(?:fix|bug|issue)|#\d+", re.IGNORECASE)
+_UNGRADED = dict.fromkeys(("image", "eval_script", "log_parser", "eval_type", "version"), "none")
+
+
+class Change(NamedTuple):
+    """A commit and its first parent, with the paths that it changes."""
+
+    commit: str
+    base: str
+    message: str
+    product: Sequence[str]
+    tests: Sequence[str]
+
+
+def main() -> None:
+    """Write the rows, and say how many there are of each repository."""
+    parser = argparse.ArgumentParser(description="rows out of repositories' own histories")
+    parser.add_argument("repos", nargs="+", help="owner/name")
+    parser.add_argument("--remotes", required=True, help="for example '/mirrors/{owner}__{name}'")
+    parser.add_argument("--out", type=Path, required=True, help="rows.jsonl")
+    parser.add_argument("--most", type=int, default=25, help="of each repository")
+    args = parser.parse_args()
+    rows = []
+    for repo in args.repos:
+        owner, _, name = repo.partition("/")
+        git_dir = Path(args.remotes.format(repo=repo, owner=owner, name=name))
+        found = rows_of(git_dir, repo, args.most)
+        print(f"{repo}: {len(found)} changes")
+        rows += found
+    write_jsonl(args.out, rows)
+
+
+def rows_of(git_dir: Path, repo: str, most: int) -> list[dict[str, Any]]:
+    """At most so many rows of one repository."""
+    fitting = [change for change in _changes(git_dir) if _is_mending(change)]
+    chosen = fitting[:: max(1, len(fitting) // most)][:most]
+    return [row for change in chosen if (row := _row(git_dir, repo, change))]
+
+
+def _changes(git_dir: Path) -> Iterator[Change]:
+    """The last commits of the main line, the newest first, with what they modify; none that creates or deletes Python files."""
+    flags = ("--first-parent", "--diff-merges=first-parent", "--no-renames", "--name-status")
+    form = "--format=%x00%H %P%x01%B%x02"
+    said = git("--git-dir", git_dir, "log", *flags, f"--max-count={_LAST}", form, "HEAD").decode(
+        errors="replace"
+    )
+    for part in said.split("\0")[1:]:
+        head, _, listed = part.partition("\2")
+        names, _, message = head.partition("\1")
+        commit, *parents = names.split()
+        touched = [line.split("\t") for line in listed.strip().splitlines()]
+        python = [(status, path) for status, path in touched if path.endswith(".py")]
+        if parents and all(status == "M" or _TEST.search(path) for status, path in python):
+            tests = [path for _, path in python if _TEST.search(path)]
+            product = [path for _, path in python if not _TEST.search(path) and not _NO_PRODUCT.search(path)]
+            yield Change(commit, parents[0], message, product, tests)
+
+
+def _is_mending(change: Change) -> bool:
+    has_both = 1 <= len(change.product) <= _MOST_FILES and bool(change.tests)
+    return has_both and bool(_MENDS.search(change.message))
+
+
+def _row(git_dir: Path, repo: str, change: Change) -> dict[str, Any] | None:
+    """None where it changes too much, or git lacks what it changes."""
+    patches = [_diff(git_dir, change, paths) for paths in (change.product, change.tests)]
+    n_lines = len(re.findall(r"^[+-](?![+-])", patches[0] or "", re.MULTILINE))
+    if not all(patches) or n_lines > _MOST_LINES:
+        return None
+    return _UNGRADED | {
+        "instance_id": f"{repo.replace('/', '__')}-{change.commit[:10]}",
+        "repo": repo,
+        "base_commit": change.base,
+        "problem_statement": change.message,
+        "patch": patches[0],
+        "test_patch": patches[1],
+        "FAIL_TO_PASS": "[]",
+        "PASS_TO_PASS": "[]",
+    }
+
+
+def _diff(git_dir: Path, change: Change, paths: Sequence[str]) -> str | None:
+    done = try_git("--git-dir", git_dir, "diff", "--no-renames", change.base, change.commit, "--", *paths)
+    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+
+if __name__ == "__main__":
+    main()
