@@ -152,7 +152,8 @@ class Runner(Protocol):
 
 @runtime_checkable
 class Harness(Protocol):
-    """Grades predictions. One may also have a runner's `image_digests`.
+    """Grades predictions. One may also have a runner's `image_digests`, and `image_directory() -> Path`, where these lie on the
+    engine's machine.
 
     `judged(out_dir, instance_id, model_patch) -> Outcome | None`, a static method, reads a verdict again from what lies in
     `out_dir`, for task=verify.

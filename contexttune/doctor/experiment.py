@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 from contexttune.cell import Cell
 from contexttune.errors import PreflightError
 from contexttune.findings import State
 from contexttune.git import environment, try_git
+from contexttune.paths import config_dir
 from contexttune.secret_values import without_passwords
 
 _REMOTE_TIMEOUT_S = 30
@@ -69,7 +72,7 @@ def harness(cell: Cell) -> Iterator[tuple[State, str]]:
 
 
 def images(cell: Cell) -> Iterator[tuple[State, str]]:
-    """How many of those that runner and harness work in are here."""
+    """How many of those that runner and harness work in are here, and whether there is room for the others."""
     wanted = sorted({i.image for i in cell.instances if i.image})
     for part in ("runner", "harness"):
         if hasattr(getattr(cell, part), "image_digests"):
@@ -77,6 +80,29 @@ def images(cell: Cell) -> Iterator[tuple[State, str]]:
             away = len(wanted) - n_here
             later = f", {away} are pulled when they are needed" if away else ""
             yield State.OK, f"{n_here} of {len(wanted)} are here for the {part}{later}"
+            if away:
+                yield from _room(away, getattr(getattr(cell, part), "image_directory", lambda: None)())
+
+
+def _room(n_images: int, home: Path | None) -> Iterator[tuple[State, str]]:
+    """A warning where the engine's disk may be too small; none where it is not of this machine."""
+    if home is None or not home.is_dir():
+        return
+    free_gb = shutil.disk_usage(home).free / 1e9
+    needed_gb = n_images * _largest_image_gb()
+    if free_gb < needed_gb:
+        yield (
+            State.WARNING,
+            f"they may take up to {needed_gb:,.1f} GB, and {home} has {free_gb:,.1f} GB free: make room, or choose a smaller slice",
+        )
+
+
+def _largest_image_gb() -> float:
+    """As task=plan assumes it."""
+    import yaml
+
+    plan = yaml.safe_load((config_dir() / "task" / "plan.yaml").read_text(encoding="utf-8"))
+    return float(max(plan["image_gb"]))
 
 
 def runner(cell: Cell) -> Iterator[tuple[State, str]]:

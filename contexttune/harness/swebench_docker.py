@@ -74,6 +74,11 @@ class SwebenchDocker:
         with closing(engine.connect()) as client:
             return engine.digests(client, images)
 
+    def image_directory(self) -> Path:
+        """Where the engine keeps images, on its own machine. Raises InfraError."""
+        with closing(engine.connect()) as client:
+            return Path(client.info()["DockerRootDir"])
+
     def evaluate(
         self, predictions: Path, instances: Sequence[GoldInstance], out_dir: Path
     ) -> dict[str, Outcome]:

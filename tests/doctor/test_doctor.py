@@ -8,13 +8,15 @@ from types import SimpleNamespace
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune import config
+from contexttune import config, slices
 from contexttune.cell import cell_of
-from contexttune.doctor import machine
+from contexttune.config import SliceConfig
+from contexttune.doctor import experiment, machine
 from contexttune.doctor.checks import CHECKS
 from contexttune.findings import State
 from contexttune.findings import examine as examined
 from contexttune.paths import config_dir
+from contexttune.store import write_jsonl
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, raw, serving
 
@@ -114,9 +116,6 @@ def test_a_repository_that_cannot_be_cloned_is_found_unless_it_is_mirrored(findi
     (found,) = findings(remote)["repositories"]
     assert found[0] is State.FAILED
     assert "workspace.remote says where" in found[1]
-    from contexttune import slices
-    from contexttune.config import SliceConfig
-
     instances = slices.load(SliceConfig(name="demo", dataset="package://contexttune/demo"))
     bundles = config_dir().parent / "contexttune/demo/repos"
     for repo in {i.repo for i in instances}:
@@ -167,6 +166,19 @@ def test_images_that_are_here_are_counted(findings):
     found = findings("harness=swebench_docker", "runner=gold")
     assert found["harness"] == [(State.OK, "swebench_docker, official")]
     assert found["images"] == [(State.OK, "6 of 6 are here for the harness")]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(("free_gb", "state"), [(2.6, State.OK), (2.5, State.WARNING)])
+def test_images_to_come_need_room(findings, monkeypatch, tmp_path, free_gb, state):
+    rows = slices.load_rows(SliceConfig(dataset="package://contexttune/demo"))
+    write_jsonl(tmp_path / "rows.jsonl", [row | {"image": f"no/such:{n}"} for n, row in enumerate(rows)])
+    monkeypatch.setattr(experiment.shutil, "disk_usage", lambda path: SimpleNamespace(free=free_gb * 1e9))
+    found = findings("harness=swebench_docker", "runner=gold", f"slice.dataset={tmp_path}/rows.jsonl")
+    assert found["images"][0][1] == "0 of 6 are here for the harness, 6 are pulled when they are needed"
+    assert found["images"][-1][0] is state
+    if state is State.WARNING:
+        assert "up to 2.6 GB, and " in found["images"][-1][1]
 
 
 def test_an_engine_that_is_not_there_is_found(findings, monkeypatch):
