@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import threading
@@ -19,14 +20,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_FILE_COLUMNS = 120
 _SHOWN = 12  # rows of the live table; the rest is counted
 
 
 def console() -> Console:
-    """The one console that tables, progress and log lines share, so that they do not overwrite each other."""
+    """The one console that tables, progress and log lines share, so that they do not overwrite each other.
+
+    A file or a pipe has no width: it gets one that no table of ours has to be squeezed into.
+    """
     import rich
 
-    return rich.get_console()
+    found = rich.get_console()
+    if not found.is_terminal and "COLUMNS" not in os.environ:
+        found.width = _FILE_COLUMNS
+    return found
 
 
 def plain_table(title: str) -> Table:

@@ -56,7 +56,21 @@ SLURM = Document(
         "stages=[signals,context]": ["slice=demo"],
     },
 )
-DOCUMENTS = [README, EC2, SLURM]
+MINE = Document(
+    name="docs/own_context.md",
+    extra={
+        "mkdir": [],
+        "printf": None,  # of repositories that the demo does not have
+        "export OPENAI": None,
+        "task=audit": DEMO,
+        "task=plan": DEMO,
+        "task=doctor": DEMO,
+        "-m condition=": [*DEMO, "slice.limit=2", "seed=0"],
+        "analysis.control": [],
+        "task=": [],
+    },
+)
+DOCUMENTS = [README, EC2, SLURM, MINE]
 STANDING_ALONE = [README, SLURM]
 
 
@@ -100,6 +114,26 @@ def test_every_command_of_a_document_has_a_test(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_the_readme_leads_to_every_document(document):
     assert document is README or document.name in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.bwrap
+def test_ones_own_file_is_measured_from_the_file_to_the_answer(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for name in ("rota", "tablet", "inkfile"):
+        (tmp_path / f"mine/ctdemo__{name}.md").write_text(f"Run pytest.\nBegin in {name}.\n")
+    with serving(ok("no change")) as server:
+        done = shell("\n".join(MINE.runnable), tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = [request["messages"][-1]["content"] for request in server.requests if "messages" in request]
+    assert (
+        sum("Begin in inkfile." in text for text in told) == 4
+    )  # two instances, the file and its lines shuffled
+    summary = json.loads((tmp_path / "results/mine/summary.json").read_bytes())
+    assert sorted(summary["conditions"]) == ["file_context", "no_context", "placebo_shuffled"]
+    assert summary["analysis"]["changed"] == ["control"]
+    assert "a run would work here" in done.stdout
+    assert "group mine holds together" in done.stdout
 
 
 @pytest.mark.slow

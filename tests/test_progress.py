@@ -74,3 +74,11 @@ def test_running_items_show_what_they_say_of_themselves(caplog, monkeypatch):
     words = ("a[red]", "step", "3", "tokens", "1,200", "$0.02", "works")
     assert all(word in shown.get() for word in words)
     assert "inference 0/2, running: a[red] (step 3, tokens 1,200, cost $0.02, status works)" in caplog.text
+
+
+def test_what_is_no_terminal_is_wide_enough_for_a_table_unless_it_says_otherwise(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert console().width == 120
+    monkeypatch.setenv("COLUMNS", "90")
+    console().width = 90  # as rich reads it when it starts
+    assert console().width == 90
