@@ -58,6 +58,12 @@ def _directory(key: str, path: Path) -> Iterator[tuple[State, str]]:
     try:
         locks = _locks(there)
     except OSError as error:
+        if key == "cache" and path.is_dir():  # one that others fill may be closed
+            yield (
+                State.WARNING,
+                f"{path} is closed ({error.strerror}): what is not in it costs time in each run",
+            )
+            return
         raise PreflightError(
             f"{there} cannot be written to ({error.strerror}): set paths.{key} to a directory that can, or paths.root"
         ) from None

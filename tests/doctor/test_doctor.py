@@ -97,6 +97,21 @@ def test_a_directory_that_cannot_be_made_is_found(findings, tmp_path):
     assert last[1].endswith("set paths.artifacts to a directory that can, or paths.root")
 
 
+def test_a_cache_that_others_fill_may_be_closed(findings, tmp_path, monkeypatch):
+    (tmp_path / "cache").mkdir()
+    made = machine.TemporaryDirectory
+
+    def closed(dir, prefix):  # noqa: A002 -- root may write to what is closed to others
+        if dir == tmp_path / "cache":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return made(dir=dir, prefix=prefix)
+
+    monkeypatch.setattr(machine, "TemporaryDirectory", closed)
+    *_, (state, words) = findings()["directory"]
+    assert state is State.WARNING
+    assert "is closed (Permission denied)" in words
+
+
 def test_a_full_disk_and_one_without_locks_are_warnings(findings, monkeypatch):
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=1e9))
 
