@@ -101,7 +101,7 @@ def test_a_cache_that_others_fill_may_be_closed(findings, tmp_path, monkeypatch)
     (tmp_path / "cache").mkdir()
     made = machine.TemporaryDirectory
 
-    def closed(dir, prefix):  # noqa: A002 -- root may write to what is closed to others
+    def closed(dir, prefix):  # root may write to what is closed to others
         if dir == tmp_path / "cache":
             raise PermissionError(errno.EACCES, "Permission denied")
         return made(dir=dir, prefix=prefix)
