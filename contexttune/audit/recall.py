@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from contexttune.audit.gold import Gold
-from contexttune.audit.paths_in_text import Line, Paths
 from contexttune.contexts import tokens
+from contexttune.paths_in_text import Line, Paths
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _LABELS = {"file", "path", "source", "document", "filename", "name"}

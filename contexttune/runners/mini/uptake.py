@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
+from contexttune.paths_in_text import Paths, expanded
 from contexttune.runners.mini.engine import TESTBED
 
 _TOKEN = re.compile(r"[\w@+./-]+")
 _CD = re.compile(r"(?:^|[;&|({]|\bthen\b|\bdo\b)\s*cd\s+([\w@+./-]+)", re.MULTILINE)
 _PATCHED = re.compile(r"^(?:---|\+\+\+) [ab]/(.+?)\t?$", re.MULTILINE)
+_MAX_WORDS = 10_000  # that braces make of one command
 _MAX_CHARS = 200_000  # of one command: what is longer is data
 
 
@@ -31,7 +34,7 @@ def uptake_of(
     """How the block and the patch relate to what was touched; None when the steps are not known.
 
     A file is touched when a command names it, by a path from the repository's root, from /testbed, or from a
-    directory that the command changes to; steps count from 1.
+    directory that the command changes to; steps count from 1. `first_touch` has the files that the block names and a command has touched.
 
     Args:
         mentions: what `mentions_of` returned.
@@ -46,13 +49,13 @@ def uptake_of(
         for name in names:
             if name in files:
                 first.setdefault(name, number)
-    named = {token for token in map(_plain, _TOKEN.findall(block)) if token in files}
+    named = {mention.path for line in Paths.of(files).read(block) for mention in line.mentions}
     patched = [first[path] for path in set(_PATCHED.findall(patch)) if path in first]
     return {
         "n_files_named": len(named),
         "n_files_touched": len(first),
         "touched_named_share": len(named & first.keys()) / len(first) if first else None,
-        "first_touch": {path: first.get(path) for path in sorted(named)},
+        "first_touch": {path: first[path] for path in sorted(named & first.keys())},
         "first_touch_of_patch": min(patched, default=None),
     }
 
@@ -62,10 +65,16 @@ def _mentioned(actions: Iterable[Mapping[str, Any]]) -> set[str]:
     for action in actions:
         command = str(action.get("command", ""))[:_MAX_CHARS]
         directories = {_plain(name) for name in _CD.findall(command)} - {""}
-        for token in map(_plain, _TOKEN.findall(command)):
+        for token in map(_plain, chain(_TOKEN.findall(command), _in_braces(command))):
             found.add(token)
             found.update(f"{directory}/{token}" for directory in directories)
     return found
+
+
+def _in_braces(command: str) -> Iterator[str]:
+    """The words that the shell makes of those with braces, as contexts name files."""
+    words = [word for word in command.split() if "{" in word]
+    return islice((name for word in words for name in expanded(word)), _MAX_WORDS)
 
 
 def _plain(token: str) -> str:

@@ -25,9 +25,23 @@ def test_first_touches_count_steps_and_only_files_of_the_commit():
         "n_files_named": 2,
         "n_files_touched": 3,
         "touched_named_share": 1 / 3,
-        "first_touch": {"pkg/core.py": 2, "setup.cfg": None},
+        "first_touch": {"pkg/core.py": 2},
         "first_touch_of_patch": 3,
     }
+
+
+def test_files_in_braces_are_named_and_touched_as_a_shell_reads_them():
+    block = "Other files:\n{README.md,setup.cfg}\npkg/{core,gone}.py\npkg/sub/: deep.py"
+    found = uptake_of(conversation(turn("ls"), turn("wc -l pkg/{core,sub/deep}.py")), block, PATCH, FILES)
+    assert found == {
+        "n_files_named": 4,
+        "n_files_touched": 2,
+        "touched_named_share": 1.0,
+        "first_touch": {"pkg/core.py": 2, "pkg/sub/deep.py": 2},
+        "first_touch_of_patch": 2,
+    }
+    endless = "cat " + "{a,b}" * 60
+    assert uptake_of(conversation(turn(endless)), "", "", FILES)["n_files_touched"] == 0
 
 
 def test_an_arm_without_a_block_is_measured_as_well():

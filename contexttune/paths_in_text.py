@@ -141,7 +141,7 @@ class _Reader:
         return [*([within] if within is not None else []), *inner, *headed]
 
     def _files(self, word: str, parents: Sequence[str]) -> list[str]:
-        names = list(_expanded(word)) if "{" in word else [word]
+        names = list(expanded(word)) if "{" in word else [word]
         found = [path for name in names if (path := self._file(name, parents)) is not None]
         return list(dict.fromkeys(found))
 
@@ -209,7 +209,8 @@ def _closing(text: str) -> dict[int, int]:
     return found
 
 
-def _expanded(word: str) -> Iterator[str]:
+def expanded(word: str) -> Iterator[str]:
+    """What a shell makes of a word with braces; of an endless one, its beginning."""
     return iter([word]) if word.count("{") > _MOST_BRACES else islice(_expand(word), _MOST_EXPANDED)
 
 
