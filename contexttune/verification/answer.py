@@ -20,6 +20,7 @@ from contexttune.verification.records import Records
 
 _DIGITS = 9  # significant ones: the last of sixteen depend on the processor
 _SHOWN = 3
+_REMEDY = "task=report makes it again"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -30,7 +31,8 @@ def rows(records: Records) -> Iterator[tuple[State, str]]:
         kept, now = kept_rows(records.layout, run), recorded_rows(records.layout, run)
         if run["status"] == "finished" and kept:
             n += len(kept)
-            _require_same(f"rows.jsonl of run {run['run_id']}", {"rows": kept}, {"rows": now})
+            what = f"rows.jsonl of run {run['run_id']}"
+            _require_same(what, {"rows": kept}, {"rows": now}, "it is a copy: delete it, and run task=report")
     yield State.OK, f"{n} rows are what attempts and verdicts say"
 
 
@@ -44,22 +46,19 @@ def summary(records: Records) -> Iterator[tuple[State, str]]:
         )
     found = group.read(records.layout, records.group_id)
     made = summarize(records.layout, found, Analysis(**saved["analysis"]))
-    _require_same(f"{home}/summary.json", _rounded(saved), _rounded(json.loads(json.dumps(made))))
+    _require_same(f"{home}/summary.json", _rounded(saved), _rounded(json.loads(json.dumps(made))), _REMEDY)
     for name, text in (("instances.csv", as_csv(found.rows)), ("summary.md", markdown.page(made))):
         if (home / name).read_text(encoding="utf-8") != text:
             raise ArtifactError(f"{home / name} is not what its records make: {_REMEDY}")
     yield State.OK, "summary.json, summary.md and instances.csv come out the same when they are made again"
 
 
-_REMEDY = "task=report makes it again"
-
-
-def _require_same(what: str, saved: dict[str, Any], made: dict[str, Any]) -> None:
+def _require_same(what: str, saved: dict[str, Any], made: dict[str, Any], remedy: str) -> None:
     found = differences(saved, made)
     if found:
         shown = "; ".join(map(in_words, found[:_SHOWN]))
         more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise ArtifactError(f"{what} is not what its records make ({shown}{more}): {_REMEDY}")
+        raise ArtifactError(f"{what} is not what its records make ({shown}{more}): {remedy}")
 
 
 def _rounded(value: Any) -> Any:

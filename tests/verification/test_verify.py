@@ -85,6 +85,15 @@ def test_what_was_changed_ends_with_its_name_and_exit_code_3(root):
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"group {GROUP} holds together")
 
 
+def test_a_copy_of_rows_that_is_wrong_is_deleted_and_all_is_well(root):
+    rows = in_run(root, "rows.jsonl")
+    edit_line(rows, lambda row: row.update(n_calls=7))
+    assert "delete it, and run task=report" in found_in(root)["rows"][0][1]
+    rows.unlink()
+    assert contexttune("task=report", f"group_id={GROUP}", cwd=root).returncode == 0
+    assert {state for lines in found_in(root).values() for state, _ in lines} == {State.OK}
+
+
 def resolve(rows: dict) -> None:
     for row in rows.values():
         row["outcome"] = {"resolved": "unresolved", "unresolved": "resolved"}.get(
