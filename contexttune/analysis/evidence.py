@@ -124,7 +124,8 @@ class CostRatio:
     """What an attempt took in the treatment, in units of the control, over the pairs that both measured.
 
     Attributes:
-        measure: prompt_tokens, completion_tokens, n_calls, n_steps, cost_usd or wall_s.
+        measure: prompt_tokens, completion_tokens, n_calls, n_steps, cost_usd, wall_s or steps_to_patch (until a command
+            named a file that the attempt's patch changes; of attempts in which one did).
         control, treatment: means over instances of an attempt's amount.
         ratio: treatment / control of these means; null where the control took nothing.
         ci95: bootstrap over instances (BCa).

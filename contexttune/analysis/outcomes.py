@@ -14,7 +14,10 @@ from contexttune.types import Outcome
 Row = Mapping[str, Any]
 Floats = npt.NDArray[np.float64]
 
-MEASURES = ("prompt_tokens", "completion_tokens", "n_calls", "n_steps", "cost_usd", "wall_s")
+MEASURES = (
+    *("prompt_tokens", "completion_tokens", "n_calls", "n_steps", "cost_usd", "wall_s"),
+    "steps_to_patch",  # of an agent, until it touched a file that it then changed
+)
 
 
 @dataclass(frozen=True, kw_only=True)

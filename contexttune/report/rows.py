@@ -25,6 +25,7 @@ _COLUMNS = (
     *_FROM_RUN[:3],
     *("instance_id", "repo", "outcome", "attempt_status"),
     *_FROM_ATTEMPT[:-1],
+    "steps_to_patch",
     *_FROM_RUN[3:],
     "difficulty",
 )
@@ -55,7 +56,9 @@ def recorded_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
         attempt = read_json(layout.instance(group_id, run_id, name) / "attempt.json") or {}
         row = {key: run[key] for key in _FROM_RUN} | instance
         row |= {"outcome": _outcome(attempt, outcomes.get(name)), "attempt_status": attempt.get("status", "")}
-        rows.append(row | {key: attempt.get(key) for key in _FROM_ATTEMPT})
+        row |= {key: attempt.get(key) for key in _FROM_ATTEMPT}
+        uptake = attempt.get("uptake") or {}
+        rows.append(row | {"steps_to_patch": uptake.get("first_touch_of_patch")})
     return rows
 
 

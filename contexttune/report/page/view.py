@@ -18,6 +18,7 @@ _MEASURES = {
     "n_steps": "steps",
     "cost_usd": "USD",
     "wall_s": "seconds",
+    "steps_to_patch": "steps to a file that it changes",
 }
 
 

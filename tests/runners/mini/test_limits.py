@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+
 import pytest
 
 from tests.models.fault_server import error, serving
@@ -29,6 +32,26 @@ def test_the_record_says_what_was_spent_and_what_was_touched(agent):
     assert len(record["prompts_sha256"]) == 64
     trajectory = agent.trajectory()
     assert trajectory["info"]["model_stats"]["instance_cost"] == pytest.approx(4 * 13)
+
+
+def test_arms_are_compared_by_how_soon_they_touch_what_they_change(agent):
+    later, sooner = (
+        [calls("ls"), calls("cat README.md"), calls(EDIT), calls(SUBMIT)],
+        [calls(EDIT), calls(SUBMIT)],
+    )
+    for condition, answers in (("no_context", later), ("baseline_context", sooner)):
+        with serving(*answers) as server:
+            done = agent.run(server.url, f"condition={condition}", "harness=local")
+        assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = agent.root.glob("results/*/summary.json")
+    ((contrast,),) = [json.loads(path.read_bytes())["contrasts"]]
+    steps = {cost["measure"]: (cost["control"], cost["treatment"]) for cost in contrast["costs"]}
+    assert steps["steps_to_patch"] == (2, 1)
+    rows = csv.DictReader(path.with_name("instances.csv").open())
+    assert {row["condition"]: row["steps_to_patch"] for row in rows} == {
+        "no_context": "2",
+        "baseline_context": "1",
+    }
 
 
 def test_an_unknown_price_is_no_cost_and_not_a_cost_of_nothing(agent):
