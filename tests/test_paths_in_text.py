@@ -24,6 +24,7 @@ def named(text: str) -> list[str]:
         ("./lib/core.py:12: error", ["lib/core.py"]),
         ("lib/core.py::test_x lib/ext/todo.py#L3-L9", ["lib/core.py", "lib/ext/todo.py"]),
         ("(`lib/core.py`)", ["lib/core.py"]),
+        ("lib/core.py—the engine, “lib/ext/todo.py”, setup.py’s", ["lib/core.py", "lib/ext/todo.py", "setup.py"]),
         ("xlib/core.py lib/core.pyi lib/core.py2 lib/core", []),
         ("core.py and todo.py", []),
         ("- `lib/ext/`: todo.py auto/mock.py", ["lib/ext/todo.py", "lib/ext/auto/mock.py"]),
@@ -165,6 +166,15 @@ def test_recall_of_a_text_made_by_hand():
         52,
         18,
     )  # tokens: o200k_base
+
+
+@pytest.mark.parametrize("text", ["lib/: conf.py", "lib/\n  conf.py", "lib\n├── conf.py"])
+def test_a_file_at_the_top_is_not_named_by_a_file_of_its_name_in_a_directory(text):
+    paths, gold = Paths.of(["conf.py", "lib/conf.py"]), Gold(files=("conf.py",), new_paths=(), symbols={})
+    found = recall(text, gold, paths)
+    assert (found.file, found.file_literal, found.any_hit, found.reciprocal_rank) == (0.0, 0.0, 0.0, 0.0)
+    found = recall(f"conf.py\n{text}", gold, paths)
+    assert (found.file, found.file_literal, found.any_hit, found.reciprocal_rank) == (1.0, 1.0, 1.0, 1.0)
 
 
 def test_where_there_is_nothing_to_find_there_is_no_share():

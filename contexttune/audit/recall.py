@@ -40,7 +40,7 @@ class Recall:
 def recall(text: str, gold: Gold, paths: Paths) -> Recall:
     """Of `text` as it stands."""
     reading = read(text, paths)
-    literal = {path for path in gold.files if _is_written_out(path, text)}
+    literal = {path for path in gold.files if _is_written_out(path, text, reading)}
     named = literal | reading.blocks.keys() & set(gold.files)
     n_symbols = sum(_knows(reading.blocks.get(path, ()), name) for path, name in _symbols(gold))
     first = next((n for n, path in enumerate(reading.blocks, 1) if path in gold.files), None)
@@ -200,7 +200,10 @@ def symbols_in(reading: Reading, gold: Gold) -> Mapping[int, list[str]]:
     return found
 
 
-def _is_written_out(path: str, text: str) -> bool:
+def _is_written_out(path: str, text: str, reading: Reading) -> bool:
+    """A path without a directory is also the name of files in directories: there the reader says whose it is."""
+    if "/" not in path and path not in reading.blocks:
+        return False
     return path in text and bool(re.search(rf"(?<![\w./-])(?:\./)?{re.escape(path)}(?![\w/-]|\.\w)", text))
 
 
