@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri
 from scipy.stats import binom
 
@@ -29,9 +30,19 @@ from contexttune.analysis.outcomes import Arm, Floats, Pairs, pair
 REJECTED, COVERED = (0.03, 0.07), (0.93, 0.97)
 FALSE_WORSE = 0.035  # half of what may be rejected: one of the two sides
 MARGIN = 0.05
+FALSE_EQUIVALENT, COVERED_AT_LEAST = (
+    0.11,
+    0.91,
+)  # t is too sure where few instances differ, and not so few that it is helped
 _SIZES = tuple(itertools.product((50, 500), (1, 3)))  # instances, seeds
 _TAUS = (0.0, 0.7)
 _BETA = 0.5  # both parameters: mean 0.5, correlation 1 / (1 + 2 * 0.5)
+_MARGIN_SIZES, _MARGIN_SEEDS = (50, 100, 500), (2, 3, 5)
+_SELDOM = (
+    0.05,
+    0.2,
+)  # of a Beta distribution with mean 0.2 and correlation 0.8: few instances differ between runs
+_DRAWN, _LEAST = 400_000, 1e-12
 _MISSING = ((0.02, 0.02), (0.02, 0.10))  # of the results of the control and of the treatment
 # chances of a gain and of a loss: from a tenth discordant, the fewest that real runs have shown, to a third
 _CHANCES = ((0.05, 0.05), (0.13, 0.13), (0.18, 0.18), (0.10, 0.02), (0.17, 0.07), (0.25, 0.05))
@@ -46,6 +57,7 @@ def main() -> None:
     n_experiments = parser.parse_args().experiments
     started = time.perf_counter()
     lines = [partial(without_effect, n, k, tau) for (n, k), tau in itertools.product(_SIZES, _TAUS)]
+    lines += [partial(at_the_margin, n, k) for n, k in itertools.product(_MARGIN_SIZES, _MARGIN_SEEDS)]
     lines += [partial(with_missing, n, k, lost) for (n, k), lost in itertools.product(_SIZES, _MISSING)]
     seeds = np.random.SeedSequence(20251125).spawn(len(lines))
     with ProcessPoolExecutor() as processes:
@@ -84,6 +96,37 @@ def without_effect(n: int, k: int, tau: float, n_experiments: int, seed: np.rand
         f"no effect, {n} x {k}, tau {tau}: p < 0.05 in {p:.4f}, better or worse in {claim:.4f}, "
         f"95 % interval covers 0 in {cover:.4f}, equivalent in {same:.4f}"
     ), _within(p, REJECTED) and _within(claim, REJECTED) and _within(cover, COVERED)
+
+
+def at_the_margin(n: int, k: int, n_experiments: int, seed: np.random.SeedSequence) -> Line:
+    """`equivalent`, and the interval, where the arms differ by the margin on one in thirteen instances."""
+    lots = np.random.default_rng(seed)
+    shift = _shift_by(MARGIN)
+    equivalent = covered = 0
+    for _ in range(n_experiments):
+        control = lots.beta(*_SELDOM, (n, 1))
+        treatment = expit(logit(control) + shift + _TAUS[-1] * lots.normal(size=(n, 1)))
+        values = differences(_pairs(_seeds(lots, control, k), _seeds(lots, treatment, k)))
+        estimate = estimated(values)
+        if estimate is None:
+            continue
+        equivalent += equivalence(values, MARGIN).holds
+        covered += _within(MARGIN, estimate.ci95)
+    same, cover = equivalent / n_experiments, covered / n_experiments
+    return (
+        f"a true difference of the margin, {n} x {k}, few instances differ: equivalent in {same:.4f}, "
+        f"95 % interval covers it in {cover:.4f}"
+    ), same <= FALSE_EQUIVALENT and cover >= COVERED_AT_LEAST
+
+
+def _shift_by(difference: float) -> float:
+    """In logits, of the instances of `at_the_margin`."""
+    lots = np.random.default_rng(1)
+    control = logit(np.clip(lots.beta(*_SELDOM, _DRAWN), _LEAST, 1 - _LEAST))
+    effect = _TAUS[-1] * lots.normal(size=_DRAWN)
+    return float(
+        brentq(lambda shift: np.mean(expit(control + shift + effect) - expit(control)) - difference, 0, 20)
+    )
 
 
 def with_missing(

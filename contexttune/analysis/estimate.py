@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from scipy.stats import t
 
 from contexttune.analysis import binary, paired
-from contexttune.analysis.evidence import Equivalence, Estimate
+from contexttune.analysis.evidence import Equivalence, Estimate, Interval
 from contexttune.analysis.outcomes import Floats, Pairs, mean_over_seeds
 
 ALPHA = 0.05  # two-sided, of every claim
@@ -16,6 +17,9 @@ _POWER = 0.80
 
 MCNEMAR = "mid-p McNemar test, score interval"
 PAIRED_T = "paired t test on instance means"
+PAIRED_T_OF_FEW = f"{PAIRED_T}, with the score interval of as many whole gains and losses"
+
+_FEW = 8  # instances that differ
 
 
 def differences(pairs: Pairs) -> Floats:
@@ -41,6 +45,10 @@ def estimated(values: Floats) -> Estimate | None:
         return _binary(*counts(values))
     if np.ptp(values) == 0:
         return None
+    return _of_few(values) if _are_few(values) else _of_many(values)
+
+
+def _of_many(values: Floats) -> Estimate:
     result = paired.paired_t(values)
     return Estimate(
         estimate=result.estimate,
@@ -52,6 +60,32 @@ def estimated(values: Floats) -> Estimate | None:
         p_exact=None,
         mde80=mde80(result.se, len(values)),
     )
+
+
+def _of_few(values: Floats) -> Estimate:
+    """With the error of whole gains and losses, where that is larger.
+
+    One instance of 50 that differs by a fifth has a t interval of a point either way, though 50 instances cannot tell that
+    others do not differ by much more. p needs no such care: it errs as often as it says (benchmarks/statistics.py).
+    """
+    by_t, whole = _of_many(values), _binary(*counts(values))
+    se = max(by_t.se, whole.se)
+    return replace(
+        by_t,
+        se=se,
+        ci95=_around(by_t.ci95, whole.ci95),
+        ci90=_around(by_t.ci90, whole.ci90),
+        method=PAIRED_T_OF_FEW,
+        mde80=mde80(se, len(values)),
+    )
+
+
+def _are_few(values: Floats) -> bool:
+    return bool(np.count_nonzero(values) < _FEW)
+
+
+def _around(one: Interval, other: Interval) -> Interval:
+    return min(one[0], other[0]), max(one[1], other[1])
 
 
 def _binary(b: int, c: int, n: int) -> Estimate:
@@ -74,6 +108,8 @@ def equivalence(values: Floats, margin: float) -> Equivalence:
         p = binary.equivalence_p(*counts(values), margin)
     else:
         p = paired.equivalence_p(values, margin)
+        if _are_few(values):
+            p = max(p, binary.equivalence_p(*counts(values), margin))
     return Equivalence(margin=margin, p=p, holds=p < ALPHA)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from contexttune.analysis.estimate import ALPHA, MCNEMAR
+from contexttune.analysis.estimate import ALPHA, MCNEMAR, PAIRED_T, PAIRED_T_OF_FEW
 from contexttune.analysis.evidence import Contrast, Delta, Equivalence, Estimate, Interval, Missing, Verdict
 from contexttune.analysis.missing import TOLERABLE, bounds_differ, share_missing
 from contexttune.analysis.settle import ASSUMED_ICC
 from contexttune.analysis.words import chance, counted, effect, points, usd
 
 _AGAIN = "the same command tries the missing ones again"
-_TESTS = {MCNEMAR: "mid-p McNemar test"}  # the others name their test alone
+_TESTS = {MCNEMAR: "mid-p McNemar test", PAIRED_T_OF_FEW: PAIRED_T}  # the others name their test alone
 
 
 def decide(estimate: Estimate | None, p_holm: float | None, equivalence: Equivalence | None) -> Verdict:

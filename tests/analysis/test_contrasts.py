@@ -9,8 +9,17 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from contexttune.analysis.binary import equivalence_p, score_interval, standard_error
 from contexttune.analysis.contrasts import Family, contrasts, judge
-from contexttune.analysis.estimate import MCNEMAR, PAIRED_T, differences, estimated
+from contexttune.analysis.estimate import (
+    MCNEMAR,
+    PAIRED_T,
+    PAIRED_T_OF_FEW,
+    differences,
+    equivalence,
+    estimated,
+    mde80,
+)
 from contexttune.analysis.evidence import Verdict
 from contexttune.analysis.outcomes import arms, pair
 from tests.analysis.arrays import arm, pairs
@@ -59,6 +68,29 @@ def test_seeds_are_averaged_inside_the_instance():
     assert found.ci95 == pytest.approx(tuple(direct.confidence_interval(0.95)))
     assert found.ci90 == pytest.approx(tuple(direct.confidence_interval(0.90)))
     assert found.estimate == pytest.approx(treatment.mean() - control.mean())
+
+
+def test_few_instances_that_differ_tell_no_more_than_whole_gains_and_losses():
+    """One of 50 by a fifth: t alone would say 0.4 points, give or take 0.8, and be sure of it."""
+    one = estimated(np.array([0.2] + [0.0] * 49))
+    direct = stats.ttest_1samp([0.2] + [0.0] * 49, 0.0)
+    assert (one.method, one.estimate, one.p) == (PAIRED_T_OF_FEW, pytest.approx(0.004), direct.pvalue)
+    assert (one.ci95, one.ci90) == (score_interval(1, 0, 50, 0.95), score_interval(1, 0, 50, 0.90))
+    assert (one.se, one.mde80) == (standard_error(1, 0, 50), mde80(standard_error(1, 0, 50), 50))
+    within = equivalence(np.array([0.2] + [0.0] * 49), 0.05)
+    assert (within.p, within.holds) == (equivalence_p(1, 0, 50, 0.05), False)
+    assert [estimated(np.array([0.2] * n + [0.0] * (50 - n))).method == PAIRED_T for n in (7, 8)] == [
+        False,
+        True,
+    ]
+
+
+def test_the_t_interval_stands_where_few_differences_are_wide_apart():
+    values = np.array([1.0, -0.5, 0.0])
+    by_t = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert by_t.low < -1
+    assert by_t.high > 1
+    assert estimated(values).ci95 == (-1.0, 1.0)
 
 
 def test_seeds_that_all_agree_are_one():

@@ -31,12 +31,12 @@ def test_the_minimum_detectable_effect_is_in_quantiles_of_t():
 
 
 def test_components_by_hand():
-    own = pairs([[0, 1], [1, 1], [0, 0]], [[1, 1], [0, 1], [0, 0]])
+    own = pairs([[0, 1], [1, 1], [0, 0]] * 4, [[1, 1], [0, 1], [0, 0]] * 4)
     found = components(own, estimated(differences(own)))
-    # differences 1/2, -1/2, 0: variance 1/4; seed variances of the arms (1/2, 0, 0) and (0, 1/2, 0): 1/6 each
-    assert found.total == pytest.approx(1 / 4)
+    # four times 1/2, -1/2, 0: variance 2/11; seed variances of the arms (1/2, 0, 0) and (0, 1/2, 0): 1/6 each
+    assert found.total == pytest.approx(2 / 11)
     assert found.seeds == pytest.approx(1 / 3)
-    assert found.effect == pytest.approx(1 / 4 - 1 / 6)
+    assert found.effect == pytest.approx(2 / 11 - 1 / 6)
 
 
 def test_one_seed_is_taken_to_correlate_by_a_half_with_the_next():
