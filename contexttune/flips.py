@@ -26,7 +26,7 @@ from contexttune.parts import build
 from contexttune.paths import Layout
 from contexttune.report import cells, group
 from contexttune.report.registered import analysis_of
-from contexttune.report.rows import is_missing, run_rows
+from contexttune.report.rows import is_missing, paired_shares, run_rows
 from contexttune.store import locked, read_json, read_jsonl, sha256, write_json, write_jsonl
 from contexttune.types import GoldInstance, Outcome
 
@@ -36,19 +36,20 @@ Row = Mapping[str, Any]
 
 
 def discordant(rows: Iterable[Row], control: str) -> dict[str, list[str]]:
-    """treatment -> instances whose resolved shares, over the measured seeds, are not those of the control."""
-    verdicts: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    """treatment -> instances whose resolved shares, over the seeds that both arms measured, are not those of the control."""
+    of_instance: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        verdicts[row["condition"]][row["instance_id"]].append(row["outcome"] == Outcome.RESOLVED)
-    shares = {
-        condition: {name: sum(resolved) / len(resolved) for name, resolved in of_instance.items()}
-        for condition, of_instance in verdicts.items()
-    }
-    theirs = shares.pop(control, {})
+        of_instance[row["instance_id"]].append(row)
+    conditions = {row["condition"] for own in of_instance.values() for row in own}
     return {
-        condition: sorted(name for name in own.keys() & theirs.keys() if own[name] != theirs[name])
-        for condition, own in sorted(shares.items())
+        treatment: sorted(name for name, own in of_instance.items() if _differs(own, control, treatment))
+        for treatment in sorted(conditions - {control})
     }
+
+
+def _differs(rows: Iterable[Row], control: str, treatment: str) -> bool:
+    shares = paired_shares(rows, control, treatment)
+    return shares is not None and shares[0] != shares[1]
 
 
 def reevaluate(layout: Layout, group_id: str, times: int, config: AnalysisConfig) -> int:

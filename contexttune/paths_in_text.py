@@ -16,7 +16,7 @@ _MARKS = re.compile(r"[\s│├└─┬┼┌╰╭⋮·•|`+*>#-]*")  # inden
 _BRANCHES = set("├└─┬┼╰╭")
 _FENCE = re.compile(r"\s*(```|~~~|</?(?:file|source|document)\b)", re.IGNORECASE)
 _HEADING = re.compile(r"\s*(#+)\s")
-_END = " \t\r\f\v`'\"()[],;<>|=*“”‘’«»—–…→"  # what ends a name
+_END = " \t\r\f\v`'\"()[],;<>|=*“”\u2018\u2019«»—\u2013…→"  # what ends a name
 _AT = re.compile(r"(?:#L\d+.*|::.*|:.*)\Z")  # what may follow a path without a blank: `:12`, `::test`, `:Foo`
 _MOST_EXPANDED, _MOST_BRACES = 10_000, 500  # names, and braces, of one word
 

@@ -24,7 +24,10 @@ def named(text: str) -> list[str]:
         ("./lib/core.py:12: error", ["lib/core.py"]),
         ("lib/core.py::test_x lib/ext/todo.py#L3-L9", ["lib/core.py", "lib/ext/todo.py"]),
         ("(`lib/core.py`)", ["lib/core.py"]),
-        ("lib/core.py—the engine, “lib/ext/todo.py”, setup.py’s", ["lib/core.py", "lib/ext/todo.py", "setup.py"]),
+        (
+            "lib/core.py—the engine, “lib/ext/todo.py”, setup.py\u2019s",
+            ["lib/core.py", "lib/ext/todo.py", "setup.py"],
+        ),
         ("xlib/core.py lib/core.pyi lib/core.py2 lib/core", []),
         ("core.py and todo.py", []),
         ("- `lib/ext/`: todo.py auto/mock.py", ["lib/ext/todo.py", "lib/ext/auto/mock.py"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,24 @@ def keep_rows(layout: Layout, run: Mapping[str, Any]) -> None:
 def is_missing(row: Mapping[str, Any]) -> bool:
     """Whether there is no verdict: an outage of the endpoint, the harness or the run itself."""
     return not Outcome(row["outcome"]).is_verdict
+
+
+def paired_shares(
+    rows: Iterable[Mapping[str, Any]], control: str, treatment: str
+) -> tuple[float, float] | None:
+    """Resolved shares of one instance's rows, over the seeds that both arms have a verdict for, as contrasts have them.
+
+    None where there is no such seed.
+    """
+    arms: dict[str, dict[int, bool]] = {control: {}, treatment: {}}
+    for row in rows:
+        if row["condition"] in arms and not is_missing(row):
+            arms[row["condition"]][row["seed"]] = row["outcome"] == Outcome.RESOLVED
+    seeds = arms[control].keys() & arms[treatment].keys()
+    if not seeds:
+        return None
+    before, after = (sum(arms[name][seed] for seed in seeds) / len(seeds) for name in (control, treatment))
+    return before, after
 
 
 def as_csv(rows: Sequence[Row]) -> str:

@@ -83,6 +83,11 @@ def test_discordant_is_what_the_arms_resolve_in_other_shares() -> None:
     partly = [*rows[:3], row("t", 0, "resolved", "only here")]
     assert flips.discordant(partly, "c") == {"t": ["i"]}
     assert flips.discordant(rows, "not run") == {"c": [], "t": []}
+    apart = [row("c", 1, "resolved"), row("c", 2, "error"), row("t", 0, "resolved"), row("t", 1, "error")]
+    assert flips.discordant(apart, "c") == {
+        "t": ["i"]
+    }  # half of other seeds, and other ends of the one that both have
+    assert flips.discordant([apart[1], apart[2]], "c") == {"t": []}  # none that both have
 
 
 @pytest.mark.bwrap

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from contexttune.report.page import number_words, plots
+from contexttune.report.page.matrix import changes, is_discordant, shares
 from contexttune.report.page.steps import branches, partings, shorten, steps_of
 from contexttune.report.page.visible import visible
 from tests.report.page_groups import conversation
@@ -100,6 +101,23 @@ def test_an_axis_of_ratios_is_as_long_on_either_side_of_one():
     assert [value for _, value in axis["ticks"]] == pytest.approx([1 / 2, 0.707107, 1, 1.414214, 2])
     assert [round(at) for at, _ in axis["ticks"]] == [3, 26, 50, 74, 97]
     assert plots.placed(3.0, (0.0, 4.0), axis)["beyond"] == (True, True)
+
+
+def test_arms_differ_by_the_seeds_that_both_measured():
+    outcomes = {"c": ("missing", "resolved", "unresolved"), "t": ("resolved", "unresolved", "infra_error")}
+    rows = [
+        {"condition": name, "seed": seed, "outcome": outcome, "prompt_tokens": 9 + seed}
+        for name, own in outcomes.items()
+        for seed, outcome in enumerate(own)
+    ]
+    assert shares(rows, ["c", "t"]) == [0.5, 0.5]
+    assert (changes(rows, ["c", "t"]), is_discordant(rows, ["c", "t"])) == ([0.0, -1.0], True)
+    kept = [row for row in rows if row["seed"] != 1]
+    assert shares(kept, ["c", "t"]) == [0.0, 1.0]
+    assert (changes(kept, ["c", "t"]), is_discordant(kept, ["c", "t"])) == ([0.0, None], False)
+    drawn = plots.scatter({"a": rows, "b": kept}, "c", "t")
+    assert [point["kind"] for point in drawn["points"]] == ["lost", "same"]
+    assert [is_discordant(rows[:n], ["c"]) for n in (2, 3)] == [False, True]
 
 
 def test_numbers_are_written_with_their_sign_and_unit():

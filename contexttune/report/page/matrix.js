@@ -31,8 +31,7 @@
   const tokens = (attempt) => attempt[4] === null && attempt[5] === null ? null : (attempt[4] ?? 0) + (attempt[5] ?? 0);
   const meanTokens = (instance, condition) =>
     mean(instance.attempts.filter((a) => a[0] === condition).map(tokens).filter((n) => n !== null));
-  const change = (instance, condition) =>
-    instance.shares[0] === null || instance.shares[condition] === null ? null : instance.shares[condition] - instance.shares[0];
+  const change = (instance, condition) => instance.changes[condition];
 
   function columns() {
     const found = [{ key: "name", label: "Instance", value: (i) => i.id }, { key: "repo", label: "Repository", value: (i) => i.repo }];

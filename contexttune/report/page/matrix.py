@@ -9,6 +9,7 @@ from typing import Any
 from contexttune.paths import Layout
 from contexttune.report.page.details import Row, part_of
 from contexttune.report.page.visible import visible
+from contexttune.report.rows import paired_shares
 from contexttune.types import Outcome
 
 _AMOUNTS = ("prompt_tokens", "completion_tokens", "cost_usd", "n_steps", "wall_s")
@@ -33,10 +34,17 @@ def shares(rows: Sequence[Row], conditions: Sequence[str]) -> list[float | None]
     return found
 
 
+def changes(rows: Sequence[Row], conditions: Sequence[str]) -> list[float | None]:
+    """By how much each condition resolves an instance more often than the first, over the seeds that both measured."""
+    pairs = [paired_shares(rows, conditions[0], name) for name in conditions]
+    return [None if pair is None else pair[1] - pair[0] for pair in pairs]
+
+
 def is_discordant(rows: Sequence[Row], conditions: Sequence[str]) -> bool:
-    """Whether the arms solve an instance unequally often; in a group of one arm, whether its seeds do."""
-    known = {share for share in shares(rows, conditions) if share is not None}
-    return len(known) > 1 or (len(conditions) == 1 and not known <= {0.0, 1.0})
+    """Whether an arm solves an instance more or less often than the first; in a group of one arm, whether its seeds differ."""
+    if len(conditions) == 1:
+        return not set(shares(rows, conditions)) <= {None, 0.0, 1.0}
+    return any(changes(rows, conditions))
 
 
 def index(
@@ -74,6 +82,7 @@ def _instance(
         "repo": visible(str(rows[0].get("repo") or "")),
         "difficulty": visible(str(next((r["difficulty"] for r in rows if r.get("difficulty")), ""))),
         "shares": shares(rows, conditions),
+        "changes": changes(rows, conditions),
         "is_discordant": is_discordant(rows, conditions),
         "flaky": flaky,
         "attempts": [

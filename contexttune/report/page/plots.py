@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any
 
 from contexttune.report.page.details import Row
-from contexttune.report.page.matrix import shares
 from contexttune.report.page.visible import visible
+from contexttune.report.rows import paired_shares
 
 _MARGIN = 3.0  # percent of a row's width, left free at either end
 _NICE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
@@ -139,7 +139,5 @@ def _cost_usd(row: Row) -> float:
 
 def _kind(rows: Sequence[Row], control: str, treatment: str) -> str:
     """gained, lost, same: by how often either arm resolved the instance."""
-    before, after = shares(rows, (control, treatment))
-    if before is None or after is None or before == after:
-        return "same"
-    return "gained" if after > before else "lost"
+    before, after = paired_shares(rows, control, treatment) or (0.0, 0.0)
+    return "same" if before == after else "gained" if after > before else "lost"
