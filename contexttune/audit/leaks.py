@@ -225,7 +225,7 @@ def _numbers(text: str, instance: GoldInstance, base: BaseText) -> Iterator[Leak
     own = instance.instance_id.rpartition("-")[2]
     name = re.escape(instance.repo.rpartition("/")[2])
     for number in sorted(numbers | ({own} if own.isdigit() else set())):
-        words = r"\#|\bgh-|\bpull/|\bissues?/|\bticket/|\b(?:pull request|pr|issue|ticket)s?[ #:]*"
+        words = r"\#|\bgh-?|\bpull/|\bissues?/|\bticket/|\b(?:pull[ -]request|pr|issue|ticket)s?[ #:_-]*"
         pattern = re.compile(rf"(?:{words}|(?<![^\W_]){name}-){number}(?!\d)", re.IGNORECASE)
         yield from _words_unknown("number", text, instance, base, pattern)
 

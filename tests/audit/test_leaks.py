@@ -71,6 +71,9 @@ def kinds(repo, text, **changes):
         ("fixes #4711", [("number", 1)]),
         ("GH-4712 and https://github.com/o/shapes/pull/4712", [("number", 1)]),
         ("the task is o__shapes-4712", [("number", 1)]),
+        ("GH4712", [("number", 1)]),
+        ("x\nthe branch issue-4712", [("number", 2)]),
+        ("see PR_4712", [("number", 1)]),
     ],
 )
 def test_the_answer_is_found_by_line(repo, text, expected):
@@ -85,7 +88,7 @@ def test_the_answer_is_found_by_line(repo, text, expected):
         "lib/area.py: area",
         "#99 test_square_of_old 1234567abcdef",
         "see #4715",  # by a commit's message
-        "4711 lines, 4712 files, #47110, #471",
+        "4711 lines, 4712 files, #47110, #471, high4712, tissue-4712",
         "test_circle_uses_pie, my_test_circle_uses_pi, tests/test_pi.pyx",
         "return math.pi * shape.radius ** 2",  # too short to be no coincidence
         "deadbeef0 0000000 abcdefa 12345678",
