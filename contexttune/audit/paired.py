@@ -15,7 +15,7 @@ class Difference:
     """Of shares or reciprocal ranks, over instances that both conditions have one for.
 
     Attributes:
-        ci95: bootstrap interval over instances; None for fewer than two.
+        ci95: bootstrap interval over instances; None for fewer than six.
     """
 
     n: int

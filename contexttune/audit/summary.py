@@ -29,7 +29,7 @@ class Mean:
 
     Attributes:
         n: instances that there was something to find in.
-        ci95: bootstrap interval over instances; None for fewer than two.
+        ci95: bootstrap interval over instances; None for fewer than six.
         macro: the mean of the repositories' means.
     """
 

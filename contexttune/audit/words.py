@@ -18,7 +18,7 @@ DIFFERENCES = ("difference", "budget", "files", "symbols", "MRR")
 def note() -> str:
     """What the columns mean."""
     return (
-        "In percent, with 95 % bootstrap intervals over instances: gold files named (macro: mean of repositories), written out "
+        "In percent, with 95 % bootstrap intervals over instances (six or more): gold files named (macro: mean of repositories), written out "
         "in full, at least one; gold symbols in a block of their file. MRR: of the first gold file. named: distinct files. "
         "Tokens are those of o200k_base, an estimate for other models; seconds are the generator's, median, signals given."
     )
@@ -57,7 +57,7 @@ def difference_note(reference: str) -> str:
     """What the numbers of a difference are."""
     return (
         f"Differences are a condition's less {reference}'s, paired by instance, in points (MRR: in hundredths), with 95 % bootstrap "
-        "intervals over instances; * where the interval lies on one side of 0: better, or worse."
+        "intervals over instances (six or more); * where the interval lies on one side of 0: better, or worse."
     )
 
 

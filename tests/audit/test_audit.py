@@ -111,8 +111,10 @@ def test_the_table_has_every_condition_budget_and_instance(composed, tmp_path):
     assert len(ET.parse(home / "recall.svg").getroot().findall(".//{*}polyline")) == 4
 
 
-def test_conditions_are_compared_by_instance_in_80_columns(composed, tmp_path, monkeypatch):
+def test_conditions_are_compared_by_instance_in_80_columns(composed, dataset, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
+    two = dataset.read_text()
+    dataset.write_text("".join(two.replace("o__lib-", f"o__lib-{n}") for n in range(3)))
     names = "audit.conditions=[baseline_context,no_context]"
     said = audit(composed("task=audit", names, "audit.budgets_chars=[3200]", "audit.reference=no_context"))
     assert "baseline_context - no_context" in said
@@ -121,8 +123,8 @@ def test_conditions_are_compared_by_instance_in_80_columns(composed, tmp_path, m
         line for line in said.splitlines() if not line.startswith(("In percent", "Differences", "audit:"))
     ]
     assert max(map(len, tables)) <= 80
-    assert "issue names no gold file, instances: 1" in said
-    assert "several gold files, instances: 1" in said
+    assert "issue names no gold file, instances: 3" in said
+    assert "several gold files, instances: 3" in said
     (path,) = tmp_path.glob("results/audits/*/audit.json")
     rows = json.loads(path.read_text())["differences"]
     (overall,) = [row for row in rows if row["part"] == "all"]
@@ -135,6 +137,8 @@ def test_conditions_are_compared_by_instance_in_80_columns(composed, tmp_path, m
         "| baseline_context - no_context | 3,200 | +100.0 [100.0, 100.0]* |"
         in path.with_suffix(".md").read_text()
     )
+    (few,) = [row for row in rows if row["part"] == "several gold files"]
+    assert (few["file"]["mean"], few["file"]["ci95"], few["file"]["verdict"]) == (1.0, None, "")
 
 
 def test_what_is_held_out_is_reported_with_what_was_measured_on_it(composed, tmp_path):

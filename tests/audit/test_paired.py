@@ -1,7 +1,9 @@
 """Differences between conditions whose values are known."""
 
+import numpy as np
 import pytest
 
+from contexttune.analysis.bootstrap import mean_ci95
 from contexttune.audit.paired import differences
 from contexttune.audit.words import difference_cells
 from tests.audit.measurements import measured
@@ -16,9 +18,9 @@ def rows(pairs, metric="file"):
 
 
 def test_a_difference_is_the_mean_over_pairs_with_an_interval_around_it():
-    row = rows([(0.0, 1.0), (0.5, 1.0), (0.0, 0.0), (1.0, 1.0)])["all"]
+    row = rows([(0.0, 1.0), (0.5, 1.0), (0.0, 0.0), (1.0, 1.0)] * 2)["all"]
     assert (row["condition"], row["reference"], row["budget_chars"]) == ("b", "a", 100)
-    assert (row["file"]["n"], row["file"]["mean"]) == (4, 0.375)
+    assert (row["file"]["n"], row["file"]["mean"]) == (8, 0.375)
     low, high = row["file"]["ci95"]
     assert 0.0 <= low < 0.375 < high <= 1.0
     assert row["symbol"]["mean"] == 0.0
@@ -32,6 +34,10 @@ def test_a_difference_is_the_mean_over_pairs_with_an_interval_around_it():
         ([(0.0, 1.0), (1.0, 0.0)] * 5, ""),
         ([(0.0, 1.0)] * 2 + [(0.0, 0.0)] * 8, ""),  # the lower end is 0, and not above it
         ([(0.0, 1.0)], ""),
+        ([(0.0, 0.1), (0.0, 0.2)], ""),  # as likely as two heads or two tails
+        ([(0.0, n / 10) for n in range(1, 6)], ""),
+        ([(0.0, n / 10) for n in range(1, 7)], "better"),
+        ([(0.0, 1.0)] * 3 + [(0.0, 0.0)] * 5, ""),  # p of three signs that agree is a quarter
     ],
 )
 def test_better_means_that_the_lower_end_is_above_0(pairs, verdict):
@@ -45,9 +51,16 @@ def test_pairs_are_made_by_instance_whatever_their_order():
     found = [measured("a", name, file=one) for name, (one, _) in values.items()]
     found += [measured("b", name, file=other) for name, (_, other) in reversed(values.items())]
     (row,) = [row for row in differences(found, "a") if row["part"] == "all"]
-    low, high = row["file"]["ci95"]
-    assert row["file"]["mean"] == pytest.approx(0.2)
-    assert (low, high) == pytest.approx((-0.2, 0.8))
+    assert (row["file"]["n"], row["file"]["mean"]) == (3, pytest.approx(0.2))
+
+
+def test_an_interval_holds_the_mean_of_few_as_often_as_that_of_many():
+    lots = np.random.default_rng(3)
+    missed = {}
+    for n in (6, 8, 30):
+        found = [mean_ci95(lots.normal(size=n)) for _ in range(1000)]
+        missed[n] = sum(not low <= 0 <= high for low, high in found) / len(found)
+    assert all(0.03 <= share <= 0.08 for share in missed.values()), missed
 
 
 def test_what_one_of_the_two_has_nothing_to_find_in_is_no_pair():
