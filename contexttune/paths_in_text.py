@@ -120,8 +120,11 @@ class _Reader:
             if (directory := self._directory(word, parents, alone)) is not None:
                 is_directory = is_directory or number == 0
                 if within is None:
-                    self._enter(indent, directory)
+                    self._around.append((indent, directory))
+                    self._headed = (indent, directory) if number == 0 else self._headed
                 within = directory
+        if mentions and self._headed and (within is not None or indent > self._headed[0]):
+            self._headed = None  # its files stand beside it or below it, and what follows at its own indent is none of them
         return Line(
             text=text,
             indent=indent,
@@ -130,10 +133,6 @@ class _Reader:
             is_directory=is_directory,
             in_code=in_code,
         )
-
-    def _enter(self, indent: int, directory: str) -> None:
-        self._around.append((indent, directory))
-        self._headed = (indent, directory)
 
     def _parents(self, within: str | None) -> list[str]:
         inner = [self._around[-1][1]] if self._around else []
@@ -150,17 +149,19 @@ class _Reader:
         if not name or name.endswith("/"):
             return None
         written_out = [name] if "/" in name else []
-        for path in (*written_out, *(f"{parent}/{name}" for parent in parents), name):
+        for path in (*written_out, *(_joined(parent, name) for parent in parents), name):
             if path in self.paths.files:
                 return path
         return None
 
     def _directory(self, word: str, parents: Sequence[str], alone: bool) -> str | None:
+        if _AT.sub("", word) == "./":
+            return ""
         name = _clean(word)
         if not (name.endswith("/") or (alone and name)):
             return None
         name = name.strip("/")
-        for path in (*(f"{parent}/{name}" for parent in parents[:1]), name):
+        for path in (*(_joined(parent, name) for parent in parents[:1]), name):
             if path in self.paths.directories:
                 return path
         return None
@@ -236,6 +237,10 @@ def _choices(inside: str) -> list[str]:
         else:
             parts[-1] += letter
     return [part for part in parts if part] + ([""] if inside.endswith(",") else [])
+
+
+def _joined(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
 
 
 def _clean(word: str) -> str:

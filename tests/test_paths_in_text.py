@@ -171,6 +171,16 @@ def test_recall_of_a_text_made_by_hand():
     )  # tokens: o200k_base
 
 
+@pytest.mark.parametrize(
+    "text", ["docs/: conf.py", "docs/\n  conf.py", ".\n├── docs\n│   └── conf.py", "see docs/"]
+)
+@pytest.mark.parametrize("top", ["setup.py", "setup.py: x", "./: setup.py", "./\n  setup.py"])
+def test_what_follows_a_directory_and_its_files_at_its_own_indent_is_none_of_them(text, top):
+    paths = Paths.of(["setup.py", "docs/setup.py", "docs/conf.py"])
+    mark = "└── " if "├" in text else ""
+    assert list(read(f"{text}\n{mark}{top}", paths).blocks)[-1] == "setup.py"
+
+
 @pytest.mark.parametrize("text", ["lib/: conf.py", "lib/\n  conf.py", "lib\n├── conf.py"])
 def test_a_file_at_the_top_is_not_named_by_a_file_of_its_name_in_a_directory(text):
     paths, gold = Paths.of(["conf.py", "lib/conf.py"]), Gold(files=("conf.py",), new_paths=(), symbols={})
