@@ -19,21 +19,19 @@ from functools import partial
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri
-from scipy.stats import binom
+from scipy.stats import binom, t
 
 from contexttune.analysis import binary, verdict
 from contexttune.analysis.contrasts import Judgement, judge
 from contexttune.analysis.estimate import differences, equivalence, estimated
 from contexttune.analysis.evidence import Estimate, Interval, Verdict
 from contexttune.analysis.outcomes import Arm, Floats, Pairs, pair
+from contexttune.analysis.rates import rate_ci95
 
 REJECTED, COVERED = (0.03, 0.07), (0.93, 0.97)
 FALSE_WORSE = 0.035  # half of what may be rejected: one of the two sides
 MARGIN = 0.05
-FALSE_EQUIVALENT, COVERED_AT_LEAST = (
-    0.11,
-    0.91,
-)  # t is too sure where few instances differ, and not so few that it is helped
+FALSE_EQUIVALENT, COVERED_AT_LEAST = 0.11, 0.89  # where few instances differ, or are resolved at all
 _SIZES = tuple(itertools.product((50, 500), (1, 3)))  # instances, seeds
 _TAUS = (0.0, 0.7)
 _BETA = 0.5  # both parameters: mean 0.5, correlation 1 / (1 + 2 * 0.5)
@@ -42,6 +40,7 @@ _SELDOM = (
     0.05,
     0.2,
 )  # of a Beta distribution with mean 0.2 and correlation 0.8: few instances differ between runs
+_LOW, _LOW_RATE = (0.05, 0.95), 0.05  # two seeds correlate by a half
 _DRAWN, _LEAST = 400_000, 1e-12
 _MISSING = ((0.02, 0.02), (0.02, 0.10))  # of the results of the control and of the treatment
 # chances of a gain and of a loss: from a tenth discordant, the fewest that real runs have shown, to a third
@@ -58,6 +57,7 @@ def main() -> None:
     started = time.perf_counter()
     lines = [partial(without_effect, n, k, tau) for (n, k), tau in itertools.product(_SIZES, _TAUS)]
     lines += [partial(at_the_margin, n, k) for n, k in itertools.product(_MARGIN_SIZES, _MARGIN_SEEDS)]
+    lines += [partial(low_rate, n, k) for n, k in itertools.product(_MARGIN_SIZES, _MARGIN_SEEDS)]
     lines += [partial(with_missing, n, k, lost) for (n, k), lost in itertools.product(_SIZES, _MISSING)]
     seeds = np.random.SeedSequence(20251125).spawn(len(lines))
     with ProcessPoolExecutor() as processes:
@@ -117,6 +117,22 @@ def at_the_margin(n: int, k: int, n_experiments: int, seed: np.random.SeedSequen
         f"a true difference of the margin, {n} x {k}, few instances differ: equivalent in {same:.4f}, "
         f"95 % interval covers it in {cover:.4f}"
     ), same <= FALSE_EQUIVALENT and cover >= COVERED_AT_LEAST
+
+
+def low_rate(n: int, k: int, n_experiments: int, seed: np.random.SeedSequence) -> Line:
+    """The interval of one arm's rate of 5 %, beside Student's."""
+    lots = np.random.default_rng(seed)
+    covered = by_t = 0
+    for _ in range(n_experiments):
+        resolved = _seeds(lots, lots.beta(*_LOW, (n, 1)), k)
+        covered += _within(_LOW_RATE, rate_ci95(_arm("control", resolved)) or (0.0, 0.0))
+        shares = resolved.mean(axis=1)
+        half_width = t.ppf(0.975, n - 1) * shares.std(ddof=1) / np.sqrt(n)
+        by_t += abs(shares.mean() - _LOW_RATE) <= half_width
+    cover, other = covered / n_experiments, by_t / n_experiments
+    return (
+        f"a rate of {_LOW_RATE:.0%}, {n} x {k}: its interval covers it in {cover:.4f}, Student's in {other:.4f}"
+    ), cover >= COVERED_AT_LEAST
 
 
 def _shift_by(difference: float) -> float:

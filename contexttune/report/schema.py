@@ -44,7 +44,7 @@ class Condition:
         total: results that are measurements; an outage is missing data and in no denominator.
         resolved: of these.
         rate: resolved / total.
-        rate_ci95: over instances, seeds averaged inside an instance; for one seed Wilson's.
+        rate_ci95: over instances, seeds averaged inside an instance; Wilson's, for several seeds of as many results as they are worth.
         outcomes, attempts: how many ended in which way.
         n_calls, n_steps, prompt_tokens, completion_tokens, wall_s: sums over all attempts.
         cost_usd: null as soon as one attempt's cost is unknown.
