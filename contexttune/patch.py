@@ -49,6 +49,10 @@ def parse(patch: str) -> list[FileChange]:
     from unidiff.errors import UnidiffParseError
     from unidiff.patch import PatchSet
 
+    if patch.partition("\n")[0].endswith(
+        "\r"
+    ):  # all of it has Windows' line ends, and not a file that it changes
+        patch = patch.replace("\r\n", "\n")
     try:
         files = PatchSet(patch)
     except UnidiffParseError as error:

@@ -115,6 +115,15 @@ def test_a_file_that_a_patch_only_renames_is_gold_and_one_that_it_creates_empty_
     assert (gold.files, gold.new_paths) == (["lib/a.py"], ["lib/b.py", "lib/c.py"])
 
 
+def test_a_patch_with_the_line_ends_of_windows_names_the_same_files():
+    changed = instance(OLD.replace("LIMIT = 3", "LIMIT = 4"))
+    windows = replace(changed, patch=changed.patch.replace("\n", "\r\n"))
+    assert gold_of(windows, {"lib/a.py": OLD}.get) == gold_of(changed, {"lib/a.py": OLD}.get)
+    made = "diff --git a/n.py b/n.py\nnew file mode 100644\n--- /dev/null\n+++ b/n.py\n@@ -0,0 +1 @@\n+x\n"
+    (change,) = parse(made.replace("\n", "\r\n"))
+    assert (change.old, change.new) == (None, "n.py")
+
+
 def test_a_hunk_that_is_not_as_long_as_it_says_is_an_error():
     with pytest.raises(ArtifactError, match="the patch cannot be read"):
         parse("--- a/x\n+++ b/x\n@@ -1,3 +1 @@\n-a\n+b\n+c\n")
