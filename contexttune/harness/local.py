@@ -28,6 +28,7 @@ from contexttune.harness.verdict import (
     write_outcomes,
 )
 from contexttune.parts import NO_EFFECT
+from contexttune.removal import remove_tree
 from contexttune.store import fingerprint, locked, sha256, write_atomic, write_json
 from contexttune.types import GoldInstance, Outcome
 
@@ -153,9 +154,11 @@ class Local:
         log_dir = out_dir / prediction.instance.instance_id
         shutil.rmtree(log_dir, ignore_errors=True)  # a report on another patch must not be found here
         try:
-            with tempfile.TemporaryDirectory(prefix="contexttune-", ignore_cleanup_errors=True) as scratch:
-                sandbox = Sandbox(scratch=Path(scratch), bwrap=bwrap)
-                return self._test(prediction, sandbox, log_dir, stop)
+            scratch = Path(tempfile.mkdtemp(prefix="contexttune-"))
+            try:
+                return self._test(prediction, Sandbox(scratch=scratch, bwrap=bwrap), log_dir, stop)
+            finally:
+                remove_tree(scratch)  # whatever the patch's code has made there
         except (InfraError, OSError) as error:
             log.warning("%s not evaluated: %s", prediction.instance.instance_id, error)
             return Verdict(outcome=Outcome.INFRA_ERROR, reason="sandbox_failed")

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 import time
 from pathlib import Path
 
@@ -95,6 +96,21 @@ class TestInASandbox:
         grade(hasty, instances, {"ctlab__calc-a": toy_tasks.GOLD}, tmp_path / "out")
         outcomes = grade(hasty, instances, {"ctlab__calc-a": toy_tasks.ENDLESS}, tmp_path / "out")
         assert outcomes == {"ctlab__calc-a": Outcome.ERROR}
+
+    def test_directories_too_deep_for_python_cost_no_verdict(
+        self, local: Local, instances: list[GoldInstance], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "scratch").mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+        nest = (
+            "import os\nfor _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')\nos.chdir('/testbed')\n"
+        )
+        patches = {
+            "ctlab__calc-deep": toy_tasks.core_patch(preamble=nest),
+            "ctlab__calc-gold": toy_tasks.GOLD,
+        }
+        assert set(grade(local, instances, patches, tmp_path / "out").values()) == {Outcome.RESOLVED}
+        assert list((tmp_path / "scratch").iterdir()) == []
 
     def test_a_damaged_outcomes_file_is_graded_anew(
         self, local: Local, instances: list[GoldInstance], tmp_path: Path

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 from contexttune.bubblewrap import write_interpreter
 from contexttune.errors import ArtifactError, InfraError
 from contexttune.git import Tree, try_git
+from contexttune.removal import open_up, remove_tree
 from contexttune.runners.commit_patch import commit_index
 from contexttune.runners.mini import scratch
 from contexttune.runners.mini.dates import settle_dates
@@ -138,14 +138,19 @@ class CheckoutPlace:
 
 
 def _forget_repositories(worktree: Path) -> None:
-    """Remove every .git: git would ask the agent's repositories for their state, by programs that they name."""
-    for folder, names, files in os.walk(worktree):
-        path = Path(folder) / ".git"
-        if ".git" in names and not path.is_symlink():
-            names.remove(".git")
-            shutil.rmtree(path, ignore_errors=True)
-        elif ".git" in names or ".git" in files:
-            path.unlink()
+    """Remove every .git: git would ask the agent's repositories for their state, by programs that they name.
+
+    Also where a directory was closed, into which git may get by a name that it knows. Raises ArtifactError when one stays.
+    """
+    left = [worktree]
+    while left:
+        folder = left.pop()
+        with suppress(OSError):  # a path too long for the kernel is one for git as well
+            open_up(folder)
+            entries = [entry for entry in os.scandir(folder) if entry.name != ".git"]
+            left += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        if not remove_tree(folder / ".git"):
+            raise ArtifactError(f"{folder / '.git'} cannot be removed, and git must not see it")
 
 
 @contextmanager

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import stat
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
+from contexttune.removal import remove_tree
 from contexttune.store import fingerprint
 
 log = logging.getLogger(__name__)
@@ -48,23 +46,7 @@ def sweep(label: str) -> None:
 def remove(scratch: Path) -> None:
     """Again while something is left: processes of the last command may still be dying, and make files as they do."""
     for _ in range(_REMOVALS):
-        shutil.rmtree(scratch, ignore_errors=True)
-        if not scratch.exists():
+        if remove_tree(scratch):
             return
-        _open_up(scratch)
         time.sleep(_REMOVAL_WAIT_S)
     log.warning("%s cannot be removed", scratch)
-
-
-def _open_up(folder: Path) -> None:
-    """Take back the directories that an agent has closed: only root could empty them.
-
-    Never through a path: a process that is still dying may put a link to another place there.
-    """
-    with suppress(FileNotFoundError):
-        for _, names, _, parent in os.fwalk(folder):
-            for name in names:
-                with suppress(OSError):  # a link to a directory, which is none of ours
-                    held = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
-                    Path(f"/proc/self/fd/{held}").chmod(stat.S_IRWXU)
-                    os.close(held)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from contexttune.bubblewrap import find_bwrap
 from contexttune.config import SliceConfig
+from contexttune.git import git
 from contexttune.paths import Layout
-from contexttune.runners.mini.places import checkout_place
+from contexttune.runners.mini.places import CheckoutPlace, checkout_place
 from contexttune.runners.mini.scratch import sweep
+from contexttune.runners.mini.shells import CheckoutShell
 from contexttune.slices import load
 from contexttune.store import fingerprint
+from contexttune.types import Instance
 from contexttune.workspace import Workspace
+from tests.gitrepos import commit, workspace
 from tests.runners.mini.agents import DEMO, ROTA
+from tests.test_removal import nest
 
 NOBODY = 65534
 
@@ -31,12 +37,29 @@ def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(made)
 
 
+def run_by_nobody(act: Callable[[], None]) -> None:
+    """In a child that is not root, whom no mode would stop."""
+    import filelock._soft  # noqa: F401 - nobody may be kept from Python's library
+
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.getuid() == 0:
+                os.setuid(NOBODY)
+            act()
+            status = 0
+        except Exception:  # noqa: BLE001 - what pytest would show
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_directories_that_an_agent_has_closed_go_too_and_links_are_not_followed(open_folder):
     outside = open_folder / "outside"
-    child = os.fork()
-    if child == 0:  # root would not be stopped by a mode
-        if os.getuid() == 0:
-            os.setuid(NOBODY)
+
+    def act() -> None:
         scratch = open_folder / f"contexttune-{fingerprint('label')}-x"
         closed = scratch / "testbed" / "closed" / "below"
         closed.mkdir(parents=True)
@@ -46,9 +69,59 @@ def test_directories_that_an_agent_has_closed_go_too_and_links_are_not_followed(
         closed.chmod(0)
         closed.parent.chmod(0)
         sweep("label")
-        os._exit(scratch.exists())
-    assert os.waitpid(child, 0)[1] == 0
+        assert not scratch.exists()
+
+    run_by_nobody(act)
     assert outside.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("closed", ["repository", "submodule", "searchable"])
+def test_the_patch_is_taken_without_a_word_of_a_submodule_that_cannot_be_emptied(open_folder, closed):
+    """git asks a submodule that the commit has for its state, by the programs that the submodule's own settings name."""
+    flag = open_folder / "flag"
+
+    def act() -> None:
+        source = open_folder / "remotes" / "r"
+        first = commit(source, {"a.py": "x = 1\n"})
+        git("update-index", "--add", "--cacheinfo", f"160000,{first},helpers", cwd=source)
+        by = ("-c", "user.name=a", "-c", "user.email=a@b")
+        git(*by, "commit", "--quiet", "--message=with a submodule", cwd=source)
+        sha = git("rev-parse", "HEAD", cwd=source).decode().strip()
+        made = workspace(open_folder / "cache", source.parent)
+        testbed = open_folder / "scratch" / "testbed"
+        made.agent_checkout("o/r", sha, testbed)
+        helpers = testbed / "helpers"
+        helpers.mkdir(exist_ok=True)
+        git("init", "--quiet", cwd=helpers)
+        (helpers / "tell").write_text(f"#!/bin/sh\ntouch {flag}\n")
+        (helpers / "tell").chmod(0o755)
+        git("config", "core.fsmonitor", "./tell", cwd=helpers)
+        (helpers / ".git" / "HEAD").write_text(f"{first}\n")
+        (testbed / "a.py").write_text("x = 2\n")
+        for folder in (helpers / ".git", *(helpers / ".git").rglob("*")):
+            folder.chmod(0o555)
+        if closed != "repository":
+            helpers.chmod(0o555 if closed == "submodule" else 0o111)
+        shell = CheckoutShell(bwrap=None, scratch=testbed.parent, variables={})
+        patch = CheckoutPlace(shell=shell, described={}, tree=made.tree("o/r", sha)).diff().decode()
+        assert "+x = 2" in patch
+        assert "Subproject" not in patch
+
+    run_by_nobody(act)
+    assert not flag.exists()
+
+
+def test_directories_too_deep_for_python_cost_no_attempt(open_folder):
+    source = open_folder / "remotes" / "r"
+    sha = commit(source, {"a.py": "x = 1\n"})
+    made = workspace(open_folder / "cache", source.parent)
+    instance = Instance(instance_id="r-1", repo="o/r", base_commit=sha, problem_statement="")
+    with checkout_place(made, instance, "label", "bwrap", {}) as place:
+        testbed = place.shell.scratch / "testbed"
+        (testbed / "a.py").write_text("x = 2\n")
+        nest(testbed / "deep", "d", 1900)
+        assert b"+x = 2" in place.diff()
+    assert not testbed.parent.exists()
 
 
 @pytest.mark.bwrap
