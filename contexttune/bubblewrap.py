@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import subprocess
 import sys
@@ -43,24 +44,30 @@ def system_flags(tmp: Path | None = None) -> list[str]:
             flags += ["--ro-bind", name, name]
     for name in _ETC:
         flags += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    for prefix in sorted(set(_interpreter())):
-        flags += ["--ro-bind", prefix, prefix]
+    for prefix in sorted(_prefixes()):
+        flags += ["--ro-bind", str(prefix), str(prefix)]
+    for path in _way_to_python():
+        named = ["--symlink", str(path.readlink())] if path.is_symlink() else ["--ro-bind", str(path)]
+        flags += [*named, str(path)]
     return flags
 
 
-def _interpreter() -> Iterator[str]:
-    """Directories that the running Python is spread over, less those in /usr.
+def _prefixes() -> set[Path]:
+    """Directories that the running Python is spread over, less those in /usr: a virtual environment and its base."""
+    prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.base_prefix).resolve()}
+    return {prefix for prefix in prefixes if not prefix.is_relative_to("/usr")}
 
-    `bin/python` of a virtual environment is a symlink, and may lead to the base through further ones.
+
+def _way_to_python() -> Iterator[Path]:
+    """What of the links from `bin/python` to the program lies elsewhere.
+
+    One at a time: the directory of such a link may be a home, with all that is private in it.
     """
-    link = Path(sys.executable)
-    prefixes = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.base_prefix).resolve()]
-    while link.is_symlink():
-        link = link.parent / link.readlink()
-        prefixes.append(link.parent.parent)
-    for prefix in prefixes:
-        if not prefix.is_relative_to("/usr"):
-            yield str(prefix)
+    way = [Path(sys.executable)]
+    while way[-1].is_symlink():
+        way.append(Path(os.path.normpath(way[-1].parent / way[-1].readlink())))
+    held = (*_prefixes(), "/usr", *_SYSTEM)
+    yield from (path for path in way if not any(map(path.is_relative_to, held)))
 
 
 def write_interpreter(directory: Path) -> None:
