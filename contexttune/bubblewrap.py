@@ -66,8 +66,8 @@ def _way_to_python() -> Iterator[Path]:
     way = [Path(sys.executable)]
     while way[-1].is_symlink():
         way.append(Path(os.path.normpath(way[-1].parent / way[-1].readlink())))
-    held = (*_prefixes(), "/usr", *_SYSTEM)
-    yield from (path for path in way if not any(map(path.is_relative_to, held)))
+    held = [*_prefixes(), *map(Path, ("/usr", *_SYSTEM))]
+    yield from (path for path in way if not any(path.is_relative_to(place) for place in held))
 
 
 def write_interpreter(directory: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from contexttune.errors import ConfigError, InfraError, PreflightError
+from contexttune.models.deadline import ends_within
 from contexttune.models.journal import Journaled
 from contexttune.models.rate import RateLimit
 from contexttune.models.retry import call_with_retries
@@ -26,6 +28,7 @@ from contexttune.models.wire import (
     completion_of,
     request_body,
     require_shape,
+    usage_of,
 )
 from contexttune.parts import NO_EFFECT
 from contexttune.secret_values import without_passwords
@@ -53,6 +56,7 @@ _CONTEXT_WORDS = (
 )
 
 
+_WORDS_CHARS = 500  # of an endpoint's, which may quote the whole prompt
 _CHARS_PER_TOKEN = 4  # a guess, until the endpoint has counted
 
 
@@ -172,7 +176,7 @@ class OpenAICompatible(Journaled):
         """Words for a record and a log. Servers quote the key that they refuse, and a URL may hold a password."""
         for secret in (self._client.api_key if self.api_key_env else "", urlsplit(self._where).password):
             words = words.replace(secret, "***") if secret else words
-        return words + (self.server.address.last_words() if self.server.address else "")
+        return words[:_WORDS_CHARS] + (self.server.address.last_words() if self.server.address else "")
 
     def endpoint(self) -> OpenAICompatible:
         """The same endpoint without its open connections, as another process may use it."""
@@ -219,7 +223,9 @@ class OpenAICompatible(Journaled):
         with IMPORTING:
             from openai import DefaultHttpxClient, OpenAI
 
-        client = DefaultHttpxClient(**self._transport)
+        client = DefaultHttpxClient(
+            **self._transport, event_hooks={"response": [ends_within(self.timeout_s)]}
+        )
         return OpenAI(
             base_url=self._where, api_key=self._key, timeout=self.timeout_s, max_retries=0, http_client=client
         )
@@ -239,10 +245,12 @@ class OpenAICompatible(Journaled):
         sent, tokens = time.monotonic(), 0
         try:
             answer = self._request(messages, parameters)
-            tokens = answer.usage.total_tokens if answer.usage else guess
+            counted = usage_of(answer)
+            tokens = (counted.prompt_tokens or 0) + (counted.completion_tokens or 0) or guess
             return answer, sent
         finally:
-            self._limit.settle(ticket, tokens)
+            with suppress(OSError):  # a full disk: the window is kept too full, and the answer is not lost
+                self._limit.settle(ticket, tokens)
 
     @cached_property
     def _limit(self) -> RateLimit | None:

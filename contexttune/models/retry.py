@@ -72,7 +72,7 @@ def _asked_s(header: str) -> float | None:
         return seconds if isfinite(seconds) else None
     try:
         until = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (until - datetime.now(UTC)).total_seconds() if until.tzinfo else None
 

@@ -11,6 +11,7 @@ from contexttune.types import Completion, Usage
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
 
+_TOO_MANY_TOKENS = 10**12
 IMPORTING = threading.RLock()
 """Held while openai is imported: its modules import each other, and of two threads that begin at once one gets half of it."""
 
@@ -40,13 +41,14 @@ def request_body(
 
 
 def require_shape(answer: ChatCompletion) -> None:
-    """Raise MalformedAnswer unless there is a message, with texts where texts must be."""
+    """Raise MalformedAnswer, with what the endpoint says instead, unless there is a message with texts where they must be."""
     try:
         message = answer.choices[0].message
         calls: Any = message.tool_calls or []
         texts = [message.content or "", *(t for c in calls for t in (c.function.name, c.function.arguments))]
-    except (AttributeError, IndexError, TypeError) as error:
-        raise MalformedAnswer(f"an answer without choices: {str(answer)[:200]}") from error
+    except (AttributeError, LookupError, TypeError):
+        said = getattr(answer, "error", None) or answer
+        raise MalformedAnswer(f"an answer without choices: {str(said)[:200]}") from None
     if not all(isinstance(text, str) for text in texts):
         raise MalformedAnswer(f"a message that is no text: {str(answer)[:200]}")
 
@@ -100,12 +102,22 @@ def completion_of(answered: Answered) -> Completion:
     choice = answer.choices[0]
     return Completion(
         text=_printable(choice.message.content or ""),
-        finish_reason=choice.finish_reason or "unknown",
+        finish_reason=_text(choice.finish_reason) or "unknown",
         usage=usage_of(answer),
-        refusal=choice.message.refusal,
+        refusal=_text(choice.message.refusal) or None,
         n_requests=answered.n_requests,
-        served_model=answer.model or "",
+        served_model=served_model_of(answer),
     )
+
+
+def served_model_of(answer: ChatCompletion) -> str:
+    """What the endpoint calls the model that answered; "" where it does not say."""
+    return _text(answer.model)
+
+
+def _text(value: Any) -> str:
+    """A text of an answer, of which nobody has checked that it is one."""
+    return value if isinstance(value, str) else ""
 
 
 def _mapping(value: Any, key: str) -> Mapping[str, Any]:
@@ -114,8 +126,10 @@ def _mapping(value: Any, key: str) -> Mapping[str, Any]:
 
 
 def _count(usage: Mapping[str, Any], key: str) -> int | None:
+    """None for what can be no number of tokens: sums and prices of it would fail, and with them the group's summary."""
     value = usage.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    counted = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _TOO_MANY_TOKENS
+    return value if counted else None
 
 
 def _printable(text: str) -> str:

@@ -73,6 +73,23 @@ def half(seconds: float) -> Answer:
     return answer
 
 
+def trickle(every_s: float, n: int) -> Answer:
+    """A good answer after `n` blanks, as some gateways send them while a model waits or thinks."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        body = b'{"model": "m", "choices": [{"message": {"content": "late"}}]}'
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(n + len(body)))
+        handler.end_headers()
+        for _ in range(n):
+            handler.wfile.write(b" ")
+            time.sleep(every_s)
+        handler.wfile.write(body)
+
+    return answer
+
+
 @dataclass
 class FaultServer:
     """Answers in order; the last one is repeated."""

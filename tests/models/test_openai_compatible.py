@@ -1,4 +1,6 @@
+import json
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -10,7 +12,7 @@ from contexttune.models import retry
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.wire import ContextWindowExceeded, completion_of
 from contexttune.types import Message
-from tests.models.fault_server import error, ok, raw, serving, stall
+from tests.models.fault_server import error, ok, raw, serving, stall, trickle
 
 MESSAGES = [Message(role="user", content="fix it")]
 
@@ -93,6 +95,47 @@ def test_a_stalled_answer_is_an_outage():
         assert len(server.requests) == 2
 
 
+def test_an_answer_that_only_trickles_is_an_outage_and_a_slow_one_is_not():
+    with serving(trickle(0.1, 100)) as server, model(server.url, timeout_s=0.5, attempts=1) as endpoint:
+        began = time.monotonic()
+        with pytest.raises(InfraError, match="took more than"):
+            endpoint.chat(MESSAGES)
+        assert time.monotonic() - began < 5
+    with serving(trickle(0.1, 3)) as server, model(server.url, timeout_s=5.0) as endpoint:
+        assert completion_of(endpoint.chat(MESSAGES)).text == "late"
+
+
+def test_what_an_endpoint_says_in_the_place_of_an_answer_is_passed_on():
+    with (
+        serving(raw(200, '{"error": {"message": "no credit is left"}}')) as server,
+        model(server.url, attempts=1) as endpoint,
+        pytest.raises(InfraError, match="no credit is left"),
+    ):
+        endpoint.chat(MESSAGES)
+
+
+def test_words_without_end_are_cut():
+    with serving(error(400, "context length " + "x" * 100_000)) as server, model(server.url) as endpoint:
+        with pytest.raises(ContextWindowExceeded) as raised:
+            endpoint.chat(MESSAGES)
+        assert len(str(raised.value)) <= 500
+
+
+ODD_VALUES = ["text", 5, 10**400, -1, ["a"], {"a": 1}, None]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: repr(value)[:9])
+def test_values_that_nobody_has_checked_are_of_the_kind_that_records_hold(value):
+    counts = dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), value)
+    choice = {"finish_reason": value, "message": {"content": "a", "refusal": value}}
+    body = json.dumps({"model": value, "choices": [choice], "usage": counts})
+    with serving(raw(200, body)) as server, model(server.url) as endpoint:
+        answer = completion_of(endpoint.chat(MESSAGES))
+    assert answer.finish_reason == ("text" if value == "text" else "unknown")
+    assert (answer.refusal, answer.served_model) == (("text", "text") if value == "text" else (None, ""))
+    assert answer.usage.prompt_tokens == answer.usage.completion_tokens == (5 if value == 5 else None)
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -167,7 +210,7 @@ def test_a_key_that_the_endpoint_quotes_is_not_repeated():
 
 @pytest.mark.parametrize(
     ("header", "wait_s"),
-    [("2", 2), ("soon", None), ("", None), ("nan", None)],
+    [("2", 2), ("soon", None), ("", None), ("nan", None), (f"Mon, 01 Jan {10**20} 00:00:00 GMT", None)],
 )
 def test_retry_after_in_seconds_is_understood(header, wait_s):
     assert retry._asked_s(header) == wait_s

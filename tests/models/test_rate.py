@@ -1,5 +1,6 @@
 """The rate limit, with a clock that does not wait, and with the real one between processes."""
 
+import errno
 import subprocess
 import sys
 import time
@@ -112,6 +113,30 @@ def test_every_request_counts_also_those_that_fail(tmp_path):
     (window,) = tmp_path.glob("*.json")
     recent = RateLimit(path=window)._recent()
     assert [sent.tokens for sent in recent] == [0, 18]
+
+
+@pytest.mark.parametrize(
+    "usage", ['"many"', "[1]", '{"prompt_tokens": 5, "completion_tokens": 1' + 30 * "0" + "}", "{}"]
+)
+def test_an_answer_is_not_lost_for_what_it_says_of_tokens(tmp_path, usage):
+    body = '{"model": "m", "choices": [{"message": {"content": "paid"}}], "usage": ' + usage + "}"
+    keys = {"name": "m", "api_key_env": None, "tokens_per_minute": 10_000, "rates": tmp_path}
+    with serving(raw(200, body)) as server, OpenAICompatible(seed=0, base_url=server.url, **keys) as model:
+        assert completion_of(model.chat([Message(role="user", content="x" * 400)])).text == "paid"
+        assert len(server.requests) == 1
+    (window,) = tmp_path.glob("*.json")
+    (sent,) = RateLimit(path=window)._recent()
+    assert sent.tokens > 0
+
+
+def test_an_answer_is_not_lost_where_its_tokens_cannot_be_noted(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    keys = {"name": "m", "api_key_env": None, "requests_per_minute": 100, "rates": tmp_path}
+    monkeypatch.setattr(RateLimit, "settle", full)
+    with serving(ok("paid")) as server, OpenAICompatible(seed=0, base_url=server.url, **keys) as model:
+        assert completion_of(model.chat([Message(role="user", content="x")])).text == "paid"
 
 
 def test_an_endpoint_that_counts_no_tokens_is_held_by_the_guess(tmp_path):

@@ -9,7 +9,7 @@ from typing import Any
 
 from contexttune.errors import InfraError
 from contexttune.models.journal import Recorded
-from contexttune.models.wire import add_usage, response_of, usage_of
+from contexttune.models.wire import add_usage, response_of, served_model_of, usage_of
 from contexttune.prices import Price
 from contexttune.runners.mini.protocols import AgentProtocol
 from contexttune.types import Usage
@@ -93,7 +93,7 @@ class AgentModel:
         used = usage_of(answer)
         cost_usd = self.price.cost_usd(used) if self.price else None
         self.n_calls += 1
-        self.served_model = answer.model or ""
+        self.served_model = served_model_of(answer)
         self.usage = add_usage(self.usage, used)
         self.cost_usd = None if self.cost_usd is None or cost_usd is None else self.cost_usd + cost_usd
         return cost_usd
