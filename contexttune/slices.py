@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ _SHAPES = {
     "repo": r"\w[\w.-]*/\w[\w.-]*",
     "base_commit": r"[0-9a-f]{40}",
 }
+_NAME_BYTES = 200  # of the 255 that a file's name may have: what we put around an id takes some
+_TAKEN = ("preds.jsonl", "outcomes.json")  # of what stands beside an instance's directory
 
 
 def load(config: SliceConfig, excluded: Collection[str] = ()) -> list[GoldInstance]:
@@ -117,7 +121,11 @@ def _file(path: Path, suffix: str) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value
+    """What a table's own types hold, in those of JSON: no number is null, and a date a text."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _directory(path: Path, split: str) -> list[dict[str, Any]]:
@@ -162,6 +170,8 @@ def _hub(name: str, config: SliceConfig) -> list[dict[str, Any]]:
 def _checked(rows: list[dict[str, Any]], dataset: str) -> list[dict[str, Any]]:
     if not rows:
         raise ConfigError(f"slice.dataset={dataset} has no rows")
+    if not all(isinstance(row, dict) for row in rows):
+        raise ConfigError(f"slice.dataset={dataset}: each row must be an object with columns")
     missing = [column for column in (*OURS, *HARNESS) if any(column not in row for row in rows)]
     if missing:
         raise ConfigError(
@@ -169,13 +179,26 @@ def _checked(rows: list[dict[str, Any]], dataset: str) -> list[dict[str, Any]]:
             "use SWE-bench/SWE-bench_Verified, or rows made for swebench 5"
         )
     for row in rows:
-        for column, pattern in _SHAPES.items():
-            if not re.fullmatch(pattern, str(row[column])):  # they become paths and arguments of git
-                raise ConfigError(
-                    f"slice.dataset={dataset}: {column}={row[column]!r} has not the form {pattern}"
-                )
+        _require_form(row, f"slice.dataset={dataset}")
     _refuse_duplicates((str(row["instance_id"]) for row in rows), f"slice.dataset={dataset}")
     return rows
+
+
+def _require_form(row: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError for a value of ours that is no text, or cannot become a part of a path and an argument of git."""
+    for column in OURS:
+        value = row[column]
+        if value is None and column == "test_patch":  # nothing but an audit looks at it
+            continue
+        if not isinstance(value, str):
+            raise ConfigError(f"{where}: {column} of {row['instance_id']!r} is no text: {value!r}")
+        pattern = _SHAPES.get(column, r"(?s:.*)")
+        fits = column not in _SHAPES or len(os.fsencode(value)) <= _NAME_BYTES
+        if value in _TAKEN or not fits or not re.fullmatch(pattern, value):
+            shown = value if fits else f"{value[:40]}..."
+            raise ConfigError(
+                f"{where}: {column}={shown!r} has not the form {pattern} in at most {_NAME_BYTES} bytes"
+            )
 
 
 def _select(rows: list[dict[str, Any]], config: SliceConfig) -> list[dict[str, Any]]:
@@ -244,6 +267,18 @@ def _instance(row: Mapping[str, Any]) -> GoldInstance:
         version=str(row["version"]),
         image=row["image"],
         patch=row["patch"],
-        test_patch=row["test_patch"],
-        row=row,
+        test_patch=row["test_patch"] or "",
+        row=_as_json(row),
     )
+
+
+def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row as the harness gets it, by a file of JSON. Raises ConfigError for what cannot be put into one."""
+    plain = {column: _plain(value) for column, value in row.items()}
+    try:
+        json.dumps(plain, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"slice.dataset: a column of {row['instance_id']} cannot be written as JSON ({error}): leave it out"
+        ) from None
+    return plain

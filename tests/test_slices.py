@@ -109,6 +109,51 @@ def test_a_row_cannot_name_a_path_or_an_option(tmp_path, change):
         load(SliceConfig(dataset=str(path)))
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"instance_id": "a" * 201}, "at most 200 bytes"),
+        ({"instance_id": "preds.jsonl"}, "has not the form"),
+        ({"instance_id": 5}, "is no text"),
+        ({"repo": "a" * 150 + "/" + "b" * 150}, "at most 200 bytes"),
+        ({"base_commit": int("1" * 40)}, "is no text"),
+        ({"problem_statement": None}, "problem_statement of 'a__b-1' is no text"),
+        ({"patch": None}, "patch of 'a__b-1' is no text"),
+    ],
+)
+def test_a_row_with_which_a_run_would_break_off_is_refused_before(tmp_path, change, words):
+    path = tmp_path / "hostile.jsonl"
+    path.write_text(json.dumps(row(1) | change))
+    with pytest.raises(ConfigError, match=words):
+        load(SliceConfig(dataset=str(path)))
+
+
+def test_a_row_that_is_no_object_is_refused(tmp_path):
+    path = tmp_path / "hostile.jsonl"
+    path.write_text("5\n")
+    with pytest.raises(ConfigError, match="must be an object"):
+        load(SliceConfig(dataset=str(path)))
+
+
+def test_a_row_can_be_written_for_the_harness_whatever_its_other_columns_hold(tmp_path):
+    """The harness gets it as JSON when inference is over and paid for."""
+    odd = pandas.DataFrame(
+        [row(1) | {"stars": 5.0, "at": "2024-01-02"}, row(2) | {"stars": None, "at": None}]
+    )
+    odd["at"] = pandas.to_datetime(odd["at"])
+    odd.to_parquet(tmp_path / "rows.parquet")
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row(1) | {"stars": float("nan"), "test_patch": None}))
+    first, second = load(SliceConfig(dataset=str(tmp_path / "rows.parquet")))
+    assert (first.row["stars"], first.row["at"]) == (5.0, "2024-01-02T00:00:00")
+    assert second.row["stars"] is None
+    (other,) = load(SliceConfig(dataset=str(tmp_path / "rows.jsonl")))
+    assert (other.row["stars"], other.test_patch) == (None, "")
+    odd = pandas.DataFrame([row(1) | {"blob": b"bytes"}])
+    odd.to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(ConfigError, match="cannot be written as JSON"):
+        load(SliceConfig(dataset=str(tmp_path / "rows.parquet")))
+
+
 def test_a_dataset_with_an_id_twice_is_refused(tmp_path):
     path = tmp_path / "twice.jsonl"
     path.write_text(f"{json.dumps(row(1))}\n{json.dumps(row(1))}\n")

@@ -9,7 +9,7 @@ from functools import partial
 
 from contexttune.audit.leaks import BaseText, Leak, leaks
 from contexttune.cell import Cell
-from contexttune.errors import PreflightError
+from contexttune.errors import ArtifactError, ConfigError, PreflightError
 from contexttune.store import write_json
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,13 @@ def check(cell: Cell, blocks: Mapping[str, str]) -> None:
     known: dict[str, list[Leak]] = {}
     for instance in cell.instances:
         base = BaseText(partial(cell.workspace.tree, instance.repo, instance.base_commit))
-        found = leaks(blocks.get(instance.instance_id, ""), instance, base, needs_gold=cell.gold_context)
+        try:
+            found = leaks(blocks.get(instance.instance_id, ""), instance, base, needs_gold=cell.gold_context)
+        except ArtifactError as error:
+            raise ConfigError(
+                f"slice.dataset: {instance.instance_id}: {error}, so that leaks of it cannot be looked for: mend the row, or "
+                "set audit.leaks=off"
+            ) from None
         if found:
             known[instance.instance_id] = found
     if cell.keeps_records:

@@ -162,6 +162,9 @@ class Local:
         except (InfraError, OSError) as error:
             log.warning("%s not evaluated: %s", prediction.instance.instance_id, error)
             return Verdict(outcome=Outcome.INFRA_ERROR, reason="sandbox_failed")
+        except Exception:  # one row that swebench cannot read must not end the others
+            log.exception("%s not evaluated", prediction.instance.instance_id)
+            return Verdict(outcome=Outcome.INFRA_ERROR, reason="harness_failed")
 
     def _test(
         self, prediction: Prediction, sandbox: Sandbox, log_dir: Path, stop: threading.Event

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune import config
+from contexttune import config, slices
 from contexttune.cell import cell_of
 from contexttune.errors import ConfigError, PreflightError
 from contexttune.experiment import run_experiment
@@ -265,3 +265,11 @@ def test_a_condition_brings_the_signals_that_no_other_needs(composed, tmp_path):
     (found,) = tmp_path.glob("results/audits/*/audit.csv")
     rows = list(csv.DictReader(found.open(newline="")))
     assert {row["condition"] for row in rows} == {"baseline_context", "repo_map", "issue_map"}
+
+
+def test_a_row_whose_patch_cannot_be_read_is_named_with_the_remedy(composed, monkeypatch):
+    rows, cut = slices.load_rows, "--- a/x\n+++ b/x\n@@ -1,5 +1,9 @@\n-x\n+y\n"
+    monkeypatch.setattr(slices, "load_rows", lambda config: [row | {"patch": cut} for row in rows(config)])
+    with pytest.raises(ConfigError, match=r"o__lib-\d: the patch cannot be read .*audit\.leaks=off"):
+        run_experiment(composed(*RUN))
+    run_experiment(composed(*RUN, "audit.leaks=off"))

@@ -112,6 +112,18 @@ class TestInASandbox:
         assert set(grade(local, instances, patches, tmp_path / "out").values()) == {Outcome.RESOLVED}
         assert list((tmp_path / "scratch").iterdir()) == []
 
+    def test_a_row_that_cannot_be_graded_costs_its_own_verdict_only(
+        self, local: Local, instances: list[GoldInstance], tmp_path: Path
+    ) -> None:
+        patches = {"ctlab__calc-bad": toy_tasks.GOLD, "ctlab__calc-good": toy_tasks.GOLD}
+        bad, good = toy_tasks.copies(instances[0], *patches)
+        bad = toy_tasks.instance({**bad.row, "log_parser": "no_such_parser"})
+        predictions = toy_tasks.write_predictions(tmp_path / "preds.jsonl", patches)
+        assert local.evaluate(predictions, [bad, good], tmp_path / "out") == {
+            "ctlab__calc-bad": Outcome.INFRA_ERROR,
+            "ctlab__calc-good": Outcome.RESOLVED,
+        }
+
     def test_a_damaged_outcomes_file_is_graded_anew(
         self, local: Local, instances: list[GoldInstance], tmp_path: Path
     ) -> None:
