@@ -14,7 +14,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from contexttune import job_note, session, slurm
+from contexttune import disk, job_note, session, slurm
 from contexttune.errors import ContextTuneError, ExitCode
 from contexttune.interfaces import Task
 from contexttune.parts import build
@@ -52,6 +52,16 @@ def run_job(cfg: DictConfig) -> float | None:
 
 def _noted(cfg: DictConfig, output_dir: Path) -> ExitCode:
     """The task's exit code, written beside Hydra's files of the job. Raises what interrupts."""
+    try:
+        return _executed(cfg, output_dir)
+    except OSError as error:  # of the note itself
+        if (words := disk.trouble(error)) is None:
+            raise
+        log.error("%s", words)
+    return ExitCode.MISSING_UNITS
+
+
+def _executed(cfg: DictConfig, output_dir: Path) -> ExitCode:
     with job_note.kept(output_dir) as note:
         try:
             task: Task = build(dict(cfg.task), "task")
@@ -67,6 +77,10 @@ def _noted(cfg: DictConfig, output_dir: Path) -> ExitCode:
             ):  # raised by submitit's handler of signals, where it met us
                 log.warning("interrupted: %s", error)
                 raise KeyboardInterrupt from None
+            if words := disk.trouble(error):
+                log.error("%s", words)
+                note.code, note.error = ExitCode.MISSING_UNITS, words
+                return note.code
             # a defect of ours: Hydra 1.3 would leave it out of the job's log
             log.exception("this is a defect of contexttune, please report it")
             note.code, note.error = ExitCode.FAILED, masked(f"{type(error).__name__}: {error}")

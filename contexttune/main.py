@@ -12,7 +12,7 @@ import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from contexttune import config, reproduce, session
+from contexttune import config, disk, reproduce, session
 from contexttune.errors import ContextTuneError, ExitCode
 from contexttune.paths import config_dir
 
@@ -54,6 +54,18 @@ def main() -> NoReturn:
     _close(code)
 
 
+def _show_tables(code: ExitCode) -> ExitCode:
+    """Say what the groups' results are; the exit code, which is another one where their summary cannot be written."""
+    try:
+        session.current.show_tables()
+    except OSError as error:
+        if (words := disk.trouble(error)) is None:
+            raise
+        sys.stderr.write(f"error: {words}\n")
+        return ExitCode.MISSING_UNITS if code is ExitCode.DONE else code
+    return code
+
+
 def _interrupt(*_: object) -> NoReturn:
     """SIGTERM ends a run as Ctrl-C does: locks, servers and containers are let go."""
     raise KeyboardInterrupt
@@ -67,7 +79,7 @@ def _close(code: ExitCode) -> NoReturn:
                 f"jobs of this sweep stay in the queue: scancel {' '.join(jobs)} would end them\n"
             )
     else:
-        session.current.show_tables()
+        code = _show_tables(code)
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -58,6 +58,14 @@ class ConsoleHandler(logging.Handler):
             console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+class LogFileHandler(logging.FileHandler):
+    """The same in a file. One that cannot be written says so nowhere: what is wrong with its disk is on the console."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 @dataclass
 class Board:
     """What running items say of themselves, a few words a column. Threads may share it."""
