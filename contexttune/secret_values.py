@@ -9,7 +9,8 @@ from typing import Any
 
 from contexttune.errors import ConfigError
 
-_URL_PASSWORD = re.compile(r"(?<=://)([^/?#@\s:]*):([^/?#@\s]+)@")
+# a token may also stand where a user's name does, and is longer than one
+_URL_PASSWORD = re.compile(r"(?<=://)(?:([^/?#@\s:]*:)[^/?#@\s]+|[^/?#@\s:]{20,})@")
 _VARIABLE = re.compile(r"(?i)(key|token|secret|password|passwd|credentials?)$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MASK = "***"
@@ -56,7 +57,7 @@ def _mapped(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, list | tuple):
         return [_mapped(inner, secrets) for inner in value]
     if isinstance(value, str):
-        value = _URL_PASSWORD.sub(rf"\1:{MASK}@", value)
+        value = _URL_PASSWORD.sub(lambda found: f"{found[1] or ''}{MASK}@", value)
         for secret in secrets:
             value = value.replace(secret, MASK)
     return value

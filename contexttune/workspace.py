@@ -8,6 +8,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from contexttune import paths
 from contexttune.errors import ArtifactError
@@ -18,6 +19,10 @@ from contexttune.store import locked
 log = logging.getLogger(__name__)
 
 _REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+# git runs it in a shell, with what it wants as an argument
+_HELPER = (
+    '!f() { printf \'username=%s\\npassword=%s\\n\' "$CONTEXTTUNE_GIT_USER" "$CONTEXTTUNE_GIT_PASSWORD"; }; f'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +103,10 @@ class Workspace:
         for leftover in mirror.parent.glob(f".{mirror.name}.*"):  # the lock is ours: its maker is dead
             shutil.rmtree(leftover, ignore_errors=True)
         aside = mirror.with_name(f".{mirror.name}.{os.getpid()}")
-        url = self.url(repo)
-        log.info("cloning %s", without_passwords(url))
+        log.info("cloning %s", without_passwords(self.url(repo)))
+        url, env = _password_apart(self.url(repo))
         try:
-            git("clone", "--quiet", "--bare", "--template=", url, aside)
+            git("clone", "--quiet", "--bare", "--template=", url, aside, env=env)
             if without_passwords(url) != url:  # git would keep it in the mirror, and we name it at each fetch
                 git("--git-dir", aside, "config", "--unset", "remote.origin.url")
             _index_history(aside)
@@ -115,16 +120,35 @@ class Workspace:
 
     def _fetch(self, repo: str, commit: str, mirror: Path) -> None:
         log.info("fetching %s for commit %s", repo, commit[:10])
-        fetch = ("--git-dir", mirror, "fetch", "--quiet", self.url(repo))
-        done = try_git(*fetch, *_REFS)
+        url, env = _password_apart(self.url(repo))
+        fetch = ("--git-dir", mirror, "fetch", "--quiet", url)
+        done = try_git(*fetch, *_REFS, env=env)
         if not _has(mirror, commit):  # a commit that no branch or tag holds any more
-            done = try_git(*fetch, commit)
+            done = try_git(*fetch, commit, env=env)
         if not _has(mirror, commit):
             said = done.stderr.decode(errors="replace").strip().splitlines()
             reason = f" ({said[-1]})" if done.returncode and said else ""
             words = f"{repo}: {self.url(repo)} has no commit {commit}{reason}"
             raise ArtifactError(without_passwords(words))
         _index_history(mirror)
+
+
+def _password_apart(url: str) -> tuple[str, dict[str, str]]:
+    """The URL without user and password, and the environment by which git asks for them where they are wanted.
+
+    What a command is given everybody on the machine can read, and git writes it into a clone before it has begun.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or parts.username is None:
+        return url, {}
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host)), {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"credential.{parts.scheme}://{host}.helper",  # no other host is told
+        "GIT_CONFIG_VALUE_0": _HELPER,
+        "CONTEXTTUNE_GIT_USER": unquote(parts.username or ""),
+        "CONTEXTTUNE_GIT_PASSWORD": unquote(parts.password or ""),
+    }
 
 
 def _index_history(mirror: Path) -> None:

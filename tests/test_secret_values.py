@@ -1,11 +1,12 @@
 """Keys and passwords: masked where they are recorded, refused where they are written out, and in no file of a run."""
 
+import base64
 import functools
 import json
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -116,12 +117,32 @@ def test_a_password_in_an_experiment_file_is_refused_too(tmp_path):
 
 
 @contextmanager
-def repositories(root: Path) -> Iterator[str]:
-    """The demo's repositories over HTTP, as a URL of git's with a password in it."""
+def repositories(root: Path, seen: list[str]) -> Iterator[str]:
+    """The demo's repositories over HTTP, as a URL of git's with a password in it, which is asked for.
+
+    `seen`: the command lines and files that hold it while git waits for its answer.
+    """
+
+    class Asking(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            given = base64.b64encode(f"me:{PASSWORD}".encode()).decode()
+            if self.headers["Authorization"] != f"Basic {given}":
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", "Basic realm=x")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            seen.append("asked")
+            seen.extend(holding(root.parent, PASSWORD))
+            for line in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    seen.extend([str(line)] if PASSWORD.encode() in line.read_bytes() else [])
+            super().do_GET()
+
     for bundle in (PACKAGE / "demo/repos").glob("*.bundle"):
         git("clone", "--quiet", "--bare", bundle, root / f"{bundle.stem}.git")
         git("--git-dir", root / f"{bundle.stem}.git", "update-server-info")
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(root))
+    handler = functools.partial(Asking, directory=str(root))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -133,9 +154,10 @@ def repositories(root: Path) -> Iterator[str]:
 
 def test_a_password_for_repositories_stays_out_of_mirrors_logs_and_errors(tmp_path):
     served, here = tmp_path / "served", tmp_path / "here"
+    seen = []
     here.mkdir()
     keys = ("slice=demo", "slice.limit=1", "runner=gold", "workspace.remote=${oc.env:REMOTE}")
-    with repositories(served) as url:
+    with repositories(served, seen) as url:
         done = contexttune(*keys, "stages=[signals]", cwd=here, REMOTE=url)
         assert done.returncode == 0, done.stdout + done.stderr
         (mirror,) = here.glob("cache/mirrors/*.git")
@@ -146,6 +168,7 @@ def test_a_password_for_repositories_stays_out_of_mirrors_logs_and_errors(tmp_pa
     assert "http://me:***@127.0.0.1" in gone.stdout
     assert PASSWORD not in done.stdout + done.stderr + gone.stdout + gone.stderr
     assert holding(here, PASSWORD) == []
+    assert set(seen) == {"asked"}  # not in a clone that a kill would leave, nor where other users look
 
 
 def test_an_endpoint_that_does_not_answer_is_named_without_its_password(tmp_path):
@@ -173,6 +196,8 @@ def test_masking_replaces_values_of_variables_that_are_named_like_keys(monkeypat
         ("http://u:p@h/v1", "http://u:***@h/v1"),
         ("see https://:p:q@h:8/x and ssh://u:p@k", "see https://:***@h:8/x and ssh://u:***@k"),
         ("https://github.com/{repo}.git", "https://github.com/{repo}.git"),
+        ("https://ghp_0123456789abcdefghij@github.com/{repo}", "https://***@github.com/{repo}"),
+        ("ssh://git@host/{repo}", "ssh://git@host/{repo}"),
         ("http://h:8000/v1?mail=a:b@c", "http://h:8000/v1?mail=a:b@c"),
         ("http://h:8000?mail=a@b", "http://h:8000?mail=a@b"),
         ("git@github.com:a/b.git", "git@github.com:a/b.git"),

@@ -114,6 +114,14 @@ def test_what_an_endpoint_says_in_the_place_of_an_answer_is_passed_on():
         endpoint.chat(MESSAGES)
 
 
+def test_a_token_in_the_url_of_an_endpoint_is_not_repeated():
+    with serving(error(400, "no")) as server:
+        url = server.url.replace("://", "://a-token-of-more-than-20-characters@")
+        with model(url) as endpoint, pytest.raises(InfraError, match=r"http://\*\*\*@127.0.0.1") as raised:
+            endpoint.chat(MESSAGES)
+    assert "a-token" not in str(raised.value)
+
+
 def test_words_without_end_are_cut():
     with serving(error(400, "context length " + "x" * 100_000)) as server, model(server.url) as endpoint:
         with pytest.raises(ContextWindowExceeded) as raised:
