@@ -45,6 +45,10 @@ def refuse(composed: Mapping[str, Any]) -> None:
                 f"{name} holds a password, and the configuration is written to files: export the URL as a variable "
                 "(OPENAI_BASE_URL needs nothing else; '${oc.env:NAME}' names another)"
             )
+        if key.startswith("hydra.job.env_set.") and _VARIABLE.search(key) and "${" not in value:
+            raise ConfigError(
+                f"{key} holds a secret, and the configuration is written to files: export the variable, which jobs inherit"
+            )
         if key.endswith("api_key_env") and "${" not in value and not _NAME.fullmatch(value):
             raise ConfigError(
                 f"{key} is the name of the environment variable that holds the key, not the key"

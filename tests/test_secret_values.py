@@ -95,6 +95,8 @@ def test_no_file_of_a_sweep_holds_a_secret(runner, launcher, tmp_path, request):
     [
         (f"model.base_url=http://user:{PASSWORD}@127.0.0.1:9/v1", "model.base_url holds a password"),
         (f"+runner.proxy=http://:{PASSWORD}@proxy", "runner.proxy holds a password"),
+        (f"+hydra.job.env_set.OPENAI_API_KEY={KEY}", "hydra.job.env_set.OPENAI_API_KEY holds a secret"),
+        (f"workspace.remote='https://{TOKEN}@host/{{repo}}'", "workspace.remote holds a password"),
         (f"model.api_key_env={KEY}", "model.api_key_env is the name of the environment variable"),
     ],
 )
@@ -154,7 +156,7 @@ def repositories(root: Path, seen: list[str]) -> Iterator[str]:
 
 def test_a_password_for_repositories_stays_out_of_mirrors_logs_and_errors(tmp_path):
     served, here = tmp_path / "served", tmp_path / "here"
-    seen = []
+    seen = list[str]()
     here.mkdir()
     keys = ("slice=demo", "slice.limit=1", "runner=gold", "workspace.remote=${oc.env:REMOTE}")
     with repositories(served, seen) as url:

@@ -176,7 +176,8 @@ class OpenAICompatible(Journaled):
         """Words for a record and a log. Servers quote the key that they refuse, and a URL may hold a password."""
         for secret in (self._client.api_key if self.api_key_env else "", urlsplit(self._where).password):
             words = words.replace(secret, "***") if secret else words
-        return without_passwords(words)[:_WORDS_CHARS] + (
+        shown: str = without_passwords(words)
+        return shown[:_WORDS_CHARS] + (
             self.server.address.last_words() if self.server.address else ""
         )
 
