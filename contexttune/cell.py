@@ -16,7 +16,7 @@ from contexttune.budget import Budget
 from contexttune.config import Config, check
 from contexttune.contexts.stage import ContextStage
 from contexttune.documents import Documents
-from contexttune.errors import InfraError
+from contexttune.errors import ConfigError, InfraError
 from contexttune.exclusion import Exclusion
 from contexttune.forked import cpus
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
@@ -97,6 +97,13 @@ class Cell:
     @cached_property
     def condition(self) -> str:
         return str(self.container["condition"]["name"])
+
+    def check(self) -> None:
+        """Raise ConfigError for what no attempt at this cell could do. Building a part checks its configuration."""
+        _ = self.generator, self.signals, self.harness, self.runner, self.budget
+        asks = not self.config.dry_run and "inference" in self.config.stages
+        if asks and self.uses_model and not self.model.name:
+            raise ConfigError("model.name is not set: name the model that the endpoint serves")
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

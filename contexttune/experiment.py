@@ -81,8 +81,7 @@ class Experiment:
         """All that can be known to fail, before anything is computed."""
         cell, stages = self.cell, set(self.cell.config.stages)
         live = not cell.config.dry_run
-        # building one checks its configuration
-        _ = cell.generator, cell.signals, cell.harness, cell.runner, cell.budget
+        cell.check()
         if live and "inference" in stages:
             if cell.uses_model:
                 cell.held_model.preflight()

@@ -41,30 +41,45 @@ class RunRecord:
         return record
 
     def check(self) -> None:
-        """Raise ConfigError unless this run fits its group, and its rows are those that it began with."""
-        cell = self.cell
-        if cell.layout.group(cell.group_id) in cell.layout.no_groups:
-            raise ConfigError(
-                f"group_id={cell.group_id} is where health checks, comparisons or audits lie: choose another group_id"
-            )
-        settings = masked(identity.group_settings(cell.container))
-        path = cell.layout.group(cell.group_id) / "group.json"
-        with locked(path.with_suffix(".lock")):
-            saved = read_json(path)
+        """As `require_fit`; the first run of a group registers what the group is of."""
+        cell, healthy_only = self.cell, self.cell.config.slice.healthy_only
+        self.require_fit()
+        if not healthy_only:  # which is decided below, under the lock
+            _ = cell.instances  # a slice that cannot be must not become the group's
+        with locked(self._group.with_suffix(".lock")):
+            saved = read_json(self._group)
             if saved is None:
                 made = {
                     "group_id": cell.group_id,
-                    "settings": settings,
+                    "settings": self._settings,
                     "analysis": registration(cell.config.analysis),
                 }
-                write_json(path, made | self._left_out())
+                write_json(self._group, made | self._left_out())
+        self.require_fit()
+        if saved is not None and healthy_only:
+            cell.exclusion.warn_of_change(saved["excluded"])
+
+    @property
+    def _group(self) -> Path:
+        return self.cell.layout.group(self.cell.group_id) / "group.json"
+
+    @property
+    def _settings(self) -> Any:
+        return masked(identity.group_settings(self.cell.container))
+
+    def require_fit(self) -> None:
+        """Raise ConfigError unless this run fits its group, and its rows are those that it began with."""
+        cell, settings = self.cell, self._settings
+        if self._group.parent in cell.layout.no_groups:
+            raise ConfigError(
+                f"group_id={cell.group_id} is where health checks, comparisons or audits lie: choose another group_id"
+            )
+        saved = read_json(self._group)
         if saved is not None and saved["settings"] != settings:
             differing = ", ".join(key for key, *_ in differences(saved["settings"], settings))
             raise ConfigError(
                 f"group_id={cell.group_id} holds runs with another {differing}: choose another group_id"
             )
-        if saved is not None and cell.config.slice.healthy_only:
-            cell.exclusion.warn_of_change(saved["excluded"])
         begun = read_json(self.path)
         if begun is not None and begun["manifest"]["rows_digest"] != rows_digest(cell.instances):
             raise ConfigError(

@@ -18,7 +18,9 @@ from contexttune.cell import Cell, cell_of
 from contexttune.config import AnalysisConfig, check
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.paths import Layout
+from contexttune.run_record import RunRecord
 from contexttune.store import write_json
+from contexttune.types import GoldInstance
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +142,7 @@ def plan(config: DictConfig) -> Sweep:
             words = " ".join(f"{error} {error.__cause__ or ''}".split())
             raise ConfigError(f"{' '.join(overrides)}: {words}") from None
     _require_different_runs(jobs)
+    _require_groups_that_fit(jobs)
     target = str(config.hydra.launcher._target_)
     return Sweep(jobs=jobs, is_launched="submitit" in target, is_slurm=target.endswith(".SlurmLauncher"))
 
@@ -166,8 +169,25 @@ def _planned_job(composed: DictConfig, number: int, overrides: Sequence[str]) ->
     cell = cell_of(composed) if composed.task.get("name") == "run" else None
     if cell is None:
         check(composed)
+    else:
+        cell.check()
     record = cell.layout.planned(cell.group_id, cell.run_id) if cell else None
     return PlannedJob(overrides=list(overrides), directory=directory.resolve(), cell=cell, record=record)
+
+
+def _require_groups_that_fit(jobs: Sequence[PlannedJob]) -> None:
+    """Before a cell is written down as planned: one that is refused afterwards would stay a gap in its group."""
+    read: dict[str, list[GoldInstance]] = {}  # each dataset is read once
+    for job in jobs:
+        if (cell := job.cell) is None:
+            continue
+        try:
+            key = f"{cell.group_id} {cell.config.slice}"
+            cell.instances = read[key] = read.get(key) or cell.instances
+            if cell.keeps_records:
+                RunRecord(cell).require_fit()
+        except ConfigError as error:
+            raise ConfigError(f"{job.words}: {error}") from None
 
 
 def _require_different_runs(jobs: Sequence[PlannedJob]) -> None:

@@ -156,3 +156,10 @@ def test_no_file_of_a_run_holds_the_key(tmp_path):
     holding = [p for p in tmp_path.rglob("*") if p.is_file() and b"sk-very-secret" in p.read_bytes()]
     assert holding == []
     assert "sk-very-secret" not in done.stdout + done.stderr
+
+
+def test_a_slice_that_cannot_be_does_not_become_the_groups(tmp_path):
+    base = ("slice=demo", "harness=none", "condition=no_context", "runner=gold", "group_id=g")
+    assert contexttune(*base, "slice.instance_ids=[no__such-1]", cwd=tmp_path).returncode == 2
+    done = contexttune(*base, "slice.limit=1", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout

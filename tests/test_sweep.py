@@ -160,3 +160,36 @@ def test_a_group_is_inferred_first_and_graded_later_by_one_command(tmp_path):
     assert graded.returncode == 0, graded.stdout + graded.stderr
     assert summary(tmp_path)["conditions"]["baseline_context"]["resolved"] == 5
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("attempt.json")} == attempts
+
+
+def test_a_refused_sweep_leaves_a_finished_group_as_it_was(tmp_path):
+    both = ("-m", *GOLD, ARMS, "group_id=g")
+    assert contexttune(*both, "slice.limit=2", cwd=tmp_path).returncode == 0
+    before = files(tmp_path / "results")
+    for typo, words in (
+        (["slice.limit=3"], "group_id=g holds runs with another slice.limit"),
+        (["slice.limit=2", "slice.instance_ids=[no__such-1]"], "no__such-1 not in"),
+        (["slice.limit=2", "runner=single_shot"], "model.name is not set"),
+    ):
+        refused = contexttune(*both, *typo, cwd=tmp_path)
+        assert refused.returncode == 2, refused.stdout + refused.stderr
+        assert words in refused.stderr
+    assert files(tmp_path / "results") == before
+
+
+def test_a_cell_that_a_job_was_refused_for_is_no_gap_of_its_group(tmp_path):
+    """As sweeps of an earlier version have left behind, and those that find out only in their job."""
+    both = ("-m", *GOLD, ARMS, "slice.limit=2", "group_id=g")
+    assert contexttune(*both, cwd=tmp_path).returncode == 0
+    home = tmp_path / "results/g/runs"
+    planned = json.loads(next(home.glob("no_context-*/cell.json")).read_text())
+    job = tmp_path / "multirun/job"
+    note = json.loads((Path(planned["job_dir"]) / "job.json").read_text())
+    for directory, content in (
+        (home / "no_context-s0-0000aaaa/cell.json", planned | {"job_dir": str(job)}),
+        (job / "job.json", note | {"exit_code": 2, "error": "group_id=g holds runs with another slice.limit"}),
+    ):
+        directory.parent.mkdir(parents=True)
+        directory.write_text(json.dumps(content))
+    contexttune("task=report", "group_id=g", cwd=tmp_path)
+    assert len(summary(tmp_path)["cells"]) == 2

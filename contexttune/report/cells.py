@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune import job_note
+from contexttune.errors import ExitCode
 from contexttune.paths import Layout
 from contexttune.run_lock import holder_of
 from contexttune.store import read_json
@@ -94,6 +95,8 @@ def states(
     for run_id in sorted(begun.keys() | wanted.keys()):
         run, cell = begun.get(run_id), wanted.get(run_id)
         note = job_note.read(Path(cell["job_dir"])) if cell else None
+        if run is None and note and note.get("exit_code") == ExitCode.BAD_CONFIG:
+            continue  # refused as it stood: no command could fill it
         holder = holder_of(layout.run_lock(group_id, run_id))
         if holder is not None:
             state, reason = State.RUNNING, str(holder)
