@@ -39,6 +39,12 @@ class PreflightError(ContextTuneError):
     exit_code = ExitCode.PREFLIGHT
 
 
+class DiskTrouble(ContextTuneError):
+    """The disk is full or away: an outage, after which the same command continues."""
+
+    exit_code = ExitCode.MISSING_UNITS
+
+
 class NotWritten(PreflightError):
     """A document that a model has to write is not there, and no model may be asked here."""
 

@@ -15,8 +15,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from contexttune import disk, job_note, session, slurm
-from contexttune.errors import ContextTuneError, ExitCode
+from contexttune.errors import ExitCode
 from contexttune.interfaces import Task
+from contexttune.known_errors import known
 from contexttune.parts import build
 from contexttune.secret_values import masked
 from contexttune.slots import slot
@@ -66,10 +67,11 @@ def _executed(cfg: DictConfig, output_dir: Path) -> ExitCode:
         try:
             task: Task = build(dict(cfg.task), "task")
             note.code = ExitCode(task.execute(cfg))
-        except ContextTuneError as error:
-            note.code, note.error = error.exit_code, masked(str(error))
-            log.error("%s", note.error)
         except Exception as error:
+            if (found := known(error)) is not None:
+                note.code, note.error = found.exit_code, masked(str(found))
+                log.error("%s", note.error)
+                return note.code
             from submitit.core.utils import UncompletedJobError
 
             if isinstance(
@@ -77,10 +79,6 @@ def _executed(cfg: DictConfig, output_dir: Path) -> ExitCode:
             ):  # raised by submitit's handler of signals, where it met us
                 log.warning("interrupted: %s", error)
                 raise KeyboardInterrupt from None
-            if words := disk.trouble(error):
-                log.error("%s", words)
-                note.code, note.error = ExitCode.MISSING_UNITS, words
-                return note.code
             # a defect of ours: Hydra 1.3 would leave it out of the job's log
             log.exception("this is a defect of contexttune, please report it")
             note.code, note.error = ExitCode.FAILED, masked(f"{type(error).__name__}: {error}")

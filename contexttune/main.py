@@ -6,14 +6,14 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from typing import NoReturn
 
 import hydra
-from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from contexttune import config, disk, reproduce, session
-from contexttune.errors import ContextTuneError, ExitCode
+from contexttune import config, reproduce, session
+from contexttune.errors import ConfigError, ExitCode
 from contexttune.paths import config_dir
 
 log = logging.getLogger(__name__)
@@ -36,34 +36,37 @@ def main() -> NoReturn:
     os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # swebench would load a .env that lies about
     config.register()
     signal.signal(signal.SIGTERM, _interrupt)
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us: Hydra's own words for them name a wrong remedy
     try:
         sys.argv[1:] = reproduce.expand(sys.argv[1:])
         _compose_and_run()
         code = session.current.finish()
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
-    except ContextTuneError as error:
-        sys.stderr.write(f"error: {error}\n")
-        code = error.exit_code
-    except HydraException as error:  # from --help and its kin, which Hydra does not guard
-        sys.stderr.write(f"error: {error}\n")
-        code = ExitCode.BAD_CONFIG
-    except SystemExit as stopped:  # Hydra's own: it has printed what is wrong
-        failed_before_a_job = stopped.code not in (0, None) and not session.current.jobs
-        code = ExitCode.BAD_CONFIG if failed_before_a_job else ExitCode(int(stopped.code or 0))
+    except Exception as error:
+        if wants_traceback:
+            raise
+        code = _told(error)
+    except SystemExit as stopped:  # argparse's, and ours from a callback: what is wrong has been printed
+        code = ExitCode(int(stopped.code or 0))
     _close(code)
 
 
-def _show_tables(code: ExitCode) -> ExitCode:
-    """Say what the groups' results are; the exit code, which is another one where their summary cannot be written."""
-    try:
-        session.current.show_tables()
-    except OSError as error:
-        if (words := disk.trouble(error)) is None:
-            raise
-        sys.stderr.write(f"error: {words}\n")
-        return ExitCode.MISSING_UNITS if code is ExitCode.DONE else code
-    return code
+def _told(error: Exception) -> ExitCode:
+    """Say what ended the program, with a traceback where nobody but us could mend it."""
+    from contexttune.known_errors import known
+
+    found = known(error)
+    nothing_began = not session.current.jobs and session.current.sweep is None
+    if found is None and nothing_began and isinstance(error, ValueError):  # Hydra's, of flags and groups
+        found = ConfigError(f"{' '.join(str(error).split())}: see --help and --hydra-help")
+    if found is None:
+        traceback.print_exception(error)
+        sys.stderr.write("this is a defect of contexttune, please report it\n")
+        return ExitCode.FAILED
+    sys.stderr.write(f"error: {found}\n")
+    return found.exit_code
 
 
 def _interrupt(*_: object) -> NoReturn:
@@ -79,7 +82,11 @@ def _close(code: ExitCode) -> NoReturn:
                 f"jobs of this sweep stay in the queue: scancel {' '.join(jobs)} would end them\n"
             )
     else:
-        code = _show_tables(code)
+        try:
+            session.current.show_tables()
+        except Exception as error:  # noqa: BLE001 - it must not hide how the jobs ended
+            told = _told(error)
+            code = code or told
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf
 
-from contexttune.errors import ConfigError, ContextTuneError, ExitCode
+from contexttune.errors import ConfigError, ExitCode
+from contexttune.known_errors import known
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -134,9 +135,9 @@ class Watch(Callback):
             current.launch(sweep.plan(config))
             if current.sweep and current.sweep.is_slurm:
                 slurm.requeue_at_time_limit(config)
-        except ContextTuneError as error:
-            _refuse(str(error))
         except Exception as error:  # noqa: BLE001 - Hydra would go on, with jobs that nobody watches
+            if (found := known(error)) is not None:
+                _refuse(str(found), found.exit_code)
             traceback.print_exc()
             _refuse(f"this is a defect of contexttune, please report it ({type(error).__name__})")
 
@@ -152,7 +153,7 @@ def _before_jobs(config: DictConfig) -> None:
     checkout.note_submission()
 
 
-def _refuse(words: str) -> NoReturn:
+def _refuse(words: str, code: ExitCode = ExitCode.BAD_CONFIG) -> NoReturn:
     """Hydra swallows a callback's exceptions, but not this one."""
     sys.stderr.write(f"error: {words}\n")
-    raise SystemExit(ExitCode.BAD_CONFIG)
+    raise SystemExit(code)

@@ -17,6 +17,7 @@ from contexttune import job_note
 from contexttune.cell import Cell, cell_of
 from contexttune.config import AnalysisConfig, check
 from contexttune.errors import ConfigError, ExitCode
+from contexttune.known_errors import known
 from contexttune.paths import Layout
 from contexttune.run_record import RunRecord
 from contexttune.store import write_json
@@ -139,8 +140,7 @@ def plan(config: DictConfig) -> Sweep:
             composed = loader.load_sweep_config(config, overrides)
             jobs.append(_planned_job(composed, number, overrides))
         except (ConfigError, HydraException) as error:
-            words = " ".join(f"{error} {error.__cause__ or ''}".split())
-            raise ConfigError(f"{' '.join(overrides)}: {words}") from None
+            raise ConfigError(f"{' '.join(overrides)}: {known(error)}") from None
     _require_different_runs(jobs)
     _require_groups_that_fit(jobs)
     target = str(config.hydra.launcher._target_)

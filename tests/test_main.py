@@ -15,7 +15,7 @@ DEMO = "slice=demo", "harness=none", "condition=no_context"
 def test_a_bare_command_says_what_is_missing_in_one_screen(tmp_path):
     done = contexttune(cwd=tmp_path)
     assert done.returncode == 2
-    assert len(done.stdout.splitlines()) <= 24
+    assert len(done.stdout.splitlines()) <= 34
     for words in ("model.name=", "OPENAI_API_KEY", "OPENAI_BASE_URL", "-m experiment=demo"):
         assert words in done.stdout
     assert list(tmp_path.iterdir()) == []
@@ -44,7 +44,19 @@ def test_the_composed_configuration_can_be_looked_at_from_anywhere(tmp_path):
     ("arguments", "code", "words"),
     [
         (["runner=nope"], 2, "Could not find 'runner/nope'"),
-        (["sed=1"], 2, "Could not override 'sed'"),
+        (["sed=1"], 2, "sed is not a key: did you mean seed?"),
+        (["slice.limt=1"], 2, "did you mean slice.limit?"),
+        (["modle.name=m"], 2, "did you mean model.name?"),
+        (["+runer=gold"], 2, "runer is not a key: did you mean runner?"),
+        (["++slice.limt=1", "slice=demo"], 2, "slice.limt is not a key"),
+        (["model.nam=m"], 2, "model.nam is no key that this option sets"),
+        (["groups=g"], 2, "a list is written 'groups=[g]'"),
+        (["seed=0,1"], 2, "seed=0,1: -m runs such a sweep"),
+        (["model.name={a}"], 2, "model.name={a} cannot be read"),
+        (["model=null"], 2, "Got NoneType"),
+        (["--resolve"], 2, "--resolve"),
+        (["budget.cost_usd=nan"], 2, "budget.cost_usd=nan must be a finite number"),
+        (["task=plan", "plan.tau=inf"], 2, "plan.tau=inf must be a finite number"),
         (["seed=abc"], 2, "could not be converted to Integer"),
         (["--help", "condition=nope"], 2, "Could not find 'condition/nope'"),
         (["seed=-1"], 2, "seed must be at least 0"),
@@ -76,6 +88,7 @@ def test_a_users_error_is_a_sentence_and_an_exit_code(tmp_path, arguments, code,
     assert done.returncode == code, done.stdout + done.stderr
     assert words in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+    assert len((done.stdout + done.stderr).splitlines()) <= 3
 
 
 def test_an_unknown_endpoint_is_found_before_anything_is_computed(tmp_path):
@@ -163,3 +176,24 @@ def test_a_slice_that_cannot_be_does_not_become_the_groups(tmp_path):
     assert contexttune(*base, "slice.instance_ids=[no__such-1]", cwd=tmp_path).returncode == 2
     done = contexttune(*base, "slice.limit=1", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("key", ["root", "results", "artifacts", "cache"])
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path, key, sweep):
+    """A file in the way stands for all that a disk may refuse: rights, room, a mount that is read-only."""
+    (tmp_path / "file").touch()
+    base = ("slice=demo", "harness=none", "condition=repo_map", "runner=gold", "slice.limit=1")
+    done = contexttune(*sweep, *base, f"paths.{key}=file", cwd=tmp_path)
+    said = done.stdout + done.stderr
+    assert done.returncode == 3, said
+    assert "paths.root" in said
+    assert "file" in said
+    assert "Traceback" not in said
+    assert "HYDRA_FULL_ERROR" not in said
+
+
+def test_who_asks_for_a_traceback_gets_it(tmp_path):
+    done = contexttune("seed=abc", cwd=tmp_path, HYDRA_FULL_ERROR="1")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr

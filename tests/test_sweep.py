@@ -187,7 +187,10 @@ def test_a_cell_that_a_job_was_refused_for_is_no_gap_of_its_group(tmp_path):
     note = json.loads((Path(planned["job_dir"]) / "job.json").read_text())
     for directory, content in (
         (home / "no_context-s0-0000aaaa/cell.json", planned | {"job_dir": str(job)}),
-        (job / "job.json", note | {"exit_code": 2, "error": "group_id=g holds runs with another slice.limit"}),
+        (
+            job / "job.json",
+            note | {"exit_code": 2, "error": "group_id=g holds runs with another slice.limit"},
+        ),
     ):
         directory.parent.mkdir(parents=True)
         directory.write_text(json.dumps(content))

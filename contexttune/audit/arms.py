@@ -15,6 +15,7 @@ from contexttune.audit.recall import cut
 from contexttune.cell import Cell
 from contexttune.errors import ConfigError
 from contexttune.interfaces import ContextGenerator
+from contexttune.known_errors import known
 from contexttune.parts import target_class
 from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
 
@@ -64,8 +65,7 @@ def _composed(name: str, shared: Sequence[str]) -> dict[str, Any]:
     try:
         composed = compose("config", overrides=[*shared, f"condition={name}"])
     except HydraException as error:
-        words = " ".join(f"{error}".split())
-        raise ConfigError(f"audit.conditions: {name!r} is no option of condition ({words[:200]})") from None
+        raise ConfigError(f"audit.conditions: {name!r} is no option of condition: {known(error)}") from None
     return {
         key: OmegaConf.to_container(composed[key], resolve=True, enum_to_str=True)
         for key in ("condition", "signal")
