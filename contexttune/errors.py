@@ -56,7 +56,9 @@ class ArtifactError(ContextTuneError):
 
 
 class DamagedFile(ArtifactError, ValueError):
-    """A file is not JSON that has to be. Nothing that this program writes is, even when it is killed."""
+    """A record that is not what was written: cut off by a power cut, or changed by hand."""
+
+    exit_code = ExitCode.PREFLIGHT
 
 
 class InfraError(Exception):

@@ -168,7 +168,7 @@ def of_group(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> dict
 
     Returns: `n_instances`; `n_checked` of them, whose gold patch has a verdict; `n_gold_resolved`, on all machines that
     know it; `ceiling`, the share of the checked; `unhealthy` and `excluded`, [{"instance_id", "reason"}];
-    `command`, which checks.
+    `command`, which checks; null where harness=none grades nothing.
     """
     group = read_json(layout.group(group_id) / "group.json") or {}
     settings = group.get("settings", _NO_SETTINGS)  # none has begun
@@ -185,7 +185,9 @@ def of_group(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> dict
         "ceiling": n_resolved / len(checked) if checked else None,
         "unhealthy": [{"instance_id": row[0], "reason": why} for row in rows if (why := known.defect(*row))],
         "excluded": group.get("excluded", []),
-        "command": command(settings["slice"], settings["harness"]["name"]),
+        "command": command(settings["slice"], name)
+        if (name := settings["harness"]["name"]) != "none"
+        else None,
     }
 
 
@@ -207,7 +209,8 @@ def words(health: Mapping[str, Any]) -> str:
     left_out = len(health["excluded"])
     suffix = f"; {left_out} unhealthy instances were left out of all arms" if left_out else ""
     if health["ceiling"] is None:
-        return f"ceiling: not checked: {health['command']}{suffix}"
+        remedy = health["command"] or "harness=none grades nothing"
+        return f"ceiling: not checked: {remedy}{suffix}"
     n_checked, n_instances = health["n_checked"], health["n_instances"]
     of = "instances" if n_checked == n_instances else f"checked instances (of {n_instances})"
     sentence = f"ceiling: the gold patch resolves {health['n_gold_resolved']} of {n_checked} {of}"

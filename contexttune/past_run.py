@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.config import STAGES
-from contexttune.errors import ConfigError
+from contexttune.errors import ConfigError, DamagedFile
 from contexttune.paths import results_of_predictions
 from contexttune.store import read_json
 
@@ -46,7 +46,8 @@ def past_run(directory: Path) -> PastRun:
         record = read_json(home / "run.json") or {}
         found = _of_job(directory) if (directory / ".hydra").is_dir() else _of_record(directory, record)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{where} holds records that cannot be read: {error!r}") from None
+        why = error if isinstance(error, DamagedFile) else f"{error!r}"
+        raise ConfigError(f"{where} holds records that cannot be read: {why}") from None
     if found is None and (directory / "multirun.yaml").is_file():
         raise ConfigError(f"{where} is a sweep: name one of its jobs, such as {directory / '0'}")
     if found is None:

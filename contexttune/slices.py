@@ -89,6 +89,8 @@ def load_rows(config: SliceConfig) -> list[dict[str, Any]]:
         if not path.is_file():
             raise ConfigError(f"slice.dataset={config.dataset}: there is no such file")
         return _file(path, suffix)
+    if path.is_file():
+        raise ConfigError(f"slice.dataset={config.dataset} must be a .jsonl, .json or .parquet file")
     return _hub(location, config)
 
 
@@ -115,8 +117,12 @@ def _file(path: Path, suffix: str) -> list[dict[str, Any]]:
 
             frame = pandas.read_parquet(path)
             rows = [{str(k): _plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
-    except ValueError as error:
+    except (ValueError, TypeError, OSError) as error:  # TypeError: JSON, and no list
         raise ConfigError(f"slice.dataset={path} cannot be read: {error}") from None
+    if any(not isinstance(row, dict) for row in rows):
+        raise ConfigError(
+            f"slice.dataset={path} cannot be read: its rows must be objects with their columns as keys"
+        )
     return rows
 
 
@@ -232,9 +238,10 @@ def _wanted_ids(config: SliceConfig) -> list[str] | None:
     ids = list(config.instance_ids or [])
     if config.ids_file is not None:
         try:
-            text = Path(config.ids_file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"slice.ids_file={config.ids_file}: {error.strerror}") from None
+            # utf-8-sig: editors on Windows begin a file with a mark that nobody sees
+            text = Path(config.ids_file).expanduser().read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"slice.ids_file={config.ids_file} cannot be read: {error}") from None
         ids += [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     _refuse_duplicates(ids, "slice.instance_ids and slice.ids_file together")
     return ids

@@ -58,14 +58,21 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, dump_json(value))
 
 
-def read_json(path: Path) -> Any:
-    """The value in `path`, or None when there is no such file. Raises DamagedFile."""
+def read_json(path: Path, kind: type = dict) -> Any:
+    """The value in `path`, or None when there is no such file. Raises DamagedFile for anything but a `kind` as JSON."""
     try:
-        return json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError:
-        raise DamagedFile(f"{path} is damaged: move it away, and what it held is made again") from None
+    except ValueError as error:
+        found, why = None, str(error)
+    else:
+        why = f"it holds a {type(found).__name__}"
+    if not isinstance(found, kind):
+        raise DamagedFile(
+            f"{path} is damaged ({why}): restore it, or move it away, and the command that wrote it makes it anew"
+        )
+    return found
 
 
 def fingerprint(value: Any, n_chars: int = 8) -> str:

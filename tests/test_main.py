@@ -197,3 +197,31 @@ def test_who_asks_for_a_traceback_gets_it(tmp_path):
     done = contexttune("seed=abc", cwd=tmp_path, HYDRA_FULL_ERROR="1")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("content", ["", '{"a":', "[1]"])
+def test_a_damaged_record_is_named_with_what_to_do(tmp_path, content):
+    base = (
+        "slice=demo",
+        "harness=none",
+        "condition=no_context",
+        "runner=gold",
+        "slice.limit=1",
+        "group_id=g",
+    )
+    assert contexttune(*base, cwd=tmp_path).returncode == 0
+    for name in ("results/g/group.json", "results/g/runs/*/run.json", "artifacts/preds/g/*/*/attempt.json"):
+        (path,) = tmp_path.glob(name)
+        before = path.read_bytes()
+        path.write_text(content)
+        done = contexttune(*base, cwd=tmp_path)
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert f"{path} is damaged" in done.stdout
+        assert "Traceback" not in done.stdout + done.stderr
+        path.unlink()  # as the sentence says
+        assert contexttune(*base, cwd=tmp_path).returncode == 0, name
+        path.write_bytes(before)
+    assert (
+        "ceiling: not checked: harness=none grades nothing"
+        in done.stdout + contexttune(*base, cwd=tmp_path).stdout
+    )

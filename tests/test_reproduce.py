@@ -279,7 +279,7 @@ def errors(copy: Path, what: str) -> tuple[list[str], str]:
         "empty": "holds no record of a run",
         "a sweep": "is a sweep: name one of its jobs",
         "two": "one command reproduces one run",
-        "unknown key": "Could not override 'nosuch'",
+        "unknown key": "nosuch is not a key",
     }[what]
 
 

@@ -184,3 +184,29 @@ def test_the_bundled_task_repo_is_a_dataset():
     instances = load(SliceConfig(dataset="package://contexttune/demo"))
     assert len(instances) == 6
     assert all(i.patch.startswith("diff --git") for i in instances)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("rows.json", b"3", "cannot be read"),
+        ("rows.json", b"null", "cannot be read"),
+        ("rows.json", b"[1, 2]", "its rows must be objects"),
+        ("rows.json", b'{"a": 1}', "its rows must be objects"),
+        ("rows.jsonl", b"1\n2\n", "its rows must be objects"),
+        ("rows.jsonl", b"\xff\xfe", "cannot be read"),
+        ("rows.csv", b"instance_id\n", r"must be a \.jsonl, \.json or \.parquet file"),
+    ],
+)
+def test_a_file_that_holds_no_rows_is_one_sentence(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"slice\.dataset=.*{words}"):
+        load(SliceConfig(dataset=str(tmp_path / name)))
+
+
+def test_ids_may_come_from_an_editor_on_windows_but_not_from_a_binary(dataset, tmp_path):
+    (tmp_path / "ids.txt").write_bytes(b"\xef\xbb\xbfa__b-1\r\n")
+    assert ids(replace(dataset, ids_file=str(tmp_path / "ids.txt"))) == ["a__b-1"]
+    (tmp_path / "ids.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"slice\.ids_file=.* cannot be read"):
+        load(replace(dataset, ids_file=str(tmp_path / "ids.txt")))

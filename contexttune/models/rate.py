@@ -82,7 +82,8 @@ class RateLimit:
         now = time.time()
         try:
             found = [
-                _Sent(float(at_s), str(ticket), int(n)) for at_s, ticket, n in read_json(self.path) or []
+                _Sent(float(at_s), str(ticket), int(n))
+                for at_s, ticket, n in read_json(self.path, list) or []
             ]
         except (ValueError, TypeError):  # damaged: at worst a minute of it is forgotten
             return []

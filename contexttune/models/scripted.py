@@ -95,7 +95,7 @@ def load_script(location: str) -> list[Rule]:
     try:
         loaded = yaml.safe_load(Path(resolve(location)).read_text(encoding="utf-8"))
         return TypeAdapter(list[Rule]).validate_python(loaded)
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise ConfigError(
             f"model.script={location} cannot be used: {' '.join(str(error).split())[:300]}"
         ) from None

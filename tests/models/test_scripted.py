@@ -50,6 +50,12 @@ def test_a_script_of_another_shape_is_refused(tmp_path, text):
         Scripted(seed=0, script=str(path)).preflight()
 
 
+def test_a_script_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "script.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"model\.script=.* cannot be used"):
+        load_script(str(tmp_path / "script.yaml"))
+
+
 def test_an_absent_script_is_refused():
     with pytest.raises(ConfigError, match=r"model\.script=absent\.yaml"):
         Scripted(seed=0, script="absent.yaml").preflight()
