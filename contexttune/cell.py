@@ -41,11 +41,9 @@ def cell_of(cfg: DictConfig) -> Cell:
 
 def layout_of(config: Config) -> paths.Layout:
     """The configured roots, absolute."""
-    root = Path(config.paths.root).expanduser().resolve()
-    places = config.paths
-    return paths.Layout(
-        cache=root / places.cache, artifacts=root / places.artifacts, results=root / places.results
-    )
+    places = {key: Path(value).expanduser() for key, value in vars(config.paths).items()}
+    root = places.pop("root").resolve()
+    return paths.Layout(**{key: root / place for key, place in places.items()})
 
 
 @dataclass

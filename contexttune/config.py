@@ -29,6 +29,11 @@ class PathsConfig:
     artifacts: str = "artifacts"
     results: str = "results"
 
+    def __post_init__(self) -> None:
+        for key, value in vars(self).items():
+            if not value:
+                raise ConfigError(f"paths.{key} is empty: name a directory, '.' for this one")
+
 
 @dataclass
 class WorkspaceConfig:
@@ -255,10 +260,12 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
 
     from contexttune.identity import default_group_id, reproduced_group_id
+    from contexttune.paths import home_expanded
 
     ConfigStore.instance().store("schema", Config)
     OmegaConf.register_new_resolver("default_group_id", default_group_id, replace=True)
     OmegaConf.register_new_resolver("reproduced_group_id", reproduced_group_id, replace=True)
+    OmegaConf.register_new_resolver("home_expanded", home_expanded, replace=True)
 
 
 def check(cfg: DictConfig) -> Config:

@@ -28,6 +28,11 @@ def resolve(location: str) -> str:
     return str(PACKAGE / location.removeprefix(_BUNDLED)) if is_bundled(location) else location
 
 
+def home_expanded(root: str) -> str:
+    """`paths.root` for Hydra's own directories, which would take ~ for a name, and nothing for the root of the disk."""
+    return str(Path(root or ".").expanduser())
+
+
 def repo_slug(repo: str) -> str:
     """`owner/name` as one path component, the way SWE-bench writes it."""
     return repo.replace("/", "__")

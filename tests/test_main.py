@@ -225,3 +225,24 @@ def test_a_damaged_record_is_named_with_what_to_do(tmp_path, content):
         "ceiling: not checked: harness=none grades nothing"
         in done.stdout + contexttune(*base, cwd=tmp_path).stdout
     )
+
+
+def test_a_home_directory_is_meant_by_its_sign(tmp_path):
+    """A shell leaves the ~ of key="~/x" alone."""
+    home = tmp_path / "home"
+    home.mkdir()
+    base = ("slice=demo", "harness=none", "condition=repo_map", "runner=gold", "slice.limit=1")
+    env = {"HOME": str(home), "CONTEXTTUNE_CACHE": "~/mine"}
+    for mode in ([], ["-m"]):
+        done = contexttune(*mode, *base, 'paths.root="~/runs"', cwd=tmp_path, **env)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert {path.name for path in home.iterdir()} == {"runs", "mine"}
+    assert {path.name for path in (home / "runs").iterdir()} == {"artifacts", "multirun", "results"}
+
+
+def test_an_empty_root_is_refused_before_a_file_is_written_anywhere_else(tmp_path):
+    done = contexttune("slice=demo", "harness=none", "runner=gold", "paths.root=", "group_id=g", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "paths.root is empty" in done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["multirun"])
