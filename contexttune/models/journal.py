@@ -36,6 +36,7 @@ CALLS = "calls.jsonl"
 _SCHEMA_VERSION = 1
 _LOCK_TIMEOUT_S = 15.0  # a worker of a program that was killed ends within seconds
 _POLL_S = 0.1
+_ROOM_BYTES = 16_000_000  # for the answers of all attempts that are under way
 
 Line = dict[str, Any]
 _NOTHING: Line = {"response": None, "refused": None, "n_requests": None, "took_s": 0.0, "waited_s": 0.0}
@@ -124,6 +125,15 @@ class Journal:
         self._n_answered += 1
         return self._left.popleft()
 
+    def require_room(self) -> None:
+        """Raise InfraError where an answer might not fit on the disk: it would be paid for, and lost."""
+        disk = os.fstatvfs(self._file.fileno())  # without blocks it is of a kind that does not tell
+        if disk.f_blocks and disk.f_bavail * disk.f_frsize < _ROOM_BYTES:
+            raise InfraError(
+                f"the disk has less than {_ROOM_BYTES // 1_000_000} MB left, and no answer is paid for that might be lost: "
+                "free some, or move paths.artifacts"
+            )
+
     def append(self, call: Line) -> Line:
         """Write a call down and wait until the disk has it; the line as it would be read back."""
         head = {"schema_version": _SCHEMA_VERSION, "number": self._n_answered + 1}
@@ -176,6 +186,7 @@ class Recorded:
         if line is not None:
             # in a replay of another run no time is short: what ended there before the clock struck must end again
             return _answered(line, replayed_s=0.0 if self.source else line["took_s"])
+        self._journal.require_room()
         call = {"request_sha256": asked, "sampling": dict(self.client.sampling), **_NOTHING}
         began = time.monotonic()
         try:

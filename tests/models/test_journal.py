@@ -227,6 +227,16 @@ def test_a_file_that_is_no_journal_is_refused_with_the_remedy(tmp_path, line, wo
     assert len(server.requests) == 1
 
 
+def test_a_disk_that_is_nearly_full_asks_for_nothing_and_gives_what_it_has(tmp_path, monkeypatch):
+    with serving(*numbered()) as server:
+        said(server, tmp_path, "a")
+        monkeypatch.setattr(journal, "_ROOM_BYTES", 1 << 62)
+        with pytest.raises(InfraError, match=r"no answer is paid for that might be lost: .*paths\.artifacts"):
+            said(server, tmp_path, "a", "b")
+        assert len(server.requests) == 1
+        assert said(server, tmp_path, "a") == ["answer 1"]
+
+
 def test_what_does_not_fit_on_the_disk_is_an_outage_and_the_file_stays_whole(tmp_path):
     with serving(*numbered()) as server:
         said(server, tmp_path, "a")
