@@ -44,7 +44,10 @@ def _sentence(error: HydraException | OmegaConfBaseException) -> str:
     if isinstance(error, OverrideParseException):
         return f"{error.override} cannot be read: it must be key=value, and a value with blanks or signs quoted twice, 'key=\"a b\"'"
     if found := re.match(r"Could not override '([^'@]+)'\.\s+To append to your config", text):
-        return unknown_key(found[1])
+        inner = str(
+            getattr(error.__cause__, "full_key", None) or ""
+        )  # of a mapping that was given as a value
+        return unknown_key(inner if inner.startswith(f"{found[1]}.") else found[1])
     if found := re.match(r"Error merging override (.+)", text):
         return f"{found[1]}: {_as_list(found[1]) if 'ListConfig' in cause else cause}"
     if found := re.match(r"Ambiguous value for argument '(.+)'", text):

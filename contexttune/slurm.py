@@ -54,7 +54,7 @@ def submitted_jobs() -> list[str]:
     """Numbers of the jobs and arrays that this process has submitted."""
     from submitit.slurm.slurm import SlurmJob
 
-    return sorted({job_id.partition("_")[0] for job_id in SlurmJob.watcher._registered})
+    return sorted({job_id.partition("_")[0] for job_id in list(SlurmJob.watcher._registered)})
 
 
 def requeue_at_time_limit(config: DictConfig) -> None:

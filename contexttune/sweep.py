@@ -20,6 +20,7 @@ from contexttune.errors import ConfigError, ExitCode
 from contexttune.known_errors import known
 from contexttune.paths import Layout
 from contexttune.run_record import RunRecord
+from contexttune.slurm import submitted_jobs
 from contexttune.store import write_json
 from contexttune.types import GoldInstance
 
@@ -99,9 +100,17 @@ class Sweep:
         threading.Thread(target=self._tell, name="sweep", daemon=True).start()
 
     def _tell(self) -> None:
+        is_queue_told = not self.is_slurm
         while len(self._ended) < len(self.jobs):
             time.sleep(_LOOK_S)
             self._look()
+            if not is_queue_told and not self._begun and (queued := submitted_jobs()):
+                log.info(
+                    "%d jobs are queued; squeue -j %s says for what they wait",
+                    len(self.jobs),
+                    ",".join(queued),
+                )
+                is_queue_told = True
 
     def _look(self) -> None:
         with self._looking:

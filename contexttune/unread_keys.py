@@ -31,13 +31,14 @@ def unknown_key(key: str) -> str:
     """A sentence about a key that nothing reads."""
     parts = _keys()
     head, _, rest = key.partition(".")
-    if head in parts and not parts[head]:  # an option's own class says which keys it has
-        return f"{key} is no key that this option sets: --cfg job shows those, and +{key}=... adds one that its class has"
+    if head == "hydra" or (head in parts and not parts[head]):  # an option's own class says which keys it has
+        shows = f"--cfg {'hydra' if head == 'hydra' else 'job'} shows those"
+        return f"{key} is no key that this option sets: {shows}, and +{key}=... adds one that its class has"
     within = parts.get(head, [])
     if near := get_close_matches(rest if within else head, within or list(parts), n=1):
         meant = f"{head}.{near[0]}" if within else ".".join([near[0], *([rest] if rest else [])])
         return f"{key} is not a key: did you mean {meant}?"
-    return f"{key} is not a key: --cfg {'hydra' if head == 'hydra' else 'job'} shows those that there are"
+    return f"{key} is not a key: --cfg job shows those that there are"
 
 
 def _keys() -> dict[str, list[str]]:

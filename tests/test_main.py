@@ -50,6 +50,16 @@ def test_the_composed_configuration_can_be_looked_at_from_anywhere(tmp_path):
         (["+runer=gold"], 2, "runer is not a key: did you mean runner?"),
         (["++slice.limt=1", "slice=demo"], 2, "slice.limt is not a key"),
         (["model.nam=m"], 2, "model.nam is no key that this option sets"),
+        (
+            ["hydra.launcher.partition=main"],
+            2,
+            "hydra.launcher.partition is no key that this option sets: --cfg hydra",
+        ),
+        (
+            ["-m", "hydra/launcher=slurm", "hydra.launcher.additional_parameters={begin: 1}"],
+            2,
+            "+hydra.launcher.additional_parameters.begin=... adds one",
+        ),
         (["groups=g"], 2, "a list is written 'groups=[g]'"),
         (["seed=0,1"], 2, "seed=0,1: -m runs such a sweep"),
         (["model.name={a}"], 2, "model.name={a} cannot be read"),

@@ -146,6 +146,14 @@ def test_an_interrupt_of_the_launching_process_says_how_to_end_its_jobs(tmp_path
         assert sweep.queued() == ["RUNNING"]
 
 
+def test_a_sweep_that_waits_in_the_queue_says_so(tmp_path):
+    later = "+hydra.launcher.additional_parameters.begin='now+1hour'"
+    with sweeping(tmp_path, *SLOW, "runner=gold", later) as sweep:
+        line = next(text for text in iter(sweep.process.stdout.readline, "") if "squeue -j" in text)
+        assert line.startswith("1 jobs are queued; squeue -j ")
+        assert sweep.queued() == ["PENDING"]
+
+
 def test_what_slurm_refuses_is_a_sentence(tmp_path):
     done = contexttune("-m", *SLURM, "experiment=demo", "hydra.launcher.partition=nope", cwd=tmp_path)
     assert done.returncode == 2
