@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from contexttune.budget import Budget
 from contexttune.config import Config, check
 from contexttune.contexts.stage import ContextStage
 from contexttune.documents import Documents
-from contexttune.errors import ConfigError, InfraError
+from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.exclusion import Exclusion
 from contexttune.forked import cpus
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
@@ -197,6 +198,10 @@ class Cell:
 
     @cached_property
     def workspace(self) -> Workspace:
+        if shutil.which("git") is None:
+            raise PreflightError(
+                "git is not on PATH, and all that is known of repositories comes from it: install git"
+            )
         keys = self.config.workspace
         return Workspace(
             layout=self.layout,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from typing import NoReturn
 
 import hydra
@@ -33,6 +35,11 @@ def main() -> NoReturn:
         from contexttune.welcome import first_steps
 
         sys.exit(first_steps())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # none where it is closed
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal that is not UTF-8 must not end a run at its table
     os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # swebench would load a .env that lies about
     config.register()
     signal.signal(signal.SIGTERM, _interrupt)
@@ -57,6 +64,9 @@ def _told(error: Exception) -> ExitCode:
     """Say what ended the program, with a traceback where nobody but us could mend it."""
     from contexttune.known_errors import known
 
+    if isinstance(error, BrokenPipeError):  # whoever read it has seen enough, as `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return ExitCode.FAILED
     found = known(error)
     nothing_began = not session.current.jobs and session.current.sweep is None
     if found is None and nothing_began and isinstance(error, ValueError):  # Hydra's, of flags and groups
@@ -88,6 +98,7 @@ def _close(code: ExitCode) -> NoReturn:
             told = _told(error)
             code = code or told
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, AttributeError):  # full, closed, or none at all: nobody is there to tell
+            stream.flush()
     os._exit(code)  # threads that wait for a model's answer would hold the process for minutes

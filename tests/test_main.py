@@ -1,7 +1,10 @@
 """What a user types and what comes back: exit codes, one sentence, no traceback."""
 
 import json
+import shlex
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -256,3 +259,35 @@ def test_an_empty_root_is_refused_before_a_file_is_written_anywhere_else(tmp_pat
     assert done.returncode == 2
     assert "paths.root is empty" in done.stdout + done.stderr
     assert [path.name for path in tmp_path.iterdir()] in ([], ["multirun"])
+
+
+def test_a_terminal_that_is_not_utf_8_and_a_reader_that_has_seen_enough_end_no_run_in_a_traceback(tmp_path):
+    base = (
+        "slice=demo",
+        "harness=none",
+        "condition=no_context",
+        "runner=gold",
+        "slice.limit=1",
+        "group_id=g",
+    )
+    # so narrow that a heading is cut by a sign that ASCII lacks
+    done = contexttune(*base, cwd=tmp_path, PYTHONIOENCODING="ascii", COLUMNS="60")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for arguments in (["--help"], ["task=report", "group_id=g"]):
+        command = f"{shlex.join([sys.executable, '-m', 'contexttune', *arguments])} | true"
+        piped = subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert "Traceback" not in piped.stderr, piped.stderr
+    closed = shlex.join([sys.executable, "-m", "contexttune", "task=report", "group_id=g"]) + " >&-"
+    done = subprocess.run(["sh", "-c", closed], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (4, False), done.stderr
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+def test_a_machine_without_git_is_told_so_at_once(tmp_path, sweep):
+    base = ("slice=demo", "harness=none", "condition=no_context", "runner=single_shot", "model=scripted")
+    done = contexttune(*sweep, *base, cwd=tmp_path, PATH="/nonexistent")
+    assert done.returncode == 3
+    assert "git is not on PATH" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
