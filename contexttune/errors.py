@@ -54,11 +54,11 @@ class NotWritten(PreflightError):
 class ArtifactError(ContextTuneError):
     """A file or repository is not what it must be."""
 
+    exit_code = ExitCode.PREFLIGHT
+
 
 class DamagedFile(ArtifactError, ValueError):
     """A record that is not what was written: cut off by a power cut, or changed by hand."""
-
-    exit_code = ExitCode.PREFLIGHT
 
 
 class InfraError(Exception):

@@ -35,11 +35,9 @@ def main() -> NoReturn:
         from contexttune.welcome import first_steps
 
         sys.exit(first_steps())
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # none where it is closed
-            stream.reconfigure(
-                errors="replace"
-            )  # a terminal that is not UTF-8 must not end a run at its table
+    if isinstance(sys.stdout, io.TextIOWrapper):  # none where it is closed
+        # a terminal that is not UTF-8 must not end a run at its table
+        sys.stdout.reconfigure(errors="replace")
     os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # swebench would load a .env that lies about
     config.register()
     signal.signal(signal.SIGTERM, _interrupt)

@@ -89,6 +89,7 @@ def test_the_composed_configuration_can_be_looked_at_from_anywhere(tmp_path):
             "python -m contexttune -m slice=demo harness=none condition=no_context runner=gold hydra/launcher=submitit_slurm",
         ),
         (["slice=demo", "stages=[signals]", "workspace.remote=file:///absent"], 3, "workspace.remote"),
+        (["slice=demo", "task=audit", "workspace.remote=file:///absent"], 3, "workspace.remote"),
         (
             [*DEMO, "runner=gold", "condition=baseline_context", "stages=[inference]"],
             2,
