@@ -177,9 +177,7 @@ class OpenAICompatible(Journaled):
         for secret in (self._client.api_key if self.api_key_env else "", urlsplit(self._where).password):
             words = words.replace(secret, "***") if secret else words
         shown: str = without_passwords(words)
-        return shown[:_WORDS_CHARS] + (
-            self.server.address.last_words() if self.server.address else ""
-        )
+        return shown[:_WORDS_CHARS] + (self.server.address.last_words() if self.server.address else "")
 
     def endpoint(self) -> OpenAICompatible:
         """The same endpoint without its open connections, as another process may use it."""
