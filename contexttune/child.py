@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import FrameType
 
 from contexttune.errors import InfraError
@@ -147,6 +148,50 @@ def _collect(
                 if len(output) > limit_bytes:
                     return Ended(output=bytes(output[:limit_bytes]), status=-1, too_long=True)
     return Ended(output=bytes(output), status=process.wait())
+
+
+def bounded(
+    argv: Sequence[str], *, timeout_s: float, limit_bytes: int, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """`subprocess.run` of a command whose output others decide on, for memory's sake: one that prints more is killed.
+
+    `stdout` is then longer than `limit_bytes`; of stderr what is more is left out. Raises subprocess.TimeoutExpired.
+    """
+    pipe = subprocess.PIPE
+    with TemporaryFile() as source:
+        source.write(stdin)
+        source.seek(0)
+        process = subprocess.Popen(
+            argv, stdin=source, stdout=pipe, stderr=pipe, preexec_fn=dies_with_parent()
+        )
+    with process:
+        try:
+            stdout, stderr = _drained(process, time.monotonic() + timeout_s, limit_bytes)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+
+def _drained(process: subprocess.Popen[bytes], deadline: float, limit_bytes: int) -> tuple[bytes, bytes]:
+    """Both outputs, when the process has ended or has printed more than it may."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    stdout, stderr = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, stdout)
+        selector.register(process.stderr, selectors.EVENT_READ, stderr)
+        while selector.get_map() and len(stdout) <= limit_bytes:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise subprocess.TimeoutExpired(process.args, left_s)
+            for key, _ in selector.select(left_s):
+                chunk = os.read(key.fd, _CHUNK_BYTES)
+                key.data.extend(chunk[: limit_bytes + 1 - len(key.data)])
+                if not chunk:
+                    selector.unregister(key.fileobj)
+    if len(stdout) <= limit_bytes:
+        process.wait(max(deadline - time.monotonic(), 0))
+    return bytes(stdout), bytes(stderr)
 
 
 @contextmanager

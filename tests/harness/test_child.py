@@ -102,3 +102,34 @@ def test_a_thread_may_use_the_block_too() -> None:
     thread.start()
     thread.join()
     assert failed == []
+
+
+@pytest.mark.parametrize(
+    ("script", "stdin", "ended"),
+    [
+        ("cat; echo words >&2; exit 3", b"x" * 300_000, (3, b"x" * 300_000, b"words\n")),
+        ("true", b"", (0, b"", b"")),
+        ("kill -9 $$", b"", (-9, b"", b"")),
+        ("head -c 400000 /dev/zero", b"", (0, bytes(400_000), b"")),
+        ("head -c 900000 /dev/zero >&2; echo said", b"", (0, b"said\n", bytes(400_001))),
+    ],
+)
+def test_a_bounded_command_is_like_others_up_to_its_bound(
+    script: str, stdin: bytes, ended: tuple[int, bytes, bytes]
+) -> None:
+    done = child.bounded(["sh", "-c", script], stdin=stdin, timeout_s=20, limit_bytes=400_000)
+    assert (done.returncode, done.stdout, done.stderr) == ended
+
+
+def test_a_command_that_prints_without_end_is_killed_at_its_bound() -> None:
+    began = time.monotonic()
+    done = child.bounded(["sh", "-c", "yes & exec yes"], timeout_s=20, limit_bytes=400_000)
+    assert (done.returncode, len(done.stdout)) == (-signal.SIGKILL, 400_001)
+    assert time.monotonic() - began < 10
+
+
+def test_a_bounded_command_has_its_time() -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.bounded(["sleep", "60"], timeout_s=0.5, limit_bytes=10)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.bounded(["sh", "-c", "exec >&- 2>&-; sleep 60"], timeout_s=0.5, limit_bytes=10)

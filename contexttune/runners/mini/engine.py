@@ -29,6 +29,7 @@ touch -r {TESTBED} / 2>/dev/null
 git -C {TESTBED} rev-parse HEAD 2>/dev/null || echo
 git -C {TESTBED} -c core.quotePath=false ls-tree -r --name-only HEAD 2>/dev/null
 """
+_OUTPUT_BYTES = 200_000_000  # commands in a container are the agent's to replace, also those that we use
 _PULL_ATTEMPTS = 3
 _PULL_WAIT_S = 5.0
 _PULL_TIMEOUT_S = 3600.0
@@ -161,14 +162,8 @@ class Engine(ABC):
     def _run(self, *args: str, timeout_s: float = 120) -> Done:
         """Raises InfraError when the engine does not answer in time."""
         try:
-            return subprocess.run(
-                [self.executable, *args],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=timeout_s,
-                check=False,
-                preexec_fn=child.dies_with_parent(),  # a pull may last longer than we do
-            )
+            # which ends with us, for a pull may last longer than we do
+            return child.bounded([self.executable, *args], timeout_s=timeout_s, limit_bytes=_OUTPUT_BYTES)
         except subprocess.TimeoutExpired:
             raise InfraError(f"{self.executable} {args[0]} took more than {timeout_s:.0f} s") from None
 

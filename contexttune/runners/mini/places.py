@@ -85,6 +85,7 @@ class ContainerPlace:
             words = " ".join(done.stderr.decode(errors="replace").split())[-300:]
             self.shell.require_running(words)
             log.warning("what the tree of %s holds cannot be read: %s", self.shell.container.name, words)
+            return b""  # half of a diff is none
         return done.stdout
 
     def files(self) -> frozenset[str]:
@@ -93,7 +94,8 @@ class ContainerPlace:
 
     def require_space(self) -> None:
         """Without space no patch can be written, and its absence measures nothing."""
-        probe = f"f=$(mktemp -p {TESTBED}) && LC_ALL=C head -c 4096 /dev/zero >$f; r=$?; rm -f $f; exit $r"
+        # bounded, because also `head` is the agent's to replace
+        probe = f"ulimit -f 64; f=$(mktemp -p {TESTBED}) && LC_ALL=C head -c 4096 /dev/zero >$f; r=$?; rm -f $f; exit $r"
         done = self.engine.execute(self.shell.container, probe, timeout_s=_DIFF_TIMEOUT_S)
         if done.returncode != 0 and b"No space left" in done.stderr:
             raise InfraError("the disk of the container is full")

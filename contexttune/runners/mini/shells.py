@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -85,9 +86,7 @@ class ContainerShell:
             script = [_RUN, "ct", *limits, raw.decode(), self._flag]
         argv = self._client("sh", "-c", *script, stdin=large)
         stdin = raw if large else b""
-        return subprocess.run(
-            argv, input=stdin, capture_output=True, timeout=timeout_s + _GRACE_S, check=False
-        )
+        return child.bounded(argv, stdin=stdin, timeout_s=timeout_s + _GRACE_S, limit_bytes=_OUTPUT_BYTES + 1)
 
     @property
     def _flag(self) -> str:
@@ -107,7 +106,8 @@ class ContainerShell:
         if done.returncode in (125, 126, 127, _KILLED) or (done.returncode and done.stderr):
             self.require_running(done.stderr.decode(errors="replace").strip())
         timed_out = done.returncode in (124, _KILLED) and time.monotonic() - started >= timeout_s
-        if timed_out:
+        flooded = done.returncode == -signal.SIGKILL  # its client was killed, and not the command
+        if timed_out or flooded:
             self._kill_strays()
         elif done.returncode == _KILLED:  # of a container that is being killed, a command may go first
             time.sleep(_DYING_S)

@@ -10,6 +10,7 @@ import re
 import secrets
 import selectors
 import shlex
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -59,6 +60,7 @@ class StandingShell:
     ) -> CompletedProcess[bytes] | None:
         """Output and status of bash with the command, or None when it was not run, because no file could be made for it.
 
+        Where it prints more than the limit for all that, the client is killed, and the status is that of a kill.
         When the shell itself ends meanwhile, the status is its client's, never 0, and `stderr` is the client's.
         Raises subprocess.TimeoutExpired when there is no answer `grace_s` seconds after the command's own limit.
         """
@@ -80,6 +82,9 @@ class StandingShell:
                 if found[1] == _NOT_RUN:
                     return None
                 return CompletedProcess([], int(found[1]), bytes(output[: found.start()]), b"")
+            if len(output) > limit_bytes + _CHUNK_BYTES:  # `head` in there is the agent's to replace
+                self._process.kill()
+                return CompletedProcess([], -signal.SIGKILL, bytes(output), b"")
         return self._gone(bytes(output))
 
     def close(self) -> None:

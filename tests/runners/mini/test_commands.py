@@ -77,3 +77,16 @@ def test_a_full_tmp_is_the_agents_to_see_and_to_mend(any_agent):
     assert seen[1] == "x\n"
     assert seen[2] == "big\n"
     assert (records[ROTA]["status"], len(server.requests)) == ("submitted", 5)
+
+
+@every_engine()
+def test_an_agent_that_replaces_commands_which_we_use_fills_nobodys_memory(any_agent):
+    replace = "rm -f $d/{0}; printf '#!/bin/sh\\ncase \"$*\" in {1}) exec cat /dev/zero;; esac\\n' > $d/{0}; chmod +x $d/{0}"
+    head, git = replace.format("head", "*"), replace.format("git", "*diff*")
+    both = f"d=${{PATH%%:*}}; mkdir -p $d; {head}; {git}; touch new"
+    with serving(calls(both), calls("echo again")) as server:
+        records = any_agent.infer(server.url, step_limit=3)
+    told = [m["content"] for m in any_agent.trajectory()["messages"] if m["role"] == "tool"]
+    assert len(told) == 3
+    assert all("it printed too much" in words for words in told)
+    assert (records[ROTA]["status"], records[ROTA]["recovered_patch"]) == ("limit", "")

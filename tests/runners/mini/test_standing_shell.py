@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -50,6 +51,18 @@ def test_no_command_sees_what_another_one_set_and_each_starts_in_the_directory(s
     assert run(shell, "echo $LEFT$OLDPWD; pwd") == (0, f"\n{tmp_path}\n".encode())
     assert run(shell, f"mv {tmp_path} {tmp_path}.old && mkdir {tmp_path} && touch {tmp_path}/new")[0] == 0
     assert run(shell, "ls") == (0, b"new\n")
+
+
+def test_an_agent_that_replaces_what_cuts_its_output_does_not_fill_our_memory(tmp_path):
+    (tmp_path / "head").write_text("#!/bin/sh\nexec yes\n")
+    (tmp_path / "head").chmod(0o755)
+    shell = StandingShell(["env", f"PATH={tmp_path}:/usr/bin:/bin", "sh"], str(tmp_path))
+    began = time.monotonic()
+    status, output = run(shell, "true")
+    shell.close()
+    assert status == -signal.SIGKILL
+    assert 1_000_000 < len(output) < 2_000_000
+    assert time.monotonic() - began < 10
 
 
 def test_a_command_that_does_not_end_is_ended_where_it_runs(shell):
