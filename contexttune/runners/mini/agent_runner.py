@@ -18,7 +18,7 @@ from contexttune.parts import NO_EFFECT
 from contexttune.prices import Price
 from contexttune.progress import Board
 from contexttune.runners.mini.agent_model import TokenLimits
-from contexttune.runners.mini.places import Place
+from contexttune.runners.mini.places import EndlessDiff, Place
 from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.quiet import keep_quiet
 from contexttune.runners.mini.supervisor import attend, warm_up
@@ -192,10 +192,20 @@ class AgentRunner:
         """The patch of an attempt that ended in a submission."""
         raise NotImplementedError
 
+    def _recovered(self, place: Place) -> str:
+        """What the tree holds. Raises InfraError when it cannot be known and is to be graded."""
+        try:
+            return place.diff().decode("utf-8", "surrogateescape")
+        except EndlessDiff as error:
+            if self.submit_recovered:
+                raise
+            log.warning("what was in the tree when the limit struck is not known: %s", error)
+            return ""
+
     def _attempt(self, report: Report, place: Place) -> Attempt:
         submitted = report.exit_status == "Submitted"
         patch = self.submitted(report, place) if submitted else ""
-        recovered = "" if submitted else place.diff().decode("utf-8", "surrogateescape")
+        recovered = "" if submitted else self._recovered(place)
         status, error = _classify(report, patch)
         if not patch.strip():
             place.require_space()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 from contexttune.runners.mini.engine import HOSTNAME, LISTING, TESTBED, Container, Done, Engine, last_words
+from contexttune.store import read_json
 
 LABEL = "contexttune.run"
 _START_TIMEOUT_S = 120.0
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -74,11 +78,23 @@ class Docker(Engine):
             HOSTNAME,
         )
         return self._run(
-            *("run", *flags, "--workdir", TESTBED, *self._limits(), *self.run_args),
+            *("run", *flags, "--workdir", TESTBED, *self._limits(), *self._without_proxies(), *self.run_args),
             # in its own time, while the model thinks about its first answer
             *("--entrypoint", "sh", image, "-c", f"{LISTING}exec sleep infinity"),
             timeout_s=_START_TIMEOUT_S,
         )
+
+    def _without_proxies(self) -> list[str]:
+        """Without this the client sets its configured proxies, with their passwords, in every container."""
+        home = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        try:
+            configured = read_json(home / "config.json")
+        except (OSError, ValueError):  # the client says so itself
+            return []
+        if not isinstance(configured, Mapping) or not configured.get("proxies"):
+            return []
+        names = [name for upper in _PROXIES for name in (upper, upper.lower())]
+        return [word for name in names for word in ("--env", f"{name}=")]
 
     def _limits(self) -> list[str]:
         limits = self.limits
@@ -101,6 +117,9 @@ class Docker(Engine):
 class Podman(Docker):
     name: ClassVar[str] = "podman"
     remedy: ClassVar[str] = "see what `podman info` says"
+
+    def _without_proxies(self) -> list[str]:
+        return ["--http-proxy=false"]  # those of our environment
 
     def _fetch(self, image: str, timeout_s: float) -> Done:
         """From the registry that docker means: podman has none of its own choice."""

@@ -44,6 +44,10 @@ r=$?; rm -f "$i"; exit $r
 """
 
 
+class EndlessDiff(InfraError):
+    """The tree could not be read in time in a place that runs: it may be huge, and the git in there is the agent's."""
+
+
 class Place(Protocol):
     """A place for one attempt."""
 
@@ -80,7 +84,11 @@ class ContainerPlace:
         """
         start = self.engine.first_commit(self.shell.container) or self.base_commit
         script = _DIFF.format(testbed=TESTBED, scratch=_SCRATCH_FILE, commit=start)
-        done = self.engine.execute(self.shell.container, script, timeout_s=_DIFF_TIMEOUT_S)
+        try:
+            done = self.engine.execute(self.shell.container, script, timeout_s=_DIFF_TIMEOUT_S)
+        except InfraError as error:
+            self.shell.require_running(str(error))
+            raise EndlessDiff(str(error)) from None
         if done.returncode != 0:
             words = " ".join(done.stderr.decode(errors="replace").split())[-300:]
             self.shell.require_running(words)

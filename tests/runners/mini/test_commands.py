@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from contexttune.runners.mini import places
 from tests.models.fault_server import serving
 from tests.runners.mini.agents import ROTA, calls, is_living
 from tests.runners.mini.conftest import every_engine, every_runner
@@ -90,3 +91,15 @@ def test_an_agent_that_replaces_commands_which_we_use_fills_nobodys_memory(any_a
     assert len(told) == 3
     assert all("it printed too much" in words for words in told)
     assert (records[ROTA]["status"], records[ROTA]["recovered_patch"]) == ("limit", "")
+
+
+@every_engine()
+@pytest.mark.parametrize(("submit_recovered", "status"), [(False, "limit"), (True, "infra_error")])
+def test_a_git_that_does_not_end_costs_no_limit_that_was_measured(
+    any_agent, monkeypatch, submit_recovered, status
+):
+    monkeypatch.setattr(places, "_DIFF_TIMEOUT_S", 3.0)
+    endless = "d=${PATH%%:*}; mkdir -p $d; rm -f $d/git; printf '#!/bin/sh\\nexec sleep 600\\n' > $d/git; chmod +x $d/git"
+    with serving(calls(endless), calls("true")) as server:
+        records = any_agent.infer(server.url, step_limit=2, submit_recovered=submit_recovered)
+    assert (records[ROTA]["status"], records[ROTA]["recovered_patch"]) == (status, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.models.fault_server import error, serving
 from tests.runners.mini.agents import calls
-from tests.runners.mini.conftest import every_runner
+from tests.runners.mini.conftest import every_engine, every_runner
 from tests.runners.mini.outages import FINE
 
 pytestmark = pytest.mark.slow
@@ -94,3 +95,18 @@ def test_neither_a_key_that_is_quoted_nor_a_password_in_a_url_gets_into_a_record
     assert len(server.requests) == 2
     assert holding(agent.root) == []
     assert KEY not in done.stdout + done.stderr
+
+
+@every_engine()
+def test_no_command_is_told_the_proxy_of_the_engines_client_or_of_this_machine(any_agent, tmp_path):
+    proxy, client = f"http://me:{KEY}@proxy:1", tmp_path / "client"
+    client.mkdir()
+    (client / "config.json").write_text(json.dumps({"proxies": {"default": {"httpsProxy": proxy}}}))
+    environment = {"DOCKER_CONFIG": str(client), "HTTP_PROXY": proxy, "http_proxy": proxy}
+    with serving(calls("env; cat /proc/1/environ"), *FINE) as server:
+        done = any_agent.run(server.url, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (seen, *_) = any_agent.observations()
+    assert "PATH=" in seen
+    assert KEY not in seen
+    assert holding(tmp_path) == ["client/config.json"]
