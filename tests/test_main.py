@@ -292,3 +292,22 @@ def test_a_machine_without_git_is_told_so_at_once(tmp_path, sweep):
     assert done.returncode == 3
     assert "git is not on PATH" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_group_that_has_not_begun_is_compared_with_nothing(tmp_path):
+    base = ("slice=demo", "harness=none", "slice.limit=1")
+    assert (
+        contexttune(*base, "runner=gold", "condition=no_context", "group_id=a", cwd=tmp_path).returncode == 0
+    )
+    # refused in its jobs, for want of a key: planned, and no more
+    assert (
+        contexttune(
+            "-m", *base, "model.name=m", "condition=no_context", "group_id=b", cwd=tmp_path
+        ).returncode
+        == 3
+    )
+    for groups in ("[a,b]", "[b,a]", "[b]"):
+        done = contexttune("task=compare", f"groups={groups}", cwd=tmp_path)
+        assert done.returncode == 2, done.stdout
+        assert "no run of b has begun" in done.stdout
+    assert not (tmp_path / "results/comparisons").exists()
