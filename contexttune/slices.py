@@ -119,10 +119,6 @@ def _file(path: Path, suffix: str) -> list[dict[str, Any]]:
             rows = [{str(k): _plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
     except (ValueError, TypeError, OSError) as error:  # TypeError: JSON, and no list
         raise ConfigError(f"slice.dataset={path} cannot be read: {error}") from None
-    if any(not isinstance(row, dict) for row in rows):
-        raise ConfigError(
-            f"slice.dataset={path} cannot be read: its rows must be objects with their columns as keys"
-        )
     return rows
 
 

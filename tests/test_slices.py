@@ -191,9 +191,9 @@ def test_the_bundled_task_repo_is_a_dataset():
     [
         ("rows.json", b"3", "cannot be read"),
         ("rows.json", b"null", "cannot be read"),
-        ("rows.json", b"[1, 2]", "its rows must be objects"),
-        ("rows.json", b'{"a": 1}', "its rows must be objects"),
-        ("rows.jsonl", b"1\n2\n", "its rows must be objects"),
+        ("rows.json", b"[1, 2]", "each row must be an object"),
+        ("rows.json", b'{"a": 1}', "each row must be an object"),
+        ("rows.jsonl", b"1\n2\n", "each row must be an object"),
         ("rows.jsonl", b"\xff\xfe", "cannot be read"),
         ("rows.csv", b"instance_id\n", r"must be a \.jsonl, \.json or \.parquet file"),
     ],
