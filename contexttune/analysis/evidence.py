@@ -28,7 +28,8 @@ class Estimate:
 
     Attributes:
         estimate: the mean difference, seeds averaged inside an instance.
-        se: its standard error; with one seed that of Bonett and Price, which is never 0.
+        se: its standard error; with one seed, or where fewer than eight instances differ, at least that of Bonett and Price, which
+            is never 0.
         ci95, ci90: two-sided intervals by `method`; the 90 % one is what equivalence is judged by.
         method: how p and the intervals were made.
         p: two-sided, of no difference, before the correction for several contrasts.
