@@ -172,6 +172,8 @@ def _hub(name: str, config: SliceConfig) -> list[dict[str, Any]]:
 def _checked(rows: list[dict[str, Any]], dataset: str) -> list[dict[str, Any]]:
     if not rows:
         raise ConfigError(f"slice.dataset={dataset} has no rows")
+    if not all(isinstance(row, dict) for row in rows):
+        raise ConfigError(f"slice.dataset={dataset}: each row must be an object with columns")
     missing = [column for column in (*OURS, *HARNESS) if any(column not in row for row in rows)]
     if missing:
         raise ConfigError(

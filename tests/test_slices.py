@@ -131,7 +131,7 @@ def test_a_row_with_which_a_run_would_break_off_is_refused_before(tmp_path, chan
 def test_a_row_that_is_no_object_is_refused(tmp_path):
     path = tmp_path / "hostile.jsonl"
     path.write_text("5\n")
-    with pytest.raises(ConfigError, match="must be objects"):
+    with pytest.raises(ConfigError, match="must be an object"):
         load(SliceConfig(dataset=str(path)))
 
 
