@@ -52,11 +52,21 @@ def _last_words(args: Sequence[str | Path], stderr: bytes, status: int) -> str:
 
 
 def try_git(
-    *args: str | Path, cwd: Path | None = None, stdin: bytes = b"", env: Mapping[str, str] | None = None
+    *args: str | Path,
+    cwd: Path | None = None,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """`git *args`, whatever its exit status."""
+    """`git *args`, whatever its exit status. Raises subprocess.TimeoutExpired."""
     return subprocess.run(
-        ["git", *map(str, args)], cwd=cwd, input=stdin, env=environment(env), capture_output=True, check=False
+        ["git", *map(str, args)],
+        cwd=cwd,
+        input=stdin,
+        env=environment(env),
+        capture_output=True,
+        check=False,
+        timeout=timeout_s,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,19 @@ class Workspace:
             if not _has(mirror, commit):
                 self._fetch(repo, commit, mirror)
         return mirror
+
+    def require_remote(self, repo: str, timeout_s: float) -> None:
+        """Raise ArtifactError unless what `repo` is cloned from lists its branches in time."""
+        shown = without_passwords(self.url(repo))
+        remedy = "workspace.remote says where repositories are cloned from"
+        url, env = _password_apart(self.url(repo))
+        try:
+            done = try_git("ls-remote", "--heads", "--", url, env=env, timeout_s=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ArtifactError(f"{shown} does not answer within {timeout_s:g} s: {remedy}") from None
+        if done.returncode != 0:
+            said = without_passwords(done.stderr.decode(errors="replace").strip()) or "no reason given"
+            raise ArtifactError(f"{shown} cannot be read ({said.splitlines()[0]}): {remedy}")
 
     def worktree(self, repo: str, commit: str) -> Path:
         """A checkout of `commit` that shares the mirror's objects: for reading, never for an agent."""

@@ -160,6 +160,9 @@ def test_a_password_for_repositories_stays_out_of_mirrors_logs_and_errors(tmp_pa
     here.mkdir()
     keys = ("slice=demo", "slice.limit=1", "runner=gold", "workspace.remote=${oc.env:REMOTE}")
     with repositories(served, seen) as url:
+        looked = contexttune("task=doctor", "harness=none", *keys, cwd=here, REMOTE=url)
+        assert looked.returncode == 0, looked.stdout + looked.stderr
+        assert "0 of 1 are mirrored, 1 can be cloned" in looked.stdout
         done = contexttune(*keys, "stages=[signals]", cwd=here, REMOTE=url)
         assert done.returncode == 0, done.stdout + done.stderr
         (mirror,) = here.glob("cache/mirrors/*.git")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from contexttune.cell import Cell
-from contexttune.errors import PreflightError
 from contexttune.findings import State
-from contexttune.git import environment, try_git
+from contexttune.git import try_git
 from contexttune.paths import config_dir
-from contexttune.secret_values import without_passwords
 
 _REMOTE_TIMEOUT_S = 30
 
@@ -31,7 +28,7 @@ def repositories(cell: Cell) -> Iterator[tuple[State, str]]:
         wanted[instance.repo].add(instance.base_commit)
     away = [repo for repo, commits in sorted(wanted.items()) if not _mirrored(cell, repo, commits)]
     for repo in away:
-        _require_answer(cell, repo)
+        cell.workspace.require_remote(repo, _REMOTE_TIMEOUT_S)
     yield State.OK, f"{len(wanted) - len(away)} of {len(wanted)} are mirrored, {len(away)} can be cloned"
 
 
@@ -42,26 +39,6 @@ def _mirrored(cell: Cell, repo: str, commits: set[str]) -> bool:
     asked = "".join(f"{commit}\n" for commit in sorted(commits)).encode()
     said = try_git("--git-dir", mirror, "cat-file", "--batch-check", stdin=asked).stdout
     return said.count(b" commit ") == len(commits)
-
-
-def _require_answer(cell: Cell, repo: str) -> None:
-    """Raise PreflightError unless the remote lists a branch."""
-    url = cell.workspace.url(repo)
-    shown = without_passwords(url)
-    remedy = "workspace.remote says where repositories are cloned from"
-    try:
-        done = subprocess.run(
-            ["git", "ls-remote", "--heads", "--", url],
-            env=environment(),
-            capture_output=True,
-            timeout=_REMOTE_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise PreflightError(f"{shown} does not answer within {_REMOTE_TIMEOUT_S} s: {remedy}") from None
-    if done.returncode != 0:
-        said = without_passwords(done.stderr.decode(errors="replace").strip()) or "no reason given"
-        raise PreflightError(f"{shown} cannot be read ({said.splitlines()[0]}): {remedy}")
 
 
 def harness(cell: Cell) -> Iterator[tuple[State, str]]:
