@@ -178,7 +178,7 @@ def test_a_prompt_that_is_too_long_for_the_model_names_the_key(writing):
 
 def test_an_outage_is_one_and_the_next_time_it_is_asked_again(writing):
     with writing(raw(200, '{"choices": []}'), error(429), ok("fine")) as (generator, server):
-        for words in ("list index", "429"):
+        for words in ("without choices", "429"):
             with pytest.raises(InfraError, match=words) as caught:
                 generator.build(at(), None)
             assert not isinstance(caught.value, UnusableDocument)
