@@ -155,8 +155,8 @@ class Harness(Protocol):
     """Grades predictions. One may also have a runner's `image_digests`, and `image_directory() -> Path`, where these lie on the
     engine's machine.
 
-    `judged(out_dir, instance_id, model_patch) -> Outcome | None`, a static method, reads a verdict again from what lies in
-    `out_dir`, for task=verify.
+    `judged(out_dir, patches) -> dict[str, Outcome]`, a static method, reads verdicts on patches (by instance_id) again from what
+    lies in `out_dir`, for task=verify.
     """
 
     @property

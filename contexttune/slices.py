@@ -27,11 +27,12 @@ HARNESS = ("version", "FAIL_TO_PASS", "PASS_TO_PASS", "image", "eval_script", "l
 _N_ROWS = {("SWE-bench/SWE-bench_Verified", "test"): 500, ("SWE-bench/SWE-bench_Lite", "test"): 300}
 """Of the datasets of the shipped slices, to plan without them."""
 
-_SHAPES = {
+SHAPES = {
     "instance_id": r"\w[\w.-]*",
     "repo": r"\w[\w.-]*/\w[\w.-]*",
     "base_commit": r"[0-9a-f]{40}",
 }
+"""Of columns that become paths and arguments of git."""
 _NAME_BYTES = 200  # of the 255 that a file's name may have: what we put around an id takes some
 _TAKEN = ("preds.jsonl", "outcomes.json")  # of what stands beside an instance's directory
 
@@ -194,8 +195,8 @@ def _require_form(row: Mapping[str, Any], where: str) -> None:
             continue
         if not isinstance(value, str):
             raise ConfigError(f"{where}: {column} of {row['instance_id']!r} is no text: {value!r}")
-        pattern = _SHAPES.get(column, r"(?s:.*)")
-        fits = column not in _SHAPES or len(os.fsencode(value)) <= _NAME_BYTES
+        pattern = SHAPES.get(column, r"(?s:.*)")
+        fits = column not in SHAPES or len(os.fsencode(value)) <= _NAME_BYTES
         if value in _TAKEN or not fits or not re.fullmatch(pattern, value):
             shown = value if fits else f"{value[:40]}..."
             raise ConfigError(

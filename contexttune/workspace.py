@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import subprocess
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,10 @@ class Workspace:
             if not _has(mirror, commit):
                 self._fetch(repo, commit, mirror)
         return mirror
+
+    def holds(self, repo: str, commits: Collection[str]) -> bool:
+        """Whether the mirror is there with all of these commits, so that nothing has to be fetched."""
+        return _has(self.layout.mirror(repo), *commits)
 
     def require_remote(self, repo: str, timeout_s: float) -> None:
         """Raise ArtifactError unless what `repo` is cloned from lists its branches in time."""
@@ -170,7 +175,9 @@ def _index_history(mirror: Path) -> None:
     try_git("--git-dir", mirror, "commit-graph", "write", "--reachable")
 
 
-def _has(mirror: Path, commit: str) -> bool:
+def _has(mirror: Path, *commits: str) -> bool:
     if not mirror.is_dir():
         return False
-    return try_git("--git-dir", mirror, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+    asked = "".join(f"{commit}^{{commit}}\n" for commit in commits).encode()
+    said = try_git("--git-dir", mirror, "cat-file", "--batch-check", stdin=asked).stdout
+    return said.count(b" commit ") == len(commits)

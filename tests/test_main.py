@@ -13,6 +13,7 @@ from tests.command_line import contexttune, start
 from tests.models.fault_server import error, ok, serving, stall
 
 DEMO = "slice=demo", "harness=none", "condition=no_context"
+ONE = "slice=demo", "harness=none", "runner=gold", "slice.limit=1"
 
 
 def test_a_bare_command_says_what_is_missing_in_one_screen(tmp_path):
@@ -197,7 +198,7 @@ def test_a_slice_that_cannot_be_does_not_become_the_groups(tmp_path):
 def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path, key, sweep):
     """A file in the way stands for all that a disk may refuse: rights, room, a mount that is read-only."""
     (tmp_path / "file").touch()
-    base = ("slice=demo", "harness=none", "condition=repo_map", "runner=gold", "slice.limit=1")
+    base = (*ONE, "condition=repo_map")
     done = contexttune(*sweep, *base, f"paths.{key}=file", cwd=tmp_path)
     said = done.stdout + done.stderr
     assert done.returncode == 3, said
@@ -215,14 +216,7 @@ def test_who_asks_for_a_traceback_gets_it(tmp_path):
 
 @pytest.mark.parametrize("content", ["", '{"a":', "[1]"])
 def test_a_damaged_record_is_named_with_what_to_do(tmp_path, content):
-    base = (
-        "slice=demo",
-        "harness=none",
-        "condition=no_context",
-        "runner=gold",
-        "slice.limit=1",
-        "group_id=g",
-    )
+    base = (*ONE, "condition=no_context", "group_id=g")
     assert contexttune(*base, cwd=tmp_path).returncode == 0
     for name in ("results/g/group.json", "results/g/runs/*/run.json", "artifacts/preds/g/*/*/attempt.json"):
         (path,) = tmp_path.glob(name)
@@ -245,7 +239,7 @@ def test_a_home_directory_is_meant_by_its_sign(tmp_path):
     """A shell leaves the ~ of key="~/x" alone."""
     home = tmp_path / "home"
     home.mkdir()
-    base = ("slice=demo", "harness=none", "condition=repo_map", "runner=gold", "slice.limit=1")
+    base = (*ONE, "condition=repo_map")
     env = {"HOME": str(home), "CONTEXTTUNE_CACHE": "~/mine"}
     for mode in ([], ["-m"]):
         done = contexttune(*mode, *base, 'paths.root="~/runs"', cwd=tmp_path, **env)
@@ -263,14 +257,7 @@ def test_an_empty_root_is_refused_before_a_file_is_written_anywhere_else(tmp_pat
 
 
 def test_a_terminal_that_is_not_utf_8_and_a_reader_that_has_seen_enough_end_no_run_in_a_traceback(tmp_path):
-    base = (
-        "slice=demo",
-        "harness=none",
-        "condition=no_context",
-        "runner=gold",
-        "slice.limit=1",
-        "group_id=g",
-    )
+    base = (*ONE, "condition=no_context", "group_id=g")
     # so narrow that a heading is cut by a sign that ASCII lacks
     done = contexttune(*base, cwd=tmp_path, PYTHONIOENCODING="ascii", COLUMNS="60")
     assert done.returncode == 0, done.stdout + done.stderr

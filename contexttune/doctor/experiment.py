@@ -9,7 +9,6 @@ from pathlib import Path
 
 from contexttune.cell import Cell
 from contexttune.findings import State
-from contexttune.git import try_git
 from contexttune.paths import config_dir
 
 _REMOTE_TIMEOUT_S = 30
@@ -26,19 +25,10 @@ def repositories(cell: Cell) -> Iterator[tuple[State, str]]:
     wanted: defaultdict[str, set[str]] = defaultdict(set)
     for instance in cell.instances:
         wanted[instance.repo].add(instance.base_commit)
-    away = [repo for repo, commits in sorted(wanted.items()) if not _mirrored(cell, repo, commits)]
+    away = [repo for repo, commits in sorted(wanted.items()) if not cell.workspace.holds(repo, commits)]
     for repo in away:
         cell.workspace.require_remote(repo, _REMOTE_TIMEOUT_S)
     yield State.OK, f"{len(wanted) - len(away)} of {len(wanted)} are mirrored, {len(away)} can be cloned"
-
-
-def _mirrored(cell: Cell, repo: str, commits: set[str]) -> bool:
-    mirror = cell.layout.mirror(repo)
-    if not mirror.is_dir():
-        return False
-    asked = "".join(f"{commit}\n" for commit in sorted(commits)).encode()
-    said = try_git("--git-dir", mirror, "cat-file", "--batch-check", stdin=asked).stdout
-    return said.count(b" commit ") == len(commits)
 
 
 def harness(cell: Cell) -> Iterator[tuple[State, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +12,7 @@ from contexttune.cell import Cell
 from contexttune.errors import PreflightError
 from contexttune.findings import State
 from contexttune.git import git
+from contexttune.manifest import installed_version
 
 _LOW_GB = 5.0  # a repository's mirror and the signals of some hundred commits
 
@@ -25,24 +26,17 @@ def packages(cell: Cell) -> Iterator[tuple[State, str]]:
     wrong = [
         f"{one.name} {there or 'is not'} installed and {one.specifier or 'any version'} needed"
         for one in needed
-        if (there := _installed(one.name)) is None or not one.specifier.contains(there, prereleases=True)
+        if (there := installed_version(one.name)) is None
+        or not one.specifier.contains(there, prereleases=True)
     ]
     if wrong:
         raise PreflightError(f"{'; '.join(wrong)}: pip install -r requirements.txt")
     yield State.OK, f"{len(needed)} as required, swebench {version('swebench')}"
 
 
-def _installed(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def git_command(cell: Cell) -> Iterator[tuple[State, str]]:
     """Raises PreflightError without one."""
-    if shutil.which("git") is None:
-        raise PreflightError("the git command is not on PATH: install git")
+    _ = cell.workspace  # refuses to be without it
     yield State.OK, git("version").decode().strip().removeprefix("git version ")
 
 

@@ -89,16 +89,15 @@ class Local:
         return {name: Outcome(entries[name]["outcome"]) for name in wanted}
 
     @staticmethod
-    def judged(out_dir: Path, instance_id: str, model_patch: str) -> Outcome | None:
-        """What the files in `out_dir` say of that patch; None where they say nothing final."""
-        entry = read_outcomes(out_dir).get(instance_id, {})
-        if entry.get("patch_sha256") != sha256(model_patch):
-            return None
-        log_dir = out_dir / instance_id
-        if (log_dir / "apply.txt").exists() and not (log_dir / "test_output.txt").exists():
-            return Outcome.ERROR  # a patch that had been applied would have been tested
-        verdict = evidence.judge(log_dir, instance_id)
-        return verdict.outcome if verdict.outcome.is_verdict else None
+    def judged(out_dir: Path, patches: Mapping[str, str]) -> dict[str, Outcome]:
+        """What the files in `out_dir` say of these patches, by instance_id; those without a final word are left out."""
+        graded = {
+            name
+            for name, entry in read_outcomes(out_dir).items()
+            if name in patches and entry.get("patch_sha256") == sha256(patches[name])
+        }
+        found = {name: _outcome_in(out_dir / name, name) for name in graded}
+        return {name: outcome for name, outcome in found.items() if outcome.is_verdict}
 
     def _bwrap(self) -> str | None:
         found = find_bwrap()
@@ -192,6 +191,12 @@ class Local:
         if not tested.timed_out:
             _write_report(log_dir, spec, prediction)
         return evidence.judge(log_dir, instance.instance_id)
+
+
+def _outcome_in(log_dir: Path, instance_id: str) -> Outcome:
+    if (log_dir / "apply.txt").exists() and not (log_dir / "test_output.txt").exists():
+        return Outcome.ERROR  # a patch that had been applied would have been tested
+    return evidence.judge(log_dir, instance_id).outcome
 
 
 def _describes(entry: Mapping[str, Any], key: Mapping[str, str]) -> bool:

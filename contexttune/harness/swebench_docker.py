@@ -96,15 +96,16 @@ class SwebenchDocker:
         return {name: verdict.outcome for name, verdict in verdicts.items()}
 
     @staticmethod
-    def judged(out_dir: Path, instance_id: str, model_patch: str) -> Outcome | None:
-        """What the harness's files in `out_dir` say of that patch; None where they say nothing final."""
-        for run_id in _run_ids(out_dir):
+    def judged(out_dir: Path, patches: Mapping[str, str]) -> dict[str, Outcome]:
+        """What the harness's files in `out_dir` say of these patches, by instance_id; those without a final word are left out."""
+        found: dict[str, Outcome] = {}
+        for run_id in _run_ids(out_dir) if out_dir.is_dir() else ():
             for graded in read_jsonl(out_dir / run_id / "predictions.jsonl"):
-                if graded["instance_id"] == instance_id and graded["model_patch"] == model_patch:
-                    verdict = _judge(out_dir / run_id, instance_id)
-                    if _is_final(verdict):
-                        return verdict.outcome
-        return None
+                name = graded["instance_id"]
+                if name not in found and patches.get(name) == graded["model_patch"]:
+                    verdict = _judge(out_dir / run_id, name)
+                    found |= {name: verdict.outcome} if _is_final(verdict) else {}
+        return found
 
     def _grade(self, wanted: Mapping[str, Prediction], out_dir: Path) -> dict[str, Verdict]:
         verdicts = _harvest(out_dir, wanted, self.timeout_s)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from contexttune.contexts.injection import block
 from contexttune.errors import ArtifactError
@@ -48,15 +47,22 @@ def verdicts(records: Records) -> Iterator[tuple[State, str]]:
     """Each is on the predicted patch, and what the harness's own files say when they are read again."""
     n: Counter[str] = Counter()
     for run in records.runs:
-        judge = _judge_of(run["manifest"]["config"]["harness"])
+        patches = {name: line["model_patch"] for name, line in records.predictions(run).items()}
+        again = _judged(run["manifest"]["config"]["harness"], records.home(run) / "harness", patches)
         known: Mapping[str, Record] = read_json(records.home(run) / "outcomes.json") or {}
-        for name, line in records.predictions(run).items():
+        for name, patch in patches.items():
             verdict = known.get(name)
             if verdict is None or not Outcome(verdict["outcome"]).is_verdict:
                 continue
-            if verdict["patch_sha256"] != sha256(line["model_patch"]):
-                raise ArtifactError(f"run {run['run_id']}: the verdict on {name} is on another patch")
-            n[_judged(records.home(run) / "harness", judge, verdict["outcome"], line)] += 1
+            what = f"run {run['run_id']}: {name} was {verdict['outcome']}"
+            if verdict["patch_sha256"] != sha256(patch):
+                raise ArtifactError(f"{what}, and that is on another patch")
+            is_empty = not patch.strip()
+            if is_empty != (verdict["outcome"] == Outcome.EMPTY_PATCH):
+                raise ArtifactError(f"{what}, and its patch is {'' if is_empty else 'not '}empty")
+            if again.get(name, verdict["outcome"]) != verdict["outcome"]:
+                raise ArtifactError(f"{what}, and the harness's files say {again[name]}")
+            n["empty" if is_empty else "again" if name in again else "untold"] += 1
     yield State.OK, f"{n['again']} read again from the harness's files: the same; {n['empty']} empty patches"
     if n["untold"]:
         yield (
@@ -65,25 +71,13 @@ def verdicts(records: Records) -> Iterator[tuple[State, str]]:
         )
 
 
-def _judge_of(harness: Record) -> Any:
-    """How it reads a verdict again, or None: also of one that is not ours, for a record may name any module."""
-    is_ours = str(harness["_target_"]).startswith("contexttune.harness.")
-    return getattr(target_class(harness, "harness"), "judged", None) if is_ours else None
-
-
-def _judged(home: Path, judge: Any, outcome: str, line: Record) -> str:
-    """One of "again", "empty", "untold". Raises ArtifactError for another outcome."""
-    is_empty = not line["model_patch"].strip()
-    if is_empty != (outcome == Outcome.EMPTY_PATCH):
-        raise ArtifactError(
-            f"{line['instance_id']}: {outcome}, and its patch is {'' if is_empty else 'not '}empty"
-        )
-    if is_empty:
-        return "empty"
-    again = judge(home, line["instance_id"], line["model_patch"]) if judge else None
-    if again is not None and again != outcome:
-        raise ArtifactError(f"{home}: {line['instance_id']} was {outcome}, and its files say {again}")
-    return "untold" if again is None else "again"
+def _judged(harness: Record, home: Path, patches: Mapping[str, str]) -> Mapping[str, Outcome]:
+    """What the harness of a record reads again; nothing of one that is not ours, for a record may name any module."""
+    if not str(harness["_target_"]).startswith("contexttune.harness."):
+        return {}
+    judged = getattr(target_class(harness, "harness"), "judged", None)
+    filled = {name: patch for name, patch in patches.items() if patch.strip()}
+    return judged(home, filled) if judged else {}
 
 
 def contexts(records: Records) -> Iterator[tuple[State, str]]:

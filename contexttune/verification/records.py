@@ -12,11 +12,8 @@ from typing import Any
 from contexttune.paths import Layout
 from contexttune.report import cells
 from contexttune.report.rows import require_name
+from contexttune.slices import SHAPES
 from contexttune.store import read_json, read_jsonl
-
-# records may come from anybody, and these become paths
-_REPO = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*")
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 Run = Mapping[str, Any]
 Record = Mapping[str, Any]
@@ -63,5 +60,6 @@ class Records:
         return {
             row["instance_id"]: self.layout.contexts(row["repo"], row["base_commit"])
             for row in problems
-            if _REPO.fullmatch(row["repo"]) and _COMMIT.fullmatch(row["base_commit"])
+            # records may come from anybody, and these become a path
+            if all(re.fullmatch(SHAPES[column], row[column]) for column in ("repo", "base_commit"))
         }

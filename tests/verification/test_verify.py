@@ -127,7 +127,7 @@ CHANGES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a verdict": (
         "verdicts",
         lambda root: edit(in_run(root, "outcomes.json"), resolve),
-        "and its files say",
+        "and the harness's files say",
     ),
     "a verdict on another patch": (
         "verdicts",
