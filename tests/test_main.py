@@ -19,7 +19,7 @@ ONE = "slice=demo", "harness=none", "runner=gold", "slice.limit=1"
 def test_a_bare_command_says_what_is_missing_in_one_screen(tmp_path):
     done = contexttune(cwd=tmp_path)
     assert done.returncode == 2
-    assert len(done.stdout.splitlines()) <= 34
+    assert len(done.stdout.splitlines()) <= 24
     for words in ("model.name=", "OPENAI_API_KEY", "OPENAI_BASE_URL", "-m experiment=demo"):
         assert words in done.stdout
     assert list(tmp_path.iterdir()) == []
