@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.report import layout, report
 from benchmarks.sweep import write_rows
-from contexttune.contexts.injection import block
+from contexttune.injection import block
 from contexttune.paths import Layout
 from contexttune.report import rows
 from contexttune.store import dump_json, read_json, read_jsonl, sha256, write_atomic, write_json, write_jsonl

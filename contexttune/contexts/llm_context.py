@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.budget import Unit, check, cut, cut_to
-from contexttune.contexts.injection import block
 from contexttune.contexts.wrapped import own_inputs
 from contexttune.documents import Documents
 from contexttune.errors import ArtifactError, ConfigError, UnusableDocument
+from contexttune.injection import block
 from contexttune.interfaces import ContextGenerator, Model
 from contexttune.types import Context, Document, Instance, Message, RepoAtCommit
 

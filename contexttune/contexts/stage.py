@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from contexttune.contexts.budget import join
-from contexttune.contexts.injection import block
+from contexttune.injection import block
 from contexttune.interfaces import ContextGenerator, Signal
 from contexttune.paths import Layout, config_dir
 from contexttune.store import dump_json, fingerprint, read_json, sha256, write_atomic

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from contexttune.contexts.injection import inject
 from contexttune.git import Tree
+from contexttune.injection import inject
 from contexttune.interfaces import Model
 from contexttune.models.wire import ContextWindowExceeded
 from contexttune.runners.commit_patch import commit_index

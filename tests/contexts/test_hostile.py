@@ -10,8 +10,8 @@ import pytest
 
 from contexttune.audit.gold import Gold
 from contexttune.audit.recall import names_a_file
-from contexttune.contexts.injection import BEGIN, END, block
 from contexttune.contexts.ranking.issue import read
+from contexttune.injection import BEGIN, END, block
 from tests.contexts.hostile import CONDITIONS, at, contexts
 from tests.contexts.maps import listed
 from tests.gitrepos import imported

@@ -1,7 +1,7 @@
 import pytest
 
-from contexttune.contexts.injection import BEGIN, END, block, inject
 from contexttune.errors import ArtifactError
+from contexttune.injection import BEGIN, END, block, inject
 
 
 def test_the_block_stands_before_the_statement_with_these_very_bytes():

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contexttune.contexts.injection import block
 from contexttune.contexts.no_context import NoContext
 from contexttune.contexts.oracle_files import OracleFiles
 from contexttune.contexts.placebo_shuffled import PlaceboShuffled, shuffled
 from contexttune.errors import ConfigError
+from contexttune.injection import block
 from tests.contexts.stubs import Said, at, instance
 
 TEXT = "## One\n- a\n- b\n- c\n\n## Two\n- d\n- e\n- f"

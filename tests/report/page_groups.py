@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from contexttune.contexts.injection import block
+from contexttune.injection import block
 from contexttune.paths import Layout
 from contexttune.report import group as groups
 from contexttune.report import page, summary

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from contexttune.contexts.injection import BEGIN
+from contexttune.injection import BEGIN
 from tests.command_line import contexttune
 from tests.gitrepos import layout
 from tests.report.contrasts import contrast

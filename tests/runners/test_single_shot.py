@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from contexttune.contexts.injection import block
 from contexttune.errors import InfraError
+from contexttune.injection import block
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.runners.single_shot import SingleShot
 from contexttune.types import AttemptStatus, Instance

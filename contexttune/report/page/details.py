@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from contexttune.contexts.injection import BEGIN, END, block
 from contexttune.errors import ArtifactError
+from contexttune.injection import BEGIN, END, block
 from contexttune.paths import Layout
 from contexttune.report.page.files import Files
 from contexttune.report.page.steps import Step, branches, partings, prompt_of, shorten, steps_of

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from contexttune.contexts.injection import inject
 from contexttune.errors import ConfigError, InfraError
+from contexttune.injection import inject
 from contexttune.interfaces import Model
 from contexttune.parts import NO_EFFECT
 from contexttune.prices import Price

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contexttune.contexts.injection import block, inject
+from contexttune.injection import block, inject
 from tests.models.fault_server import Answer, serving
 from tests.runners.mini.agents import EDIT, ROTA, SUBMIT, Agent, calls, fenced
 
