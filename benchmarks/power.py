@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
-from contexttune.analysis.binary import mcnemar_midp
+from contexttune.analysis.mcnemar import mcnemar_midp
 from contexttune.analysis.power import LEVEL, POWER, Design
 
 GOAL = 0.10  # relative

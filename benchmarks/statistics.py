@@ -21,7 +21,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri
 from scipy.stats import binom, t
 
-from contexttune.analysis import binary, verdict
+from contexttune.analysis import mcnemar, verdict
 from contexttune.analysis.contrasts import Judgement, judge
 from contexttune.analysis.estimate import differences, equivalence, estimated
 from contexttune.analysis.evidence import Estimate, Interval, Verdict
@@ -176,7 +176,7 @@ def interval_coverage(n: int, gain: float, loss: float) -> Line:
     """Coverage of one seed's interval without sampling error: every pair of counts with its own probability."""
     score = other = 0.0
     for b, c, weight in _counts(n, gain, loss):
-        score += weight * _within(gain - loss, binary.score_interval(b, c, n, 0.95))
+        score += weight * _within(gain - loss, mcnemar.score_interval(b, c, n, 0.95))
         other += weight * _within(gain - loss, bonett_price(b, c, n))
     return (
         f"one seed, {n} instances, {gain:.0%} gained and {loss:.0%} lost: the score interval covers the difference in "
@@ -235,7 +235,7 @@ def _counts(n: int, gain: float, loss: float) -> Iterator[tuple[int, int, float]
 
 def bonett_price(b: int, c: int, n: int) -> Interval:
     """The 95 % interval that the analysis does not use."""
-    middle, half_width = (b - c) / (n + 2), float(ndtri(0.975)) * binary.standard_error(b, c, n)
+    middle, half_width = (b - c) / (n + 2), float(ndtri(0.975)) * mcnemar.standard_error(b, c, n)
     return middle - half_width, middle + half_width
 
 

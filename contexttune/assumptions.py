@@ -121,7 +121,7 @@ def _mean(rows: Sequence[Row], column: str, source: str) -> Range | None:
 
 def _outcomes(rows: Sequence[Row], control: str, source: str) -> dict[str, Range]:
     from contexttune.analysis.outcomes import arms, mean_over_seeds
-    from contexttune.analysis.repeats import repeats
+    from contexttune.analysis.seed_noise import repeats
 
     names = sorted({row["condition"] for row in rows})
     by_name = arms(rows, names)

@@ -13,8 +13,8 @@ from contexttune.analysis.estimate import differences, equivalence, estimated
 from contexttune.analysis.evidence import Contrast, Delta, Discordant, Equivalence, Estimate, Missing, Verdict
 from contexttune.analysis.missing import missing
 from contexttune.analysis.outcomes import Arm, Floats, Pairs, pair
-from contexttune.analysis.paired import sign_flip_p
-from contexttune.analysis.settle import settle
+from contexttune.analysis.paired_t import sign_flip_p
+from contexttune.analysis.sample_size import settle
 
 Names = tuple[str, str]
 """(control, treatment)."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.stats import t
 
-from contexttune.analysis import binary, paired
+from contexttune.analysis import mcnemar, paired_t
 from contexttune.analysis.evidence import Equivalence, Estimate, Interval
 from contexttune.analysis.outcomes import Floats, Pairs, mean_over_seeds
 
@@ -49,7 +49,7 @@ def estimated(values: Floats) -> Estimate | None:
 
 
 def _of_many(values: Floats) -> Estimate:
-    result = paired.paired_t(values)
+    result = paired_t.paired_t(values)
     return Estimate(
         estimate=result.estimate,
         se=result.se,
@@ -89,15 +89,15 @@ def _around(one: Interval, other: Interval) -> Interval:
 
 
 def _binary(b: int, c: int, n: int) -> Estimate:
-    se = binary.standard_error(b, c, n)
+    se = mcnemar.standard_error(b, c, n)
     return Estimate(
         estimate=(b - c) / n,
         se=se,
-        ci95=binary.score_interval(b, c, n, 0.95),
-        ci90=binary.score_interval(b, c, n, 0.90),
+        ci95=mcnemar.score_interval(b, c, n, 0.95),
+        ci90=mcnemar.score_interval(b, c, n, 0.90),
         method=MCNEMAR,
-        p=binary.mcnemar_midp(b, c),
-        p_exact=binary.mcnemar_exact(b, c),
+        p=mcnemar.mcnemar_midp(b, c),
+        p_exact=mcnemar.mcnemar_exact(b, c),
         mde80=mde80(se, n),
     )
 
@@ -105,11 +105,11 @@ def _binary(b: int, c: int, n: int) -> Estimate:
 def equivalence(values: Floats, margin: float) -> Equivalence:
     """Two one-sided tests by the method of `estimated`, which must not be None of these differences."""
     if is_binary(values):
-        p = binary.equivalence_p(*counts(values), margin)
+        p = mcnemar.equivalence_p(*counts(values), margin)
     else:
-        p = paired.equivalence_p(values, margin)
+        p = paired_t.equivalence_p(values, margin)
         if _are_few(values):
-            p = max(p, binary.equivalence_p(*counts(values), margin))
+            p = max(p, mcnemar.equivalence_p(*counts(values), margin))
     return Equivalence(margin=margin, p=p, holds=p < ALPHA)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-from contexttune.analysis import paired
+from contexttune.analysis import paired_t
 from contexttune.analysis.estimate import differences, estimated
 from contexttune.analysis.evidence import Interval, RepositoryMean, Stratum
 from contexttune.analysis.outcomes import Floats, Pairs
@@ -79,7 +79,7 @@ def _paired_t(means: Floats) -> tuple[Interval | None, float | None]:
     """(95 % interval, p); None where a single value, or values that are all equal, say nothing of their spread."""
     if len(means) < 2 or np.ptp(means) < _EQUAL:
         return None, None
-    result = paired.paired_t(means)
+    result = paired_t.paired_t(means)
     return result.ci95, result.p
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from contexttune.analysis.estimate import ALPHA, MCNEMAR, PAIRED_T, PAIRED_T_OF_FEW
 from contexttune.analysis.evidence import Contrast, Delta, Equivalence, Estimate, Interval, Missing, Verdict
 from contexttune.analysis.missing import TOLERABLE, bounds_differ, share_missing
-from contexttune.analysis.settle import ASSUMED_ICC
-from contexttune.analysis.words import chance, counted, effect, points, usd
+from contexttune.analysis.number_format import chance, counted, effect, points, usd
+from contexttune.analysis.sample_size import ASSUMED_ICC
 
 _AGAIN = "the same command tries the missing ones again"
 _TESTS = {MCNEMAR: "mid-p McNemar test", PAIRED_T_OF_FEW: PAIRED_T}  # the others name their test alone

@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contexttune.analysis.words import percent, points
+from contexttune.analysis.number_format import percent, points
 from contexttune.differences import in_words
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
@@ -174,7 +174,7 @@ def _against(pairs: Sequence[tuple[_Arm, _Arm]], analysis: Analysis) -> list[Con
 def _floor(group: Group, condition: str, seeds: Sequence[int]) -> Iterator[str]:
     """How far two runs of one condition are apart by chance, from how often their outcomes differ."""
     from contexttune.analysis import outcomes
-    from contexttune.analysis.repeats import repeats
+    from contexttune.analysis.seed_noise import repeats
 
     found = repeats(outcomes.arms(group.rows, [condition], seeds)[condition])
     if found.discordant is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def condition(arm: Arm, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Condition:
     """`runs` are the records of the arm, `rows` its results, measured or not."""
     from contexttune.analysis.rates import rate_ci95
-    from contexttune.analysis.repeats import repeats
+    from contexttune.analysis.seed_noise import repeats
     from contexttune.report.schema import Condition
 
     measured = [row for row in rows if not is_missing(row)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from contexttune.analysis.words import counted, number, usd
+from contexttune.analysis.number_format import counted, number, usd
 from contexttune.report.rows import Row
 from contexttune.types import AttemptStatus
 

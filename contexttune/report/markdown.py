@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from contexttune import health
-from contexttune.analysis.words import (
+from contexttune.analysis.number_format import (
     NONE,
     amount,
     chance,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from contexttune.analysis.words import effect
+from contexttune.analysis.number_format import effect
 from contexttune.assumptions import Range
 from contexttune.forecast import Seeds, Study
 from contexttune.progress import console, plain_table

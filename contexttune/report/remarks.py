@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from contexttune.analysis.words import counted
+from contexttune.analysis.number_format import counted
 from contexttune.differences import differences, in_words
 from contexttune.report import documents, sameness
 from contexttune.report.group import Group

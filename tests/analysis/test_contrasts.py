@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from contexttune.analysis.binary import equivalence_p, score_interval, standard_error
 from contexttune.analysis.contrasts import Family, contrasts, judge
 from contexttune.analysis.estimate import (
     MCNEMAR,
@@ -21,6 +20,7 @@ from contexttune.analysis.estimate import (
     mde80,
 )
 from contexttune.analysis.evidence import Verdict
+from contexttune.analysis.mcnemar import equivalence_p, score_interval, standard_error
 from contexttune.analysis.outcomes import arms, pair
 from tests.analysis.arrays import arm, pairs
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contexttune.analysis.repeats import repeats
+from contexttune.analysis.seed_noise import repeats
 from tests.analysis.arrays import arm
 
 OUTCOMES = st.integers(1, 5).flatmap(
@@ -40,7 +40,7 @@ def test_the_noise_floor_is_the_share_of_pairs_of_seeds_that_differ(outcomes):
 
 def test_icc_of_a_published_example():
     """Shrout and Fleiss (1979), table 2: six targets, four judges; their ICC(1,1) is .17."""
-    from contexttune.analysis.repeats import icc
+    from contexttune.analysis.seed_noise import icc
 
     ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
     assert icc(np.array(ratings, dtype=float)) == pytest.approx(0.166, abs=5e-4)

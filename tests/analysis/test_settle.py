@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from contexttune.analysis.estimate import differences, estimated, mde80, reach
-from contexttune.analysis.settle import (
+from contexttune.analysis.sample_size import (
     MAX_SEEDS,
     Components,
     components,

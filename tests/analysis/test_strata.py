@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from contexttune.analysis import binary
+from contexttune.analysis import mcnemar
 from contexttune.analysis.estimate import differences, estimated
 from contexttune.analysis.strata import by_difficulty, by_repository, repository_mean, without_each_repository
 from tests.analysis.arrays import pairs
@@ -39,8 +39,8 @@ def test_one_seed_is_judged_in_a_part_as_in_the_whole():
     control, treatment = [[0]] * 4 + [[1]] * 4, [[1]] * 3 + [[0]] + [[1]] * 4
     own = pairs(control, treatment, repos=["o/a"] * 4 + ["o/b"] * 4)
     a, b = by_repository(own)
-    assert a.ci95 == binary.score_interval(3, 0, 4, 0.95)
-    assert b.ci95 == binary.score_interval(0, 0, 4, 0.95)  # no instance differs, and four say little
+    assert a.ci95 == mcnemar.score_interval(3, 0, 4, 0.95)
+    assert b.ci95 == mcnemar.score_interval(0, 0, 4, 0.95)  # no instance differs, and four say little
     assert [a.p_bh, b.p_bh] == pytest.approx(stats.false_discovery_control([1 / 8, 1.0]))
     (whole,) = by_repository(pairs(control, treatment))
     assert whole.ci95 == estimated(differences(own)).ci95
@@ -62,7 +62,7 @@ def test_leaving_a_repository_out_leaves_the_others():
     assert without["o/b"].estimate == pytest.approx(np.mean(rest))
     assert without["o/b"].n_instances == 5
     by_t = within_unity(stats.ttest_1samp(rest, 0).confidence_interval(0.95))
-    whole = binary.score_interval(
+    whole = mcnemar.score_interval(
         4, 0, 5, 0.95
     )  # four of the five differ, each less surely than the t test has it
     assert whole[0] < by_t[0]

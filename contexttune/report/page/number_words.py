@@ -10,11 +10,15 @@ Filter = Callable[[Any], str]
 
 def filters() -> dict[str, Filter]:
     """By their names in the template. What a record lacks, jinja2's Undefined, is taken for None."""
-    from contexttune.analysis import words
+    from contexttune.analysis import number_format
 
-    shared: dict[str, Filter] = {"points": words.points, "point_interval": words.interval}
-    shared |= {"percent": words.percent, "percent_interval": words.percents, "probability": words.chance}
-    shared |= {"amount": words.amount}
+    shared: dict[str, Filter] = {"points": number_format.points, "point_interval": number_format.interval}
+    shared |= {
+        "percent": number_format.percent,
+        "percent_interval": number_format.percents,
+        "probability": number_format.chance,
+    }
+    shared |= {"amount": number_format.amount}
     own: tuple[Filter, ...] = (
         tick,
         size,
@@ -33,25 +37,25 @@ def _of_what_is_there(made: Filter) -> Filter:
     def filtered(value: Any) -> str:
         from jinja2 import Undefined
 
-        from contexttune.analysis import words
+        from contexttune.analysis import number_format
 
-        return words.NONE if value is None or isinstance(value, Undefined) else made(value)
+        return number_format.NONE if value is None or isinstance(value, Undefined) else made(value)
 
     return filtered
 
 
 def tick(difference: float) -> str:
     """Of an axis, in points: 0.05 -> +5."""
-    from contexttune.analysis import words
+    from contexttune.analysis import number_format
 
-    return words.points(difference).removesuffix(".0")
+    return number_format.points(difference).removesuffix(".0")
 
 
 def size(difference: float) -> str:
     """Without its sign, with its unit: 0.05 -> 5 points."""
-    from contexttune.analysis import words
+    from contexttune.analysis import number_format
 
-    return f"{words.effect(difference).removesuffix('.0')} points"
+    return f"{number_format.effect(difference).removesuffix('.0')} points"
 
 
 def count(value: float) -> str:
@@ -60,9 +64,9 @@ def count(value: float) -> str:
 
 def usd(value: float) -> str:
     """With its sign before the currency."""
-    from contexttune.analysis import words
+    from contexttune.analysis import number_format
 
-    return f"{'-' if value < 0 else ''}${words.usd(abs(value))}"
+    return f"{'-' if value < 0 else ''}${number_format.usd(abs(value))}"
 
 
 def usd_interval(bounds: Sequence[float]) -> str:
