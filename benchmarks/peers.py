@@ -18,13 +18,13 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from contexttune import config
 from contexttune.audit.arms import Arm, arms_of, with_signals
 from contexttune.audit.measure import Measured, measure
 from contexttune.audit.paired import differences
 from contexttune.audit.summary import summarize
 from contexttune.audit.words import DIFFERENCES, difference_cells, difference_note
 from contexttune.cell import Cell, cell_of
+from contexttune.config.schema import schema
 from contexttune.errors import ContextTuneError
 from contexttune.paths import config_dir
 from contexttune.types import GoldInstance
@@ -40,7 +40,7 @@ def main() -> None:
     """Measure and print."""
     args = _arguments()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    config.register()
+    schema.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         cell = _cell(args)
         ours = arms_of(cell, args.conditions, [])

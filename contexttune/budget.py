@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contexttune.config import BudgetConfig
+from contexttune.config.schema import BudgetConfig
 from contexttune.errors import ConfigError
 from contexttune.models.journal import Paid
 from contexttune.prices import Price

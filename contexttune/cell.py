@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from contexttune import drift, health, identity, paths, slices
 from contexttune.budget import Budget
-from contexttune.config import Config, check
+from contexttune.config.build import build, result_settings, target_class, wants
+from contexttune.config.schema import Config, check
 from contexttune.contexts.stage import ContextStage
 from contexttune.documents import Documents
 from contexttune.errors import ConfigError, InfraError, PreflightError
@@ -23,7 +24,6 @@ from contexttune.forked import cpus
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
 from contexttune.manifest import installed_version, manifest
 from contexttune.models.held import Held
-from contexttune.parts import build, result_settings, target_class, wants
 from contexttune.prices import Price, price_of
 from contexttune.progress import Board
 from contexttune.secret_values import masked

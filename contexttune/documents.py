@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.budget import Budget
-from contexttune.config import slug
+from contexttune.config.build import settings_of
+from contexttune.config.schema import slug
 from contexttune.errors import ConfigError, InfraError, NotWritten, OverBudget, UnusableDocument
 from contexttune.interfaces import Model
 from contexttune.models.held import Held
 from contexttune.models.journal import CALLS
 from contexttune.models.wire import Answered, ContextWindowExceeded, completion_of
-from contexttune.parts import settings_of
 from contexttune.paths import Layout
 from contexttune.prices import price_of
 from contexttune.secret_values import without_passwords

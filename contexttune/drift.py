@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from contexttune.config import Config
-from contexttune.differences import ABSENT, Difference, differences
+from contexttune.config.differences import ABSENT, Difference, differences
+from contexttune.config.schema import Config
 from contexttune.past_run import PastRun, past_run
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from contexttune import health, slices
-from contexttune.config import SliceConfig
+from contexttune.config.schema import SliceConfig
 from contexttune.errors import ConfigError
 from contexttune.health import Knowledge
 from contexttune.paths import Layout

@@ -18,11 +18,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from contexttune.cell import Cell, cell_of
-from contexttune.config import AnalysisConfig, Config
+from contexttune.config.build import build
+from contexttune.config.schema import AnalysisConfig, Config
 from contexttune.errors import ConfigError
 from contexttune.interfaces import Harness
 from contexttune.manifest import installed_version, rows_digest
-from contexttune.parts import build
 from contexttune.paths import Layout
 from contexttune.report import cells, group
 from contexttune.report.registered import analysis_of

@@ -15,7 +15,7 @@ from typing import Any
 
 from contexttune import health, slices
 from contexttune.cell import Cell
-from contexttune.config import slug
+from contexttune.config.schema import slug
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.health import KINDS, NO_CHANGE, Check, row_digest
 from contexttune.store import fingerprint, locked, read_json, write_json, write_jsonl

@@ -7,8 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from contexttune.config import Config, slug
-from contexttune.parts import result_settings, wants
+from contexttune.config.build import result_settings, wants
+from contexttune.config.schema import Config, slug
 from contexttune.past_run import PastRun, past_run
 from contexttune.secret_values import without_passwords
 from contexttune.store import fingerprint

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.budget import Budget, earlier_than, spent_for
-from contexttune.config import BudgetConfig
+from contexttune.config.schema import BudgetConfig
 from contexttune.errors import ArtifactError, ConfigError, InfraError
 from contexttune.interfaces import Runner
 from contexttune.models.journal import CALLS, Paid, paid

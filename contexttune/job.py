@@ -15,10 +15,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from contexttune import disk, job_note, session, slurm
+from contexttune.config.build import build
+from contexttune.config.user_errors import known
 from contexttune.errors import ExitCode
 from contexttune.interfaces import Task
-from contexttune.known_errors import known
-from contexttune.parts import build
 from contexttune.secret_values import masked
 from contexttune.slots import slot
 

@@ -14,7 +14,8 @@ from typing import NoReturn
 import hydra
 from omegaconf import DictConfig
 
-from contexttune import config, reproduce, session
+from contexttune import reproduce, session
+from contexttune.config.schema import schema
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.paths import config_dir
 
@@ -39,7 +40,7 @@ def main() -> NoReturn:
         # a terminal that is not UTF-8 must not end a run at its table
         sys.stdout.reconfigure(errors="replace")
     os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # swebench would load a .env that lies about
-    config.register()
+    schema.register()
     signal.signal(signal.SIGTERM, _interrupt)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us: Hydra's own words for them name a wrong remedy
@@ -60,7 +61,7 @@ def main() -> NoReturn:
 
 def _told(error: Exception) -> ExitCode:
     """Say what ended the program, with a traceback where nobody but us could mend it."""
-    from contexttune.known_errors import known
+    from contexttune.config.user_errors import known
 
     if isinstance(error, BrokenPipeError):  # whoever read it has seen enough, as `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from contexttune.config import STAGES
+from contexttune.config.schema import STAGES
 from contexttune.errors import ConfigError, DamagedFile
 from contexttune.paths import results_of_predictions
 from contexttune.store import read_json

@@ -13,7 +13,7 @@ from typing import Any
 
 from contexttune import gpu, health, identity
 from contexttune.cell import Cell
-from contexttune.differences import differences
+from contexttune.config.differences import differences
 from contexttune.errors import ConfigError
 from contexttune.manifest import job_dir, rows_digest
 from contexttune.report.registered import registration

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf
 
+from contexttune.config.user_errors import known
 from contexttune.errors import ConfigError, ExitCode
-from contexttune.known_errors import known
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from contexttune.config import AnalysisConfig
+    from contexttune.config.schema import AnalysisConfig
     from contexttune.paths import Layout
     from contexttune.report.group import Group
     from contexttune.sweep import Sweep

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune import paths
-from contexttune.config import SliceConfig
+from contexttune.config.schema import SliceConfig
 from contexttune.errors import ConfigError
 from contexttune.types import GoldInstance
 

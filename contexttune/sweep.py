@@ -15,9 +15,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from contexttune import job_note
 from contexttune.cell import Cell, cell_of
-from contexttune.config import AnalysisConfig, check
+from contexttune.config.schema import AnalysisConfig, check
+from contexttune.config.user_errors import known
 from contexttune.errors import ConfigError, ExitCode
-from contexttune.known_errors import known
 from contexttune.paths import Layout
 from contexttune.run_record import RunRecord
 from contexttune.slurm import submitted_jobs

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from contexttune.budget import Budget
-from contexttune.config import BudgetConfig
+from contexttune.config.schema import BudgetConfig
 from contexttune.errors import InfraError
 from contexttune.inference import Inference
 from contexttune.interfaces import Model

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from contexttune.budget import Budget, spent_in
-from contexttune.config import BudgetConfig
+from contexttune.config.schema import BudgetConfig
 from contexttune.errors import ConfigError, InfraError
 from contexttune.prices import Price
 from contexttune.store import read_jsonl

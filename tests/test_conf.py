@@ -8,10 +8,11 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from contexttune import config, identity, interfaces
+from contexttune import identity, interfaces
 from contexttune.cell import cell_of
+from contexttune.config.build import build
+from contexttune.config.schema import schema
 from contexttune.errors import ConfigError
-from contexttune.parts import build
 from contexttune.paths import config_dir
 
 GROUPS = {
@@ -42,7 +43,7 @@ def composing(monkeypatch):
         raise AssertionError("composing and building must not touch the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    config.register()
+    schema.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         yield
 

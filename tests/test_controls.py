@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune import config
 from contexttune.cell import cell_of
+from contexttune.config.schema import schema
 from contexttune.errors import ExitCode
 from contexttune.experiment import Experiment
 from contexttune.paths import config_dir
@@ -19,7 +19,7 @@ CONTEXTS = "stages=[signals,context]"
 
 @pytest.fixture(scope="module", autouse=True)
 def composing():
-    config.register()
+    schema.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         yield
 

@@ -1,4 +1,4 @@
-from contexttune.differences import ABSENT, differences, in_words
+from contexttune.config.differences import ABSENT, differences, in_words
 
 
 def test_values_at_any_depth_and_keys_that_one_side_lacks():

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from contexttune.budget import Budget
-from contexttune.config import BudgetConfig
+from contexttune.config.schema import BudgetConfig
 from contexttune.documents import Documents
 from contexttune.errors import ConfigError, InfraError, NotWritten, OverBudget, PreflightError
 from contexttune.models import journal

@@ -2,8 +2,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from contexttune.config.build import NO_EFFECT, build, result_settings, settings_of, wants
 from contexttune.errors import ConfigError
-from contexttune.parts import NO_EFFECT, build, result_settings, settings_of, wants
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,11 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from contexttune import config, slices
+from contexttune import slices
 from contexttune.assumptions import AMOUNTS, Range
+from contexttune.config.build import build
+from contexttune.config.schema import schema
 from contexttune.errors import ConfigError
-from contexttune.parts import build
 from contexttune.paths import config_dir
 from contexttune.progress import console
 from contexttune.report.plan import number, show, span
@@ -21,7 +22,7 @@ AGENT = ("runner=mini_swe_agent_swebench", "model.name=gpt-5-mini")
 
 @functools.cache
 def composed(*overrides):
-    config.register()
+    schema.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         return compose("config", overrides=["task=plan", *overrides])
 
@@ -35,7 +36,7 @@ def planned(tmp_path, *overrides):
 
 def study(tmp_path, *overrides):
     task, cfg = planned(tmp_path, *overrides)
-    return task.study(config.check(cfg), OmegaConf.to_container(cfg, resolve=True))
+    return task.study(schema.check(cfg), OmegaConf.to_container(cfg, resolve=True))
 
 
 def printed(tmp_path, *overrides) -> str:
@@ -77,11 +78,11 @@ def write_group(tmp_path, rows):
 )
 def test_the_number_of_instances_is_known_without_a_dataset(option, keys, n):
     shipped = yaml.safe_load((config_dir() / "slice" / f"{option}.yaml").read_text())
-    assert slices.count(config.SliceConfig(**(shipped | keys))) == n
+    assert slices.count(schema.SliceConfig(**(shipped | keys))) == n
 
 
 def test_ids_that_pass_no_filter_are_no_slice():
-    ids = config.SliceConfig(dataset="some/where", instance_ids=["a__b-1"], filter="x")
+    ids = schema.SliceConfig(dataset="some/where", instance_ids=["a__b-1"], filter="x")
     with pytest.raises(ConfigError, match="the slice is empty"):
         slices.count(ids)
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from contexttune import session
-from contexttune.config import AnalysisConfig
+from contexttune.config.schema import AnalysisConfig
 from contexttune.report import summary
 from contexttune.sweep import PlannedJob, Sweep
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pandas
 import pytest
 
-from contexttune.config import SliceConfig
+from contexttune.config.schema import SliceConfig
 from contexttune.errors import ConfigError
 from contexttune.slices import load
 from contexttune.types import Instance

@@ -13,10 +13,10 @@ from omegaconf import OmegaConf
 
 from contexttune.audit.recall import cut
 from contexttune.cell import Cell
+from contexttune.config.build import target_class
+from contexttune.config.user_errors import known
 from contexttune.errors import ConfigError
 from contexttune.interfaces import ContextGenerator
-from contexttune.known_errors import known
-from contexttune.parts import target_class
 from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
 
 _OF_A_CONDITION = re.compile(r"[+~]*(?:condition\b|card@condition\b|[\w/]+@condition\b)")

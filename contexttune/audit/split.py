@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contexttune.audit.arms import Arm
-from contexttune.config import AuditConfig
+from contexttune.config.schema import AuditConfig
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
 from contexttune.secret_values import masked

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 from contexttune import child
 from contexttune.bubblewrap import find_bwrap
+from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.harness import evidence
 from contexttune.harness.sandbox import SCRATCH, TESTBED, Sandbox
@@ -27,7 +28,6 @@ from contexttune.harness.verdict import (
     task_fingerprint,
     write_outcomes,
 )
-from contexttune.parts import NO_EFFECT
 from contexttune.removal import remove_tree
 from contexttune.store import fingerprint, locked, sha256, write_atomic, write_json
 from contexttune.types import GoldInstance, Outcome

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from contexttune import child
+from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.harness import engine, evidence
 from contexttune.harness.verdict import (
@@ -26,7 +27,6 @@ from contexttune.harness.verdict import (
     task_fingerprint,
     write_outcomes,
 )
-from contexttune.parts import NO_EFFECT
 from contexttune.store import locked, read_jsonl, write_jsonl
 from contexttune.types import GoldInstance, Outcome
 

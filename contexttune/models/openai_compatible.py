@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
+from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.models.deadline import ends_within
 from contexttune.models.journal import Journaled
@@ -30,7 +31,6 @@ from contexttune.models.wire import (
     require_shape,
     usage_of,
 )
-from contexttune.parts import NO_EFFECT
 from contexttune.secret_values import without_passwords
 from contexttune.store import fingerprint
 from contexttune.types import Completion

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Self
 
+from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
 from contexttune.models.journal import CALLS, Recorded, read_calls
-from contexttune.parts import NO_EFFECT
 
 _HASH = re.compile(r"-[0-9a-f]{8}(-shard\d+of\d+)?$")  # of a run_id, after condition and seed
 

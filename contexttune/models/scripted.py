@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError
 from contexttune.models.journal import Journaled
 from contexttune.models.openai_compatible import OpenAICompatible
-from contexttune.parts import NO_EFFECT
 from contexttune.paths import resolve
 
 log = logging.getLogger(__name__)

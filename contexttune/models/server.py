@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, PreflightError
 from contexttune.models.served import Address, PortTaken, ServerProcess
-from contexttune.parts import NO_EFFECT
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contexttune.analysis.number_format import percent, points
-from contexttune.differences import in_words
+from contexttune.config.differences import in_words
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
 from contexttune.report import markdown, sameness

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from contexttune.config import AnalysisConfig
+from contexttune.config.schema import AnalysisConfig
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
 from contexttune.store import read_json

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from contexttune.analysis.number_format import counted
-from contexttune.differences import differences, in_words
+from contexttune.config.differences import differences, in_words
 from contexttune.report import documents, sameness
 from contexttune.report.group import Group
 from contexttune.report.registered import Analysis

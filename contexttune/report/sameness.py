@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from contexttune.differences import Difference, differences
+from contexttune.config.differences import Difference, differences
 
 Run = Mapping[str, Any]
 Row = Mapping[str, Any]

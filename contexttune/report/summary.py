@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from contexttune import flips, health
-from contexttune.config import AnalysisConfig
+from contexttune.config.schema import AnalysisConfig
 from contexttune.paths import Layout
 from contexttune.report import group, markdown, shards
 from contexttune.report.group import Group

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
-from contexttune.parts import NO_EFFECT
 from contexttune.progress import Progress
 from contexttune.runners.mini.agent_runner import AgentRunner
 from contexttune.runners.mini.apptainer import Apptainer

@@ -27,7 +27,7 @@ class Clean:
     def execute(self, cfg: DictConfig) -> int:
         from contexttune import cleaning
         from contexttune.cell import layout_of
-        from contexttune.config import check
+        from contexttune.config.schema import check
         from contexttune.errors import ExitCode
 
         config = check(cfg)

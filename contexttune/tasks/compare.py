@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
-    from contexttune.config import Config
+    from contexttune.config.schema import Config
     from contexttune.report.comparison import Comparison
 
 
@@ -20,7 +20,7 @@ class Compare:
 
     def execute(self, cfg: DictConfig) -> int:
         from contexttune.cell import layout_of
-        from contexttune.config import check
+        from contexttune.config.schema import check
         from contexttune.errors import ExitCode
         from contexttune.report import comparison, tables
 

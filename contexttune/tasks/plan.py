@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
     from contexttune.assumptions import Range
-    from contexttune.config import Config
+    from contexttune.config.schema import Config
     from contexttune.forecast import Study
 
 
@@ -38,7 +38,7 @@ class Plan:
             raise ConfigError(f"task.icc_range={list(self.icc_range)} must be above 0 and below 1")
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune.config import check
+        from contexttune.config.schema import check
         from contexttune.errors import ExitCode
         from contexttune.report.plan import show
 
@@ -50,8 +50,8 @@ class Plan:
 
     def study(self, config: Config, container: Mapping[str, Any]) -> Study:
         """What is planned, from the configuration and `plan.group`. Raises ConfigError."""
+        from contexttune.config.build import target_class
         from contexttune.forecast import Study
-        from contexttune.parts import target_class
 
         facts = self._facts(config, container)
         runner = container["runner"]
@@ -90,7 +90,7 @@ class Plan:
     def _attempt(self, runner: Mapping[str, Any]) -> dict[str, Range]:
         """Of an agent, which has a limit of steps; of one completion; of a runner that asks no model."""
         from contexttune.assumptions import NO_MODEL, assumed
-        from contexttune.parts import wants
+        from contexttune.config.build import wants
 
         if "step_limit" in runner:
             return assumed(self.agent, "task.agent")
@@ -99,7 +99,7 @@ class Plan:
 
 
 def _left_out(study: Study, container: Mapping[str, Any]) -> list[str]:
-    from contexttune.parts import wants
+    from contexttune.config.build import wants
 
     condition, found = container["condition"], []
     if wants(condition, "documents", "condition"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
-    from contexttune.config import Config
+    from contexttune.config.schema import Config
     from contexttune.paths import Layout
     from contexttune.report.rows import Row
 
@@ -32,7 +32,7 @@ class Report:
     def execute(self, cfg: DictConfig) -> int:
         from contexttune import session
         from contexttune.cell import layout_of
-        from contexttune.config import check
+        from contexttune.config.schema import check
         from contexttune.errors import ExitCode
         from contexttune.report import cells, group
         from contexttune.report.registered import require_known

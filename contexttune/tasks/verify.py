@@ -19,7 +19,7 @@ class Verify:
     def execute(self, cfg: DictConfig) -> int:
         from contexttune import findings
         from contexttune.cell import layout_of
-        from contexttune.config import check
+        from contexttune.config.schema import check
         from contexttune.errors import ExitCode, PreflightError
         from contexttune.manifest import job_dir
         from contexttune.report import group

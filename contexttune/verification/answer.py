@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune import secret_values
-from contexttune.differences import differences, in_words
+from contexttune.config.differences import differences, in_words
 from contexttune.errors import ArtifactError
 from contexttune.findings import State
 from contexttune.report import group, markdown, sameness

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from contexttune.config.build import target_class
 from contexttune.errors import ArtifactError
 from contexttune.findings import State
 from contexttune.inference import is_final
 from contexttune.injection import block
 from contexttune.models.journal import CALLS, paid
-from contexttune.parts import target_class
 from contexttune.prices import Price, price_of
 from contexttune.store import read_json, sha256
 from contexttune.types import Outcome, Usage

@@ -8,11 +8,12 @@ import xml.etree.ElementTree as ET
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune import config, slices
+from contexttune import slices
 from contexttune.cell import cell_of
+from contexttune.config.build import build
+from contexttune.config.schema import schema
 from contexttune.errors import ConfigError, PreflightError
 from contexttune.experiment import run_experiment
-from contexttune.parts import build
 from contexttune.paths import config_dir
 from contexttune.progress import console
 from contexttune.slices import HARNESS
@@ -54,7 +55,7 @@ def dataset(tmp_path):
 
 @pytest.fixture(autouse=True)
 def composing():
-    config.register()
+    schema.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         yield
 
@@ -269,7 +270,7 @@ def test_a_condition_brings_the_signals_that_no_other_needs(composed, tmp_path):
 
 def test_a_row_whose_patch_cannot_be_read_is_named_with_the_remedy(composed, monkeypatch):
     rows, cut = slices.load_rows, "--- a/x\n+++ b/x\n@@ -1,5 +1,9 @@\n-x\n+y\n"
-    monkeypatch.setattr(slices, "load_rows", lambda config: [row | {"patch": cut} for row in rows(config)])
+    monkeypatch.setattr(slices, "load_rows", lambda config: [row | {"patch": cut} for row in rows(schema)])
     with pytest.raises(ConfigError, match=r"o__lib-\d: the patch cannot be read .*audit\.leaks=off"):
         run_experiment(composed(*RUN))
     run_experiment(composed(*RUN, "audit.leaks=off"))

@@ -6,7 +6,7 @@ from contexttune.audit.arms import Arm
 from contexttune.audit.split import note_looks, refuse_search, select
 from contexttune.audit.words import looks_note
 from contexttune.cell import Cell
-from contexttune.config import AuditConfig, Config
+from contexttune.config.schema import AuditConfig, Config
 from contexttune.errors import ConfigError
 from contexttune.types import GoldInstance
 from tests.gitrepos import layout

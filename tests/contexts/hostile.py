@@ -37,11 +37,11 @@ def configured():
     """(signals, generators by condition) as conf/ ships them."""
     from hydra import compose, initialize_config_dir
 
-    from contexttune import config
     from contexttune.cell import cell_of
+    from contexttune.config.schema import schema
     from contexttune.paths import config_dir
 
-    config.register()
+    schema.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         cells = {
             name: cell_of(compose("config", [f"condition={name}"]))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from contexttune.budget import Budget
-from contexttune.config import BudgetConfig
+from contexttune.config.schema import BudgetConfig
 from contexttune.contexts.llm_context import LlmContext, cleaned
 from contexttune.contexts.placebo_neutral import PlaceboNeutral
 from contexttune.contexts.placebo_shuffled import PlaceboShuffled

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune import config, slices
+from contexttune import slices
 from contexttune.cell import cell_of
-from contexttune.config import SliceConfig
+from contexttune.config.schema import SliceConfig, schema
 from contexttune.doctor import experiment, machine
 from contexttune.doctor.checks import CHECKS
 from contexttune.findings import State
@@ -26,7 +26,7 @@ DEMO = ["slice=demo", "harness=none", "model.name=m", "model.api_key_env=null"]
 @pytest.fixture
 def findings(tmp_path):
     """What is found of a configuration, by what was looked at; the lines of one check together."""
-    config.register()
+    schema.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
 
         def examine(*overrides):

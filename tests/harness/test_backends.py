@@ -19,7 +19,7 @@ from . import toy_tasks
 def test_each_backend_meets_the_protocol_and_its_yaml(name: str, toy_repo: Path, tmp_path: Path) -> None:
     import yaml
 
-    from contexttune.parts import build
+    from contexttune.config.build import build
     from contexttune.paths import config_dir
 
     services = {"workspace": toy_tasks.workspace(toy_repo, tmp_path), "bundled": True}

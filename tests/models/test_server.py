@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune import config
 from contexttune.cell import cell_of
+from contexttune.config.build import build, result_settings
+from contexttune.config.schema import schema
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.server import CommandServer, LlamaCpp, NoServer, Server
 from contexttune.models.wire import completion_of
-from contexttune.parts import build, result_settings
 from contexttune.paths import config_dir
 from contexttune.types import Message
 from tests.models.families import STAND_IN, alive, comes_true, gone, pids
@@ -247,7 +247,7 @@ def composed():
     def cell(*overrides: str):
         return cell_of(compose("config", overrides=["slice=demo", "model.name=m", *overrides]))
 
-    config.register()
+    schema.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         yield cell
 

@@ -1,6 +1,6 @@
 import pytest
 
-from contexttune.config import AnalysisConfig, Config, PathsConfig
+from contexttune.config.schema import AnalysisConfig, Config, PathsConfig
 from contexttune.errors import ConfigError
 from contexttune.report import comparison, group
 from contexttune.report.registered import analysis_of

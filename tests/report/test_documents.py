@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contexttune.config import AnalysisConfig
+from contexttune.config.schema import AnalysisConfig
 from contexttune.report import documents, group, summary
 from contexttune.store import read_json, write_json
 from tests.gitrepos import layout

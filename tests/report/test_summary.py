@@ -4,7 +4,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from contexttune.config import AnalysisConfig
+from contexttune.config.schema import AnalysisConfig
 from contexttune.errors import ConfigError
 from contexttune.report import group
 from contexttune.report.registered import require_known

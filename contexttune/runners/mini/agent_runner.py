@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
 from contexttune.injection import inject
 from contexttune.interfaces import Model
-from contexttune.parts import NO_EFFECT
 from contexttune.prices import Price
 from contexttune.progress import Board
 from contexttune.runners.mini.agent_model import TokenLimits

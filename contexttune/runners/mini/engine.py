@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from contexttune import child
-from contexttune.config import slug
+from contexttune.config.schema import slug
 from contexttune.errors import InfraError, PreflightError
 
 log = logging.getLogger(__name__)

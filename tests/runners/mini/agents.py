@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from contexttune.config import SliceConfig
+from contexttune.config.schema import SliceConfig
 from contexttune.inference import Inference
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.paths import PACKAGE, Layout

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.config import SliceConfig
+from contexttune.config.schema import SliceConfig
 from contexttune.paths import Layout
 from contexttune.runners.mini.supervisor import warm_up
 from contexttune.slices import load

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from contexttune.bubblewrap import find_bwrap
-from contexttune.config import SliceConfig
+from contexttune.config.schema import SliceConfig
 from contexttune.git import git
 from contexttune.paths import Layout
 from contexttune.runners.mini.places import CheckoutPlace, checkout_place

@@ -270,8 +270,8 @@ def register() -> None:
 
 def check(cfg: DictConfig) -> Config:
     """The configuration as typed objects. Raises ConfigError with the key in its sentence."""
-    from contexttune.known_errors import known
-    from contexttune.unread_keys import refuse_unread
+    from contexttune.config.unknown_keys import refuse_unread
+    from contexttune.config.user_errors import known
 
     refuse_unread(cfg)
     try:

@@ -8,7 +8,7 @@ from typing import get_type_hints
 
 from omegaconf import DictConfig
 
-from contexttune.config import Config
+from contexttune.config.schema import Config
 from contexttune.errors import ConfigError
 
 

@@ -10,8 +10,8 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import OmegaConfBaseException
 
 from contexttune import disk
+from contexttune.config.unknown_keys import unknown_key
 from contexttune.errors import ConfigError, ContextTuneError, DiskTrouble, PreflightError
-from contexttune.unread_keys import unknown_key
 
 _OF_PLACES = {
     *(errno.EACCES, errno.EPERM),

@@ -1,0 +1,1 @@
+"""What may be asked for: the schema, its checks, and parts built from it."""
