@@ -16,8 +16,8 @@ from contexttune import drift, health, identity, paths, slices
 from contexttune.budget import Budget
 from contexttune.config.build import build, result_settings, target_class, wants
 from contexttune.config.schema import Config, check
+from contexttune.contexts.documents import Documents
 from contexttune.contexts.stage import ContextStage
-from contexttune.documents import Documents
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.exclusion import Exclusion
 from contexttune.forked import cpus

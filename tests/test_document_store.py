@@ -14,7 +14,7 @@ import pytest
 
 from contexttune.budget import Budget
 from contexttune.config.schema import BudgetConfig
-from contexttune.documents import Documents
+from contexttune.contexts.documents import Documents
 from contexttune.errors import ConfigError, InfraError, NotWritten, OverBudget, PreflightError
 from contexttune.models import journal
 from contexttune.models.held import Held

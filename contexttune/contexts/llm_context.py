@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.budget import Unit, check, cut, cut_to
-from contexttune.contexts.wrapped import own_inputs
-from contexttune.documents import Documents
+from contexttune.contexts.documents import Documents
+from contexttune.contexts.placebo import own_inputs
 from contexttune.errors import ArtifactError, ConfigError, UnusableDocument
 from contexttune.injection import block
 from contexttune.interfaces import ContextGenerator, Model

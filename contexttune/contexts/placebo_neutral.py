@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from contexttune.contexts.budget import Unit, check_unit, cut_to, measure
-from contexttune.contexts.wrapped import Wrapped
+from contexttune.contexts.placebo import Wrapped
 from contexttune.types import Context, Instance, RepoAtCommit
 
 _PARTS = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 
-from contexttune.contexts.wrapped import Wrapped
+from contexttune.contexts.placebo import Wrapped
 from contexttune.types import Context, Instance, RepoAtCommit
 
 

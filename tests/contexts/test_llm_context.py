@@ -12,12 +12,12 @@ import pytest
 
 from contexttune.budget import Budget
 from contexttune.config.schema import BudgetConfig
+from contexttune.contexts.documents import Documents
 from contexttune.contexts.llm_context import LlmContext, cleaned
 from contexttune.contexts.placebo_neutral import PlaceboNeutral
 from contexttune.contexts.placebo_shuffled import PlaceboShuffled
 from contexttune.contexts.placebo_wrong_repo import PlaceboWrongRepo
 from contexttune.contexts.tokens import count
-from contexttune.documents import Documents
 from contexttune.errors import ConfigError, InfraError, UnusableDocument
 from contexttune.models.held import Held
 from contexttune.models.openai_compatible import OpenAICompatible
