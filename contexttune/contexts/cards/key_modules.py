@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contexttune.contexts.cards.worth import ranked_sources, reasons
+from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
 from contexttune.contexts.map_layout import outlines
 from contexttune.contexts.ranking.prior import outlined
 

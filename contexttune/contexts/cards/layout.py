@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune.contexts.braces import braced
-from contexttune.contexts.cards.worth import ranked_sources, reasons
+from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
 
 
 @dataclass(frozen=True, kw_only=True)

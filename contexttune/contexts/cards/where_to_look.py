@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune.contexts.braces import braced
-from contexttune.contexts.cards.worth import ranked_sources, reasons
+from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
 
 _HEADING = "Source files by how often and lately they changed, the first ones in this order:"
 
