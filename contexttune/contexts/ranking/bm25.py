@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import log
 from typing import Generic, TypeVar
 
-from contexttune.contexts.ranking.words import terms
+from contexttune.contexts.ranking.tokenize import terms
 
 K = TypeVar("K", bound=Hashable)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from contexttune.contexts.ranking.words import IDENTIFIER, STOPWORDS, terms
+from contexttune.contexts.ranking.tokenize import IDENTIFIER, STOPWORDS, terms
 
 _MAX_CHARS = 60_000  # of an issue that is longer, a log was pasted: its beginning and its end
 _FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)

@@ -9,9 +9,9 @@ from math import log
 
 from contexttune.contexts.ranking.bm25 import Index, scaled
 from contexttune.contexts.ranking.issue import Issue
+from contexttune.contexts.ranking.locations import named_files
 from contexttune.contexts.ranking.outline import Definition, RankedFile, definitions, symbols_of
-from contexttune.contexts.ranking.places import named_files
-from contexttune.contexts.ranking.words import identifiers
+from contexttune.contexts.ranking.tokenize import identifiers
 from contexttune.types import RepoAtCommit
 
 _SHOWN = 0.005  # less is 0.00

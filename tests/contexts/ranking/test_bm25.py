@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from contexttune.contexts.ranking.bm25 import Index, scaled
-from contexttune.contexts.ranking.words import identifiers, terms
+from contexttune.contexts.ranking.tokenize import identifiers, terms
 
 
 def index(query, documents):

@@ -1,7 +1,7 @@
 import time
 
 from contexttune.contexts.ranking.issue import read
-from contexttune.contexts.ranking.places import named_files
+from contexttune.contexts.ranking.locations import named_files
 
 TEXT = """Crash in HTMLBuilder when `html_theme` is unset
 
