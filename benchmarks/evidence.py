@@ -22,9 +22,9 @@ from typing import Any
 
 from benchmarks.report import layout, report
 from benchmarks.sweep import write_rows
+from contexttune.experiment.run import rows
 from contexttune.injection import block
 from contexttune.paths import Layout
-from contexttune.report import rows
 from contexttune.store import dump_json, read_json, read_jsonl, sha256, write_atomic, write_json, write_jsonl
 from contexttune.types import Outcome
 

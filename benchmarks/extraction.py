@@ -117,7 +117,7 @@ def _maps(mirror: Path, commits: Iterable[str], work: Path, workers: int) -> Ite
     for commit in commits:
         instance = Instance(instance_id="i", repo=REPO, base_commit=commit, problem_statement="")
         path = layout.signals(REPO, commit)
-        if stage.saved_block(instance) is not None and path.exists():  # as contexttune/experiment.py asks
+        if stage.saved_block(instance) is not None and path.exists():  # as contexttune/experiment/run.py asks
             continue
         tree = Tree(mirror, REPO, commit, layout.blob_cache, cache_bytes=LIMIT_BYTES, workers=workers)
         facts = write_signals(tree, signals, path)

@@ -23,9 +23,9 @@ from contexttune.audit.measure import Measured, measure
 from contexttune.audit.paired import differences
 from contexttune.audit.summary import summarize
 from contexttune.audit.words import DIFFERENCES, difference_cells, difference_note
-from contexttune.cell import Cell, cell_of
 from contexttune.config.schema import schema
 from contexttune.errors import ContextTuneError
+from contexttune.experiment.cell import Cell, cell_of
 from contexttune.paths import config_dir
 from contexttune.types import GoldInstance
 

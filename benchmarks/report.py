@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sweep import write_rows
+from contexttune.experiment.run import rows
 from contexttune.paths import Layout
-from contexttune.report import rows, summary
+from contexttune.report import summary
 from contexttune.store import read_json, write_json
 from contexttune.types import Outcome
 

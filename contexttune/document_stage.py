@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from contexttune.cell import Cell
 from contexttune.errors import InfraError, NotWritten, OverBudget
+from contexttune.experiment.cell import Cell
 from contexttune.progress import Progress
 from contexttune.types import Instance
 

@@ -17,16 +17,16 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from contexttune.cell import Cell, cell_of
 from contexttune.config.build import build
 from contexttune.config.schema import AnalysisConfig, Config
 from contexttune.errors import ConfigError
+from contexttune.experiment.cell import Cell, cell_of
+from contexttune.experiment.manifest import installed_version, rows_digest
+from contexttune.experiment.rows import is_missing, paired_shares, run_rows
 from contexttune.interfaces import Harness
-from contexttune.manifest import installed_version, rows_digest
 from contexttune.paths import Layout
 from contexttune.report import cells, group
 from contexttune.report.registered import analysis_of
-from contexttune.report.rows import is_missing, paired_shares, run_rows
 from contexttune.store import locked, read_json, read_jsonl, sha256, write_json, write_jsonl
 from contexttune.types import GoldInstance, Outcome
 

@@ -14,10 +14,11 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from contexttune import disk, job_note, session, slurm
+from contexttune import disk, session, slurm
 from contexttune.config.build import build
 from contexttune.config.user_errors import known
 from contexttune.errors import ExitCode
+from contexttune.experiment.run import job_record
 from contexttune.interfaces import Task
 from contexttune.secret_values import masked
 from contexttune.slots import slot
@@ -63,7 +64,7 @@ def _noted(cfg: DictConfig, output_dir: Path) -> ExitCode:
 
 
 def _executed(cfg: DictConfig, output_dir: Path) -> ExitCode:
-    with job_note.kept(output_dir) as note:
+    with job_record.kept(output_dir) as note:
         try:
             task: Task = build(dict(cfg.task), "task")
             note.code = ExitCode(task.execute(cfg))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contexttune.errors import ConfigError
-from contexttune.past_run import PastRun, past_run
+from contexttune.experiment.past_run import PastRun, past_run
 from contexttune.secret_values import MASK
 
 if TYPE_CHECKING:

@@ -144,13 +144,14 @@ class Watch(Callback):
 
 def _before_jobs(config: DictConfig) -> None:
     """In the launching process, before a file is written."""
-    from contexttune import checkout, secret_values
+    from contexttune import secret_values
+    from contexttune.experiment.run import code_state
 
     try:
         secret_values.refuse(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
     except ConfigError as error:
         _refuse(str(error))
-    checkout.note_submission()
+    code_state.note_submission()
 
 
 def _refuse(words: str, code: ExitCode = ExitCode.BAD_CONFIG) -> NoReturn:

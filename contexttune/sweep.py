@@ -13,13 +13,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from contexttune import job_note
-from contexttune.cell import Cell, cell_of
 from contexttune.config.schema import AnalysisConfig, check
 from contexttune.config.user_errors import known
 from contexttune.errors import ConfigError, ExitCode
+from contexttune.experiment.cell import Cell, cell_of
+from contexttune.experiment.run import job_record
+from contexttune.experiment.run_record import RunRecord
 from contexttune.paths import Layout
-from contexttune.run_record import RunRecord
 from contexttune.slurm import submitted_jobs
 from contexttune.store import write_json
 from contexttune.types import GoldInstance
@@ -86,12 +86,12 @@ class Sweep:
         self._look()
         codes = []
         for job in self.jobs:
-            note = job_note.read(job.directory) or {}
+            note = job_record.read(job.directory) or {}
             code = ExitCode(note.get("exit_code", ExitCode.MISSING_UNITS))
             if code is ExitCode.INTERRUPTED:  # that job, not this program
                 code = ExitCode.MISSING_UNITS
             if code is not ExitCode.DONE:
-                log.warning("%s: %s", job.words, job_note.words(note))
+                log.warning("%s: %s", job.words, job_record.words(note))
             codes.append(code)
         return codes
 
@@ -115,7 +115,7 @@ class Sweep:
     def _look(self) -> None:
         with self._looking:
             for number, job in enumerate(self.jobs):
-                note = job_note.read(job.directory) if number not in self._ended else None
+                note = job_record.read(job.directory) if number not in self._ended else None
                 if note is None:
                     continue
                 if number not in self._begun:
@@ -124,12 +124,12 @@ class Sweep:
                         "job %d of %d has begun on %s: %s",
                         number,
                         len(self.jobs),
-                        job_note.process_of(note).host,
+                        job_record.process_of(note).host,
                         job.words,
                     )
                 if "exit_code" in note:
                     self._ended.add(number)
-                    n_ended, words = len(self._ended), job_note.words(note)
+                    n_ended, words = len(self._ended), job_record.words(note)
                     log.info("job %d ended (%d of %d): %s", number, n_ended, len(self.jobs), words)
 
 

@@ -14,7 +14,7 @@ import pytest
 from contexttune.budget import Budget
 from contexttune.config.schema import BudgetConfig
 from contexttune.errors import InfraError
-from contexttune.inference import Inference
+from contexttune.experiment.inference import Inference
 from contexttune.interfaces import Model
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.wire import add_usage

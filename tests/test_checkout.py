@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.checkout import VARIABLE, state_of
+from contexttune.experiment.code_state import VARIABLE, state_of
 from contexttune.git import git
 from contexttune.paths import PACKAGE
 from tests.command_line import contexttune, environment

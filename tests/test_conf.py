@@ -8,11 +8,12 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from contexttune import identity, interfaces
-from contexttune.cell import cell_of
+from contexttune import interfaces
 from contexttune.config.build import build
 from contexttune.config.schema import schema
 from contexttune.errors import ConfigError
+from contexttune.experiment.cell import cell_of
+from contexttune.experiment.run import identity
 from contexttune.paths import config_dir
 
 GROUPS = {

@@ -5,12 +5,12 @@ from collections import Counter
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune.cell import cell_of
 from contexttune.config.schema import schema
 from contexttune.errors import ExitCode
-from contexttune.experiment import Experiment
+from contexttune.experiment.cell import cell_of
+from contexttune.experiment.run import Experiment
+from contexttune.experiment.run_record import RunRecord
 from contexttune.paths import config_dir
-from contexttune.run_record import RunRecord
 from contexttune.store import read_json
 
 DEMO = "slice=demo", "runner=single_shot", "model=scripted", "harness=none"

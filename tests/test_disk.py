@@ -6,8 +6,9 @@ import logging
 import pytest
 from omegaconf import OmegaConf
 
-from contexttune import disk, job, job_note
+from contexttune import disk, job
 from contexttune.errors import ExitCode
+from contexttune.experiment.run import job_record
 from contexttune.progress import LogFileHandler
 from contexttune.store import read_json
 
@@ -37,7 +38,7 @@ def test_where_not_even_the_note_can_be_written_it_is_still_said(tmp_path, monke
     def fail(*_):
         raise FULL
 
-    monkeypatch.setattr(job_note, "write_json", fail)
+    monkeypatch.setattr(job_record, "write_json", fail)
     assert job._noted(CONFIG, tmp_path) is ExitCode.MISSING_UNITS
     assert "No space left on device: see to the disk" in caplog.text
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 
 from contexttune.errors import ArtifactError, InfraError
-from contexttune.inference import Inference
+from contexttune.experiment.inference import Inference
 from contexttune.store import read_jsonl
 from contexttune.types import Attempt, AttemptStatus, GoldInstance, Instance
 from tests.gitrepos import layout

@@ -12,10 +12,10 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from contexttune.audit.recall import cut
-from contexttune.cell import Cell
 from contexttune.config.build import target_class
 from contexttune.config.user_errors import known
 from contexttune.errors import ConfigError
+from contexttune.experiment.cell import Cell
 from contexttune.interfaces import ContextGenerator
 from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
 

@@ -14,8 +14,8 @@ from contexttune.audit.arms import Arm
 from contexttune.audit.measure import Measured
 from contexttune.audit.split import Looks
 from contexttune.audit.summary import SCHEMA_VERSION
-from contexttune.cell import Cell
 from contexttune.config.schema import slug
+from contexttune.experiment.cell import Cell
 from contexttune.secret_values import masked
 from contexttune.store import fingerprint, write_atomic, write_json
 

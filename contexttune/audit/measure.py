@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from contexttune.audit.arms import Arm, Built
 from contexttune.audit.gold import Gold, gold_of
-from contexttune.audit.leaks import BaseText, Leak, leaks
 from contexttune.audit.recall import Recall, names_a_file, recall
-from contexttune.cell import Cell
+from contexttune.experiment.cell import Cell
+from contexttune.experiment.leaks import BaseText, Leak, leaks
 from contexttune.paths_in_text import Paths
 from contexttune.progress import Progress
 from contexttune.types import GoldInstance, RepoAtCommit

@@ -9,7 +9,7 @@ from rich.markup import escape
 from contexttune.audit.arms import Arm
 from contexttune.audit.measure import Subject, leaks_in, subject
 from contexttune.audit.recall import read, recall, symbols_in
-from contexttune.cell import Cell
+from contexttune.experiment.cell import Cell
 from contexttune.injection import block
 from contexttune.progress import console
 from contexttune.types import GoldInstance

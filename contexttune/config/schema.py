@@ -259,7 +259,7 @@ def register() -> None:
     """Tell Hydra about the schema. Idempotent; called by the entry point, not on import."""
     from hydra.core.config_store import ConfigStore
 
-    from contexttune.identity import default_group_id, reproduced_group_id
+    from contexttune.experiment.identity import default_group_id, reproduced_group_id
     from contexttune.paths import home_expanded
 
     ConfigStore.instance().store("schema", Config)

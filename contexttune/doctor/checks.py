@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contexttune.cell import Cell
 from contexttune.doctor import experiment, machine
+from contexttune.experiment.cell import Cell
 from contexttune.findings import Check
 
 CHECKS: tuple[Check[Cell], ...] = (

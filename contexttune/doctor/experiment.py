@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from contexttune.cell import Cell
+from contexttune.experiment.cell import Cell
 from contexttune.findings import State
 from contexttune.paths import config_dir
 

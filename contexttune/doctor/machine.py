@@ -8,11 +8,11 @@ from importlib.metadata import requires, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from contexttune.cell import Cell
 from contexttune.errors import PreflightError
+from contexttune.experiment.cell import Cell
+from contexttune.experiment.manifest import installed_version
 from contexttune.findings import State
 from contexttune.git import git
-from contexttune.manifest import installed_version
 
 _LOW_GB = 5.0  # a repository's mirror and the signals of some hundred commits
 

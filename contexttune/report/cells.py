@@ -10,8 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from contexttune import job_note
 from contexttune.errors import ExitCode
+from contexttune.experiment.run import job_record
 from contexttune.paths import Layout
 from contexttune.run_lock import holder_of
 from contexttune.store import read_json
@@ -94,7 +94,7 @@ def states(
     found = []
     for run_id in sorted(begun.keys() | wanted.keys()):
         run, cell = begun.get(run_id), wanted.get(run_id)
-        note = job_note.read(Path(cell["job_dir"])) if cell else None
+        note = job_record.read(Path(cell["job_dir"])) if cell else None
         if run is None and note and note.get("exit_code") == ExitCode.BAD_CONFIG:
             continue  # refused as it stood: no command could fill it
         holder = holder_of(layout.run_lock(group_id, run_id))
@@ -117,11 +117,11 @@ def _before_its_run(note: Mapping[str, Any] | None) -> tuple[State, str]:
     if note is None:
         return State.MISSING, "no job has begun it"
     if "exit_code" not in note:
-        process = job_note.process_of(note)
+        process = job_record.process_of(note)
         is_young = time.time() - note["started_s"] < _STARTING_S
         if is_young if process.is_running is None else process.is_running:
             return State.RUNNING, f"starting: {process}"
-    return State.FAILED, job_note.words(note)
+    return State.FAILED, job_record.words(note)
 
 
 def _after(run: Mapping[str, Any], note: Mapping[str, Any] | None, n_missing: int) -> tuple[State, str]:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from contexttune.analysis.number_format import percent, points
 from contexttune.config.differences import in_words
 from contexttune.errors import ConfigError
+from contexttune.experiment.rows import Row
 from contexttune.paths import Layout
 from contexttune.report import markdown, sameness
 from contexttune.report.group import Group
 from contexttune.report.registered import Analysis
 from contexttune.report.remarks import of_one_side, unpaired
-from contexttune.report.rows import Row
 from contexttune.store import write_atomic, write_json
 
 if TYPE_CHECKING:

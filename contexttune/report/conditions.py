@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from contexttune.experiment.rows import Row, is_missing
 from contexttune.report import documents
-from contexttune.report.rows import Row, is_missing
 from contexttune.types import AttemptStatus, Outcome
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from contexttune.analysis.number_format import counted, number, usd
-from contexttune.report.rows import Row
+from contexttune.experiment.rows import Row
 from contexttune.types import AttemptStatus
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune.errors import ConfigError
+from contexttune.experiment.rows import Row, is_missing, run_rows
 from contexttune.paths import Layout
 from contexttune.report import cells, shards
 from contexttune.report.cells import CellState
-from contexttune.report.rows import Row, is_missing, run_rows
 
 
 @dataclass(frozen=True, kw_only=True)

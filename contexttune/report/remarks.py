@@ -8,10 +8,10 @@ from typing import Any
 
 from contexttune.analysis.number_format import counted
 from contexttune.config.differences import differences, in_words
+from contexttune.experiment.rows import Row
 from contexttune.report import documents, sameness
 from contexttune.report.group import Group
 from contexttune.report.registered import Analysis
-from contexttune.report.rows import Row
 
 _SHOWN = 5  # differences; run.json has all
 

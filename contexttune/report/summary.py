@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from contexttune import flips, health
 from contexttune.config.schema import AnalysisConfig
+from contexttune.experiment.rows import as_csv
 from contexttune.paths import Layout
 from contexttune.report import group, markdown, shards
 from contexttune.report.group import Group
 from contexttune.report.registered import Analysis, analysis_of
 from contexttune.report.remarks import remarks
-from contexttune.report.rows import as_csv
 from contexttune.store import locked, write_atomic, write_json
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 if TYPE_CHECKING:
     from contexttune.audit.arms import Arm
     from contexttune.audit.measure import Measured
-    from contexttune.cell import Cell
+    from contexttune.experiment.cell import Cell
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ class Audit:
     def execute(self, cfg: DictConfig) -> int:
         from contexttune.audit import split
         from contexttune.audit.arms import arms_of, require_reference, with_signals
-        from contexttune.cell import cell_of
         from contexttune.errors import ExitCode
+        from contexttune.experiment.cell import cell_of
 
         cell, job = cell_of(cfg), _job()
         if job.in_sweep:
@@ -111,9 +111,9 @@ def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> None:
 
 def _judge(cell: Cell, measured: Sequence[Measured]) -> None:
     """Raises PreflightError for contexts that leak."""
-    from contexttune.audit.leak_check import complaint
     from contexttune.audit.summary import leaking
     from contexttune.errors import PreflightError
+    from contexttune.experiment.leak_check import complaint
 
     found = leaking(measured)
     if not found:

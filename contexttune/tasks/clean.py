@@ -26,9 +26,9 @@ class Clean:
 
     def execute(self, cfg: DictConfig) -> int:
         from contexttune import cleaning
-        from contexttune.cell import layout_of
         from contexttune.config.schema import check
         from contexttune.errors import ExitCode
+        from contexttune.experiment.cell import layout_of
 
         config = check(cfg)
         found = cleaning.holdings(

@@ -19,9 +19,9 @@ class Compare:
     name: str = "compare"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune.cell import layout_of
         from contexttune.config.schema import check
         from contexttune.errors import ExitCode
+        from contexttune.experiment.cell import layout_of
         from contexttune.report import comparison, tables
 
         config = check(cfg)
@@ -32,8 +32,8 @@ class Compare:
 
 
 def _compare(config: Config) -> Comparison:
-    from contexttune.cell import layout_of
     from contexttune.errors import ConfigError
+    from contexttune.experiment.cell import layout_of
     from contexttune.report import comparison, group
     from contexttune.report.registered import analysis_of, require_known
 

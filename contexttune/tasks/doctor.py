@@ -18,9 +18,9 @@ class Doctor:
 
     def execute(self, cfg: DictConfig) -> int:
         from contexttune import findings
-        from contexttune.cell import cell_of
         from contexttune.doctor.checks import CHECKS
         from contexttune.errors import ExitCode, PreflightError
+        from contexttune.experiment.cell import cell_of
 
         found = findings.examine(CHECKS, cell_of(cfg))
         if wanting := findings.failed(found):  # one sentence: of a sweep's job, one sees no more

@@ -14,7 +14,7 @@ class Health:
     name: str = "health"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune.cell import cell_of
+        from contexttune.experiment.cell import cell_of
         from contexttune.health_check import HealthCheck
 
         return HealthCheck(cell_of(cfg)).run()

@@ -69,7 +69,7 @@ class Plan:
 
     def _facts(self, config: Config, container: Mapping[str, Any]) -> dict[str, Range]:
         from contexttune.assumptions import Range, measured, range_of, usd_of
-        from contexttune.cell import layout_of
+        from contexttune.experiment.cell import layout_of
         from contexttune.prices import price_of
 
         plan = config.plan

@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 
 if TYPE_CHECKING:
     from contexttune.config.schema import Config
+    from contexttune.experiment.rows import Row
     from contexttune.paths import Layout
-    from contexttune.report.rows import Row
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +31,9 @@ class Report:
 
     def execute(self, cfg: DictConfig) -> int:
         from contexttune import session
-        from contexttune.cell import layout_of
         from contexttune.config.schema import check
         from contexttune.errors import ExitCode
+        from contexttune.experiment.cell import layout_of
         from contexttune.report import cells, group
         from contexttune.report.registered import require_known
 

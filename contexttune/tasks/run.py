@@ -14,6 +14,6 @@ class Run:
     name: str = "run"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune.experiment import run_experiment
+        from contexttune.experiment.run import run_experiment
 
         return run_experiment(cfg)

@@ -18,10 +18,10 @@ class Verify:
 
     def execute(self, cfg: DictConfig) -> int:
         from contexttune import findings
-        from contexttune.cell import layout_of
         from contexttune.config.schema import check
         from contexttune.errors import ExitCode, PreflightError
-        from contexttune.manifest import job_dir
+        from contexttune.experiment.cell import layout_of
+        from contexttune.experiment.manifest import job_dir
         from contexttune.report import group
         from contexttune.verification.checks import CHECKS
         from contexttune.verification.records import Records

@@ -10,10 +10,10 @@ from typing import Any
 from contexttune import secret_values
 from contexttune.config.differences import differences, in_words
 from contexttune.errors import ArtifactError
+from contexttune.experiment.rows import as_csv, kept_rows, recorded_rows
 from contexttune.findings import State
 from contexttune.report import group, markdown, sameness
 from contexttune.report.registered import Analysis
-from contexttune.report.rows import as_csv, kept_rows, recorded_rows
 from contexttune.report.summary import summarize
 from contexttune.store import read_json
 from contexttune.verification.records import Records

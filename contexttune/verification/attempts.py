@@ -9,8 +9,8 @@ from pathlib import Path
 
 from contexttune.config.build import target_class
 from contexttune.errors import ArtifactError
+from contexttune.experiment.inference import is_final
 from contexttune.findings import State
-from contexttune.inference import is_final
 from contexttune.injection import block
 from contexttune.models.journal import CALLS, paid
 from contexttune.prices import Price, price_of

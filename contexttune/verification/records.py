@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from contexttune.experiment.rows import require_name
 from contexttune.paths import Layout
 from contexttune.report import cells
-from contexttune.report.rows import require_name
 from contexttune.slices import SHAPES
 from contexttune.store import read_json, read_jsonl
 

@@ -9,11 +9,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from contexttune import slices
-from contexttune.cell import cell_of
 from contexttune.config.build import build
 from contexttune.config.schema import schema
 from contexttune.errors import ConfigError, PreflightError
-from contexttune.experiment import run_experiment
+from contexttune.experiment.cell import cell_of
+from contexttune.experiment.run import run_experiment
 from contexttune.paths import config_dir
 from contexttune.progress import console
 from contexttune.slices import HARNESS

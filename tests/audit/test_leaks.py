@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from contexttune.audit import leaks as module
-from contexttune.audit.leaks import BaseText, leaks, name_of_test
+from contexttune.experiment.leaks import BaseText, leaks, name_of_test
+from contexttune.experiment.run import leaks as module
 from contexttune.git import Tree
 from contexttune.types import GoldInstance
 from tests.gitrepos import commit

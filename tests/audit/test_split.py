@@ -5,9 +5,9 @@ import pytest
 from contexttune.audit.arms import Arm
 from contexttune.audit.split import note_looks, refuse_search, select
 from contexttune.audit.words import looks_note
-from contexttune.cell import Cell
 from contexttune.config.schema import AuditConfig, Config
 from contexttune.errors import ConfigError
+from contexttune.experiment.cell import Cell
 from contexttune.types import GoldInstance
 from tests.gitrepos import layout
 

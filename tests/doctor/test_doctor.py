@@ -9,10 +9,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from contexttune import slices
-from contexttune.cell import cell_of
 from contexttune.config.schema import SliceConfig, schema
 from contexttune.doctor import experiment, machine
 from contexttune.doctor.checks import CHECKS
+from contexttune.experiment.cell import cell_of
 from contexttune.findings import State
 from contexttune.findings import examine as examined
 from contexttune.paths import config_dir

@@ -8,8 +8,8 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from contexttune.cell import Cell, cell_of
 from contexttune.config.schema import schema
+from contexttune.experiment.cell import Cell, cell_of
 from contexttune.paths import config_dir
 from contexttune.store import write_jsonl
 

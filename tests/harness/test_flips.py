@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from contexttune import flips
-from contexttune.cell import Cell
 from contexttune.errors import ConfigError, PreflightError
-from contexttune.experiment import Experiment
+from contexttune.experiment.cell import Cell
+from contexttune.experiment.run import Experiment
 from contexttune.harness import local
 from contexttune.report import cells
 from contexttune.store import read_json, read_jsonl, sha256, write_json, write_jsonl

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import pytest
 
 from contexttune import health
-from contexttune.cell import Cell
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.exclusion import Exclusion
+from contexttune.experiment.cell import Cell
+from contexttune.experiment.run_record import RunRecord
 from contexttune.health import Check
 from contexttune.health_check import HealthCheck
-from contexttune.run_record import RunRecord
 from contexttune.store import read_json, read_jsonl
 from contexttune.types import GoldInstance, Outcome
 from tests.command_line import contexttune

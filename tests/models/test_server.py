@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune.cell import cell_of
 from contexttune.config.build import build, result_settings
 from contexttune.config.schema import schema
 from contexttune.errors import ConfigError, InfraError, PreflightError
+from contexttune.experiment.cell import cell_of
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.server import CommandServer, LlamaCpp, NoServer, Server
 from contexttune.models.wire import completion_of

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from contexttune.experiment.rows import paired_shares
 from contexttune.paths import Layout
 from contexttune.report.page.details import Row, part_of
 from contexttune.report.page.visible import visible
-from contexttune.report.rows import paired_shares
 from contexttune.types import Outcome
 
 _AMOUNTS = ("prompt_tokens", "completion_tokens", "cost_usd", "n_steps", "wall_s")

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from contexttune.config.schema import SliceConfig
-from contexttune.inference import Inference
+from contexttune.experiment.inference import Inference
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.paths import PACKAGE, Layout
 from contexttune.runners.mini_swe_agent import MiniSweAgent

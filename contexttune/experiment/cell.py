@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from contexttune import drift, health, identity, paths, slices
+from contexttune import health, paths, slices
 from contexttune.budget import Budget
 from contexttune.config.build import build, result_settings, target_class, wants
 from contexttune.config.schema import Config, check
@@ -20,9 +20,10 @@ from contexttune.contexts.documents import Documents
 from contexttune.contexts.stage import ContextStage
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.exclusion import Exclusion
+from contexttune.experiment.manifest import installed_version, manifest
+from contexttune.experiment.run import drift, identity
 from contexttune.forked import cpus
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
-from contexttune.manifest import installed_version, manifest
 from contexttune.models.held import Held
 from contexttune.prices import Price, price_of
 from contexttune.progress import Board

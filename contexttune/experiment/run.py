@@ -10,9 +10,7 @@ from functools import cached_property
 
 from omegaconf import DictConfig
 
-from contexttune import document_stage, drift, gpu, session
-from contexttune.audit import leak_check
-from contexttune.cell import Cell, cell_of
+from contexttune import document_stage, gpu, session
 from contexttune.document_stage import Why
 from contexttune.errors import (
     ArtifactError,
@@ -23,11 +21,12 @@ from contexttune.errors import (
     OverBudget,
     PreflightError,
 )
-from contexttune.inference import Inference
+from contexttune.experiment.cell import Cell, cell_of
+from contexttune.experiment.inference import Inference
+from contexttune.experiment.run import drift, leak_check, rows
+from contexttune.experiment.run_record import RunRecord
 from contexttune.progress import Progress
-from contexttune.report import rows
 from contexttune.run_lock import sole_worker
-from contexttune.run_record import RunRecord
 from contexttune.store import read_json, read_jsonl, sha256, write_json
 from contexttune.types import GoldInstance, Instance, Outcome
 

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from contexttune.config.build import result_settings, wants
 from contexttune.config.schema import Config, slug
-from contexttune.past_run import PastRun, past_run
+from contexttune.experiment.past_run import PastRun, past_run
 from contexttune.secret_values import without_passwords
 from contexttune.store import fingerprint
 

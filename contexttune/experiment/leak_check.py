@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 
-from contexttune.audit.leaks import BaseText, Leak, leaks
-from contexttune.cell import Cell
 from contexttune.errors import ArtifactError, ConfigError, PreflightError
+from contexttune.experiment.cell import Cell
+from contexttune.experiment.leaks import BaseText, Leak, leaks
 from contexttune.store import write_json
 
 log = logging.getLogger(__name__)

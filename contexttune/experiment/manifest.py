@@ -12,8 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from contexttune import __version__, checkout
-from contexttune.past_run import sources
+from contexttune import __version__
+from contexttune.experiment.past_run import sources
+from contexttune.experiment.run import code_state
 from contexttune.secret_values import masked
 from contexttune.slurm_job import slurm_facts
 from contexttune.store import fingerprint
@@ -39,12 +40,12 @@ def manifest(
     asks_elsewhere: bool,
 ) -> dict[str, Any]:
     """The record of a run, in the process that does it. Holds names of environment variables, never their values."""
-    submitted = checkout.submission()
+    submitted = code_state.submission()
     packages = _packages()
     made_of = {
-        "contexttune": {"version": __version__, **checkout.code_state()},
+        "contexttune": {"version": __version__, **code_state.code_state()},
         "submitted": submitted,
-        "changed_since_submission": checkout.changed_since(submitted),
+        "changed_since_submission": code_state.changed_since(submitted),
         "python": platform.python_version(),
         "platform": sys.platform,
         "os": platform.platform(),

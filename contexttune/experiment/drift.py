@@ -12,10 +12,10 @@ from omegaconf import OmegaConf
 
 from contexttune.config.differences import ABSENT, Difference, differences
 from contexttune.config.schema import Config
-from contexttune.past_run import PastRun, past_run
+from contexttune.experiment.past_run import PastRun, past_run
 
 if TYPE_CHECKING:
-    from contexttune.cell import Cell
+    from contexttune.experiment.cell import Cell
 
 log = logging.getLogger(__name__)
 
