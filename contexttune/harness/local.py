@@ -17,7 +17,7 @@ from contexttune import child
 from contexttune.bubblewrap import find_bwrap
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
-from contexttune.harness import evidence
+from contexttune.harness import run_logs
 from contexttune.harness.sandbox import SCRATCH, TESTBED, Sandbox
 from contexttune.harness.verdict import (
     EMPTY,
@@ -190,13 +190,13 @@ class Local:
             return Verdict(outcome=Outcome.ERROR, reason="output_too_long")
         if not tested.timed_out:
             _write_report(log_dir, spec, prediction)
-        return evidence.judge(log_dir, instance.instance_id)
+        return run_logs.judge(log_dir, instance.instance_id)
 
 
 def _outcome_in(log_dir: Path, instance_id: str) -> Outcome:
     if (log_dir / "apply.txt").exists() and not (log_dir / "test_output.txt").exists():
         return Outcome.ERROR  # a patch that had been applied would have been tested
-    return evidence.judge(log_dir, instance_id).outcome
+    return run_logs.judge(log_dir, instance_id).outcome
 
 
 def _describes(entry: Mapping[str, Any], key: Mapping[str, str]) -> bool:

@@ -18,7 +18,7 @@ from typing import ClassVar
 from contexttune import child
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
-from contexttune.harness import engine, evidence
+from contexttune.harness import engine, run_logs
 from contexttune.harness.verdict import (
     EMPTY,
     Prediction,
@@ -209,7 +209,7 @@ def _wait(process: subprocess.Popen[bytes], report: Callable[[], None]) -> int:
 
 def _judge(directory: Path, instance_id: str) -> Verdict:
     return replace(
-        evidence.judge(_log_dir(directory, instance_id), instance_id), harness_run_id=directory.name
+        run_logs.judge(_log_dir(directory, instance_id), instance_id), harness_run_id=directory.name
     )
 
 
@@ -233,7 +233,7 @@ def _harvest(out_dir: Path, wanted: Mapping[str, Prediction], timeout_s: int) ->
                 continue
             same = graded["model_patch"] == wanted[name].model_patch and rows.get(name) == tasks[name]
             # a patch that was cut off may pass within a longer limit
-            cut_off_s = evidence.timeout_s(_log_dir(directory, name))
+            cut_off_s = run_logs.timeout_s(_log_dir(directory, name))
             if same and (cut_off_s is None or cut_off_s >= timeout_s):
                 verdict = _judge(directory, name)
                 verdicts |= {name: verdict} if _is_final(verdict) else {}

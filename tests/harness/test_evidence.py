@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.harness.evidence import judge
+from contexttune.harness.run_logs import judge
 
 STAMP = "2026-01-01 10:00:00,000 - INFO - "
 ENDED = "+ : '>>>>> Start Test Output'\ntest_a ... ok\n+ : '>>>>> End Test Output'\n"
