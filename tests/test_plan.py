@@ -7,11 +7,11 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from contexttune import slices
 from contexttune.assumptions import AMOUNTS, Range
 from contexttune.config.build import build
 from contexttune.config.schema import schema
 from contexttune.errors import ConfigError
+from contexttune.instances import slices
 from contexttune.paths import config_dir
 from contexttune.progress import console
 from contexttune.report.plan import number, show, span

@@ -6,7 +6,7 @@ import pytest
 
 from contexttune.config.schema import SliceConfig
 from contexttune.errors import ConfigError
-from contexttune.slices import load
+from contexttune.instances.slices import load
 from contexttune.types import Instance
 
 SHA = "0123456789abcdef0123456789abcdef01234567"

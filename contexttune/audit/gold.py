@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from contexttune.patch import Edit, FileChange, parse
+from contexttune.instances.patch import Edit, FileChange, parse
 from contexttune.signals.code.grammars import language_of
 from contexttune.types import GoldInstance
 

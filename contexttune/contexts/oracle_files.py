@@ -9,7 +9,7 @@ from typing import ClassVar
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ArtifactError, ConfigError
 from contexttune.git import Tree
-from contexttune.patch import parse
+from contexttune.instances.patch import parse
 from contexttune.store import sha256
 from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
 

@@ -12,17 +12,18 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from contexttune import health, paths, slices
+from contexttune import paths
 from contexttune.budget import Budget
 from contexttune.config.build import build, result_settings, target_class, wants
 from contexttune.config.schema import Config, check
 from contexttune.contexts.documents import Documents
 from contexttune.contexts.stage import ContextStage
 from contexttune.errors import ConfigError, InfraError, PreflightError
-from contexttune.exclusion import Exclusion
 from contexttune.experiment.manifest import installed_version, manifest
 from contexttune.experiment.run import drift, identity
 from contexttune.forked import cpus
+from contexttune.instances import health, slices
+from contexttune.instances.exclusion import Exclusion
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
 from contexttune.models.held import Held
 from contexttune.prices import Price, price_of

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from contexttune.git import Tree, git, try_git
-from contexttune.patch import parse
+from contexttune.instances.patch import parse
 from contexttune.types import GoldInstance
 
 WORDS_OF = {12: 5, 16: 3}

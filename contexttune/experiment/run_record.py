@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from contexttune import gpu, health
+from contexttune import gpu
 from contexttune.config.differences import differences
 from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.manifest import job_dir, rows_digest
 from contexttune.experiment.run import identity
+from contexttune.instances import health
 from contexttune.report.registered import registration
 from contexttune.secret_values import masked
 from contexttune.store import locked, read_json, write_json, write_jsonl

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from contexttune import health
 from contexttune.analysis.number_format import (
     NONE,
     amount,
@@ -21,6 +20,7 @@ from contexttune.analysis.number_format import (
     times,
     usd,
 )
+from contexttune.instances import health
 
 _LISTED = 30  # discordant instances of a contrast; instances.csv has all
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from contexttune import flips, health
+from contexttune import flips
 from contexttune.config.schema import AnalysisConfig
 from contexttune.experiment.rows import as_csv
+from contexttune.instances import health
 from contexttune.paths import Layout
 from contexttune.report import group, markdown, shards
 from contexttune.report.group import Group

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from contexttune import health
 from contexttune.analysis.number_format import chance, effect, interval, points, times
+from contexttune.instances import health
 from contexttune.paths import Layout
 from contexttune.progress import console, plain_table
 

@@ -114,8 +114,8 @@ def _unsaid(fact: Range, group_id: str) -> Range:
 
 
 def _n_instances(config: Config) -> int:
-    from contexttune import slices
     from contexttune.errors import ConfigError
+    from contexttune.instances import slices
 
     n = config.plan.instances or slices.count(config.slice)
     if n is None:

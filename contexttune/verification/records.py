@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.experiment.rows import require_name
+from contexttune.instances.slices import SHAPES
 from contexttune.paths import Layout
 from contexttune.report import cells
-from contexttune.slices import SHAPES
 from contexttune.store import read_json, read_jsonl
 
 Run = Mapping[str, Any]

@@ -8,15 +8,15 @@ import xml.etree.ElementTree as ET
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune import slices
 from contexttune.config.build import build
 from contexttune.config.schema import schema
 from contexttune.errors import ConfigError, PreflightError
 from contexttune.experiment.cell import cell_of
 from contexttune.experiment.run import run_experiment
+from contexttune.instances import slices
+from contexttune.instances.slices import HARNESS
 from contexttune.paths import config_dir
 from contexttune.progress import console
-from contexttune.slices import HARNESS
 from tests.gitrepos import commit
 
 CORE = "class Engine:\n    def start(self):\n        return 1\n\n\ndef run():\n    return Engine().start()\n"

@@ -7,7 +7,7 @@ import pytest
 
 from contexttune.audit.gold import definitions, gold_of
 from contexttune.errors import ArtifactError
-from contexttune.patch import parse
+from contexttune.instances.patch import parse
 from contexttune.types import GoldInstance
 
 OLD = '''\

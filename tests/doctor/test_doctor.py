@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune import slices
 from contexttune.config.schema import SliceConfig, schema
 from contexttune.doctor import experiment, machine
 from contexttune.doctor.checks import CHECKS
 from contexttune.experiment.cell import cell_of
 from contexttune.findings import State
 from contexttune.findings import examine as examined
+from contexttune.instances import slices
 from contexttune.paths import config_dir
 from contexttune.store import write_jsonl
 from tests.command_line import contexttune

@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from contexttune import health
 from contexttune.errors import ConfigError, ExitCode
-from contexttune.exclusion import Exclusion
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.run_record import RunRecord
-from contexttune.health import Check
 from contexttune.health_check import HealthCheck
+from contexttune.instances import health
+from contexttune.instances.exclusion import Exclusion
+from contexttune.instances.health import Check
 from contexttune.store import read_json, read_jsonl
 from contexttune.types import GoldInstance, Outcome
 from tests.command_line import contexttune

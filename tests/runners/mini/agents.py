@@ -15,11 +15,11 @@ from typing import Any
 
 from contexttune.config.schema import SliceConfig
 from contexttune.experiment.inference import Inference
+from contexttune.instances.slices import load
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.paths import PACKAGE, Layout
 from contexttune.runners.mini_swe_agent import MiniSweAgent
 from contexttune.runners.mini_swe_agent_swebench import MiniSweAgentSwebench
-from contexttune.slices import load
 from contexttune.store import fingerprint, read_jsonl
 from contexttune.workspace import Workspace
 from tests.command_line import contexttune, start

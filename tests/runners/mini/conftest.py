@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from contexttune.config.schema import SliceConfig
+from contexttune.instances.slices import load
 from contexttune.paths import Layout
 from contexttune.runners.mini.supervisor import warm_up
-from contexttune.slices import load
 from contexttune.workspace import Workspace
 from tests.conftest import ROOT
 from tests.runners.mini.agents import APPTAINER, BWRAP, DEMO, DOCKER, PODMAN, ROTA, TABLET, Agent

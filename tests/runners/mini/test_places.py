@@ -13,11 +13,11 @@ import pytest
 from contexttune.bubblewrap import find_bwrap
 from contexttune.config.schema import SliceConfig
 from contexttune.git import git
+from contexttune.instances.slices import load
 from contexttune.paths import Layout
 from contexttune.runners.mini.places import CheckoutPlace, checkout_place
 from contexttune.runners.mini.scratch import sweep
 from contexttune.runners.mini.shells import CheckoutShell
-from contexttune.slices import load
 from contexttune.store import fingerprint
 from contexttune.types import Instance
 from contexttune.workspace import Workspace

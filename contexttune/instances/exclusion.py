@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contexttune import health, slices
 from contexttune.config.schema import SliceConfig
 from contexttune.errors import ConfigError
-from contexttune.health import Knowledge
+from contexttune.instances import health, slices
+from contexttune.instances.health import Knowledge
 from contexttune.paths import Layout
 from contexttune.store import read_json
 from contexttune.types import GoldInstance

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from contexttune.instances.slices import HARNESS
 from contexttune.paths import Layout
-from contexttune.slices import HARNESS
 from contexttune.store import fingerprint, read_json, read_jsonl, write_json
 from contexttune.types import GoldInstance, Outcome
 
