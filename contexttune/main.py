@@ -14,9 +14,9 @@ from typing import NoReturn
 import hydra
 from omegaconf import DictConfig
 
-from contexttune import reproduce, session
 from contexttune.config.schema import schema
 from contexttune.errors import ConfigError, ExitCode
+from contexttune.launch import reproduce, session
 from contexttune.paths import config_dir
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
 def _compose_and_run(cfg: DictConfig) -> float | None:
     # Hydra pickles this function by value for other launchers: keep it a bare import and call.
-    from contexttune.job import run_job
+    from contexttune.launch.job import run_job
 
     return run_job(cfg)
 
@@ -33,7 +33,7 @@ def _compose_and_run(cfg: DictConfig) -> float | None:
 def main() -> NoReturn:
     """Run `python -m contexttune`, and exit."""
     if len(sys.argv) == 1:
-        from contexttune.welcome import first_steps
+        from contexttune.launch.welcome import first_steps
 
         sys.exit(first_steps())
     if isinstance(sys.stdout, io.TextIOWrapper):  # none where it is closed

@@ -6,9 +6,10 @@ import logging
 import pytest
 from omegaconf import OmegaConf
 
-from contexttune import disk, job
+from contexttune import disk
 from contexttune.errors import ExitCode
 from contexttune.experiment.run import job_record
+from contexttune.launch import job
 from contexttune.progress import LogFileHandler
 from contexttune.store import read_json
 

@@ -10,7 +10,7 @@ from contexttune.config.schema import schema
 from contexttune.errors import ConfigError
 from contexttune.experiment.past_run import past_run
 from contexttune.experiment.run import drift
-from contexttune.reproduce import expand, quoted
+from contexttune.launch.reproduce import expand, quoted
 from tests.command_line import contexttune
 
 # A recipe of the user's own, with every trap in it: it sweeps, and it makes `-m` unnecessary.

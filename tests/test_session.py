@@ -2,10 +2,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from contexttune import session
 from contexttune.config.schema import AnalysisConfig
+from contexttune.launch import session
+from contexttune.launch.sweep import PlannedJob, Sweep
 from contexttune.report import summary
-from contexttune.sweep import PlannedJob, Sweep
 
 
 @pytest.mark.parametrize(("sweep", "kept"), [(None, []), (["a"], ["b"]), ([], ["a", "b"])])

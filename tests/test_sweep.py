@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune import slurm
+from contexttune.launch import slurm
 from contexttune.slots import slot
 from tests.command_line import contexttune, start
 

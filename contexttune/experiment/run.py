@@ -10,7 +10,7 @@ from functools import cached_property
 
 from omegaconf import DictConfig
 
-from contexttune import document_stage, gpu, session
+from contexttune import document_stage, gpu
 from contexttune.document_stage import Why
 from contexttune.errors import (
     ArtifactError,
@@ -25,6 +25,7 @@ from contexttune.experiment.cell import Cell, cell_of
 from contexttune.experiment.inference import Inference
 from contexttune.experiment.run import drift, leak_check, rows
 from contexttune.experiment.run_record import RunRecord
+from contexttune.launch import session
 from contexttune.progress import Progress
 from contexttune.run_lock import sole_worker
 from contexttune.store import read_json, read_jsonl, sha256, write_json

@@ -89,7 +89,7 @@ def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> None:
     from contexttune.audit.measure import measure
     from contexttune.audit.paired import differences
     from contexttune.audit.summary import summarize
-    from contexttune.session import current
+    from contexttune.launch.session import current
 
     keys = cell.config.audit
     home = files.home_of(cell, arms, in_sweep=job.in_sweep)

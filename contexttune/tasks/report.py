@@ -30,10 +30,10 @@ class Report:
     name: str = "report"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune import session
         from contexttune.config.schema import check
         from contexttune.errors import ExitCode
         from contexttune.experiment.cell import layout_of
+        from contexttune.launch import session
         from contexttune.report import cells, group
         from contexttune.report.registered import require_known
 

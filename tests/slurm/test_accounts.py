@@ -2,7 +2,7 @@
 
 import pytest
 
-from contexttune import slurm
+from contexttune.launch import slurm
 
 
 @pytest.fixture

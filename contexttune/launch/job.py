@@ -14,12 +14,13 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from contexttune import disk, session, slurm
+from contexttune import disk
 from contexttune.config.build import build
 from contexttune.config.user_errors import known
 from contexttune.errors import ExitCode
 from contexttune.experiment.run import job_record
 from contexttune.interfaces import Task
+from contexttune.launch import session, slurm
 from contexttune.secret_values import masked
 from contexttune.slots import slot
 

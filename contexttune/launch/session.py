@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from contexttune.config.schema import AnalysisConfig
+    from contexttune.launch.sweep import Sweep
     from contexttune.paths import Layout
     from contexttune.report.group import Group
-    from contexttune.sweep import Sweep
 
 # The most telling code of several jobs wins.
 _ORDER = (
@@ -76,7 +76,7 @@ class Session:
         self.sweep = sweep
         sweep.record()
         if sweep.is_launched:
-            from contexttune.slurm import watch_jobs_to_their_end
+            from contexttune.launch.slurm import watch_jobs_to_their_end
 
             watch_jobs_to_their_end()
             sweep.begin_telling()
@@ -84,7 +84,7 @@ class Session:
     @property
     def jobs_in_queue(self) -> list[str]:
         """Slurm's numbers of the jobs that were submitted; they do not end with this process."""
-        from contexttune.slurm import submitted_jobs
+        from contexttune.launch.slurm import submitted_jobs
 
         return submitted_jobs() if self.sweep and self.sweep.is_slurm else []
 
@@ -129,7 +129,7 @@ class Watch(Callback):
         current.sweep_dir = Path(config.hydra.sweep.dir).absolute()
         if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
             return  # it decides as it goes what the jobs are
-        from contexttune import slurm, sweep
+        from contexttune.launch import slurm, sweep
 
         try:
             current.launch(sweep.plan(config))

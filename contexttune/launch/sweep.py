@@ -19,8 +19,8 @@ from contexttune.errors import ConfigError, ExitCode
 from contexttune.experiment.cell import Cell, cell_of
 from contexttune.experiment.run import job_record
 from contexttune.experiment.run_record import RunRecord
+from contexttune.launch.slurm import submitted_jobs
 from contexttune.paths import Layout
-from contexttune.slurm import submitted_jobs
 from contexttune.store import write_json
 from contexttune.types import GoldInstance
 

@@ -1,0 +1,1 @@
+"""One command -> jobs: sweeps, Slurm, what this process has done so far."""
