@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune.errors import ConfigError
+from contexttune.models.prices import Price
 from contexttune.paths import Layout
-from contexttune.prices import Price
 from contexttune.types import Outcome, Usage
 
 AMOUNTS = ("calls", "prompt_tokens", "cached_share", "completion_tokens", "wall_s", "disk_mb")

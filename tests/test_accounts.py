@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from contexttune.budget import Budget
 from contexttune.config.schema import BudgetConfig
 from contexttune.errors import InfraError
 from contexttune.experiment.inference import Inference
 from contexttune.interfaces import Model
 from contexttune.models.openai_compatible import OpenAICompatible
+from contexttune.models.prices import Price
+from contexttune.models.spending import Budget
 from contexttune.models.wire import add_usage
-from contexttune.prices import Price
 from contexttune.types import Attempt, AttemptStatus, Instance, Message, Usage
 from tests.gitrepos import layout
 from tests.models.fault_server import FaultServer, ok, serving

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from contexttune.budget import Budget, spent_in
 from contexttune.config.schema import BudgetConfig
 from contexttune.errors import ConfigError, InfraError
-from contexttune.prices import Price
+from contexttune.models.prices import Price
+from contexttune.models.spending import Budget, spent_in
 from contexttune.store import read_jsonl
 from contexttune.types import Attempt, AttemptStatus, Usage
 from tests.command_line import contexttune

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.budget import Budget
 from contexttune.config.schema import BudgetConfig
 from contexttune.contexts.documents import Documents
 from contexttune.errors import ConfigError, InfraError, NotWritten, OverBudget, PreflightError
 from contexttune.models import journal
-from contexttune.models.held import Held
 from contexttune.models.journal import CALLS
 from contexttune.models.openai_compatible import OpenAICompatible
-from contexttune.prices import Price
+from contexttune.models.prices import Price
+from contexttune.models.shared import Held
+from contexttune.models.spending import Budget
 from contexttune.types import Document, Message
 from tests.contexts.stubs import at
 from tests.gitrepos import layout

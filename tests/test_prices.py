@@ -2,8 +2,8 @@ import pytest
 import yaml
 
 from contexttune.errors import ConfigError
+from contexttune.models.prices import Price, price_of
 from contexttune.paths import config_dir
-from contexttune.prices import Price, price_of
 from contexttune.types import Usage
 
 TABLE = {"known": {"prompt": 2.0, "cached": 0.5, "completion": 8.0}}

@@ -14,16 +14,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contexttune.budget import Budget
 from contexttune.config.build import settings_of
 from contexttune.config.schema import slug
 from contexttune.errors import ConfigError, InfraError, NotWritten, OverBudget, UnusableDocument
 from contexttune.interfaces import Model
-from contexttune.models.held import Held
 from contexttune.models.journal import CALLS
+from contexttune.models.prices import price_of
+from contexttune.models.shared import Held
+from contexttune.models.spending import Budget
 from contexttune.models.wire import Answered, ContextWindowExceeded, completion_of
 from contexttune.paths import Layout
-from contexttune.prices import price_of
 from contexttune.secret_values import without_passwords
 from contexttune.store import fingerprint, locked, read_json, write_atomic, write_json
 from contexttune.types import Document, Message, RepoAtCommit

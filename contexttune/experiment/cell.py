@@ -13,7 +13,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from contexttune import paths
-from contexttune.budget import Budget
 from contexttune.config.build import build, result_settings, target_class, wants
 from contexttune.config.schema import Config, check
 from contexttune.contexts.documents import Documents
@@ -25,8 +24,9 @@ from contexttune.forked import cpus
 from contexttune.instances import health, slices
 from contexttune.instances.exclusion import Exclusion
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
-from contexttune.models.held import Held
-from contexttune.prices import Price, price_of
+from contexttune.models.prices import Price, price_of
+from contexttune.models.shared import Held
+from contexttune.models.spending import Budget
 from contexttune.progress import Board
 from contexttune.secret_values import masked
 from contexttune.signals.stage import write_signals

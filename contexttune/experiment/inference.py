@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contexttune.budget import Budget, earlier_than, spent_for
 from contexttune.config.schema import BudgetConfig
 from contexttune.errors import ArtifactError, ConfigError, InfraError
 from contexttune.interfaces import Runner
 from contexttune.models.journal import CALLS, Paid, paid
+from contexttune.models.prices import Price
+from contexttune.models.spending import Budget, earlier_than, spent_for
 from contexttune.paths import Layout
-from contexttune.prices import Price
 from contexttune.progress import Board, Progress
 from contexttune.store import append_jsonl, read_json, sha256, write_json, write_jsonl
 from contexttune.types import Attempt, AttemptStatus, GoldInstance, Usage

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, PreflightError
-from contexttune.models.served import Address, PortTaken, ServerProcess
+from contexttune.models.server_process import Address, PortTaken, ServerProcess
 
 log = logging.getLogger(__name__)
 

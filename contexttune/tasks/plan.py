@@ -70,7 +70,7 @@ class Plan:
     def _facts(self, config: Config, container: Mapping[str, Any]) -> dict[str, Range]:
         from contexttune.assumptions import Range, measured, range_of, usd_of
         from contexttune.experiment.cell import layout_of
-        from contexttune.prices import price_of
+        from contexttune.models.prices import price_of
 
         plan = config.plan
         facts = {

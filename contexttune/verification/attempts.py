@@ -13,7 +13,7 @@ from contexttune.experiment.inference import is_final
 from contexttune.findings import State
 from contexttune.injection import block
 from contexttune.models.journal import CALLS, paid
-from contexttune.prices import Price, price_of
+from contexttune.models.prices import Price, price_of
 from contexttune.store import read_json, sha256
 from contexttune.types import Outcome, Usage
 from contexttune.verification.records import Record, Records

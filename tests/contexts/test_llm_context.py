@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from contexttune.budget import Budget
 from contexttune.config.schema import BudgetConfig
 from contexttune.contexts.documents import Documents
 from contexttune.contexts.llm_context import LlmContext, cleaned
@@ -19,8 +18,9 @@ from contexttune.contexts.placebo_shuffled import PlaceboShuffled
 from contexttune.contexts.placebo_wrong_repo import PlaceboWrongRepo
 from contexttune.contexts.tokens import count
 from contexttune.errors import ConfigError, InfraError, UnusableDocument
-from contexttune.models.held import Held
 from contexttune.models.openai_compatible import OpenAICompatible
+from contexttune.models.shared import Held
+from contexttune.models.spending import Budget
 from tests.contexts.stubs import SHA, Said, at, instance
 from tests.gitrepos import layout
 from tests.models.fault_server import error, ok, raw, serving

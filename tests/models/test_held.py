@@ -3,7 +3,7 @@
 import pytest
 
 from contexttune.errors import PreflightError
-from contexttune.models.held import Held
+from contexttune.models.shared import Held
 
 
 class Counting:

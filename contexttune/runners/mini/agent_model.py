@@ -9,8 +9,8 @@ from typing import Any
 
 from contexttune.errors import InfraError
 from contexttune.models.journal import Recorded
+from contexttune.models.prices import Price
 from contexttune.models.wire import add_usage, response_of, served_model_of, usage_of
-from contexttune.prices import Price
 from contexttune.runners.mini.protocols import AgentProtocol
 from contexttune.types import Usage
 

@@ -15,7 +15,7 @@ from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
 from contexttune.injection import inject
 from contexttune.interfaces import Model
-from contexttune.prices import Price
+from contexttune.models.prices import Price
 from contexttune.progress import Board
 from contexttune.runners.mini.agent_model import TokenLimits
 from contexttune.runners.mini.places import EndlessDiff, Place

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from contexttune.models.journal import Recorded
+from contexttune.models.prices import Price
 from contexttune.models.wire import ContextWindowExceeded
-from contexttune.prices import Price
 from contexttune.runners.mini.agent_model import AgentModel, TokenLimits
 from contexttune.runners.mini.environment import ShellEnvironment
 from contexttune.runners.mini.protocols import PROTOCOLS

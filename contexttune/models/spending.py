@@ -8,7 +8,7 @@ from typing import Any
 from contexttune.config.schema import BudgetConfig
 from contexttune.errors import ConfigError
 from contexttune.models.journal import Paid
-from contexttune.prices import Price
+from contexttune.models.prices import Price
 from contexttune.types import Usage
 
 # A limit of the budget, and what counts towards it.
