@@ -25,8 +25,8 @@ from contexttune.experiment.manifest import installed_version, rows_digest
 from contexttune.experiment.rows import is_missing, paired_shares, run_rows
 from contexttune.interfaces import Harness
 from contexttune.paths import Layout
-from contexttune.report import cells, group
-from contexttune.report.registered import analysis_of
+from contexttune.report import cell_states, group
+from contexttune.report.registered_analysis import analysis_of
 from contexttune.store import locked, read_json, read_jsonl, sha256, write_json, write_jsonl
 from contexttune.types import GoldInstance, Outcome
 
@@ -96,7 +96,7 @@ def flaky(layout: Layout, runs: Sequence[Mapping[str, Any]]) -> list[dict[str, A
             if Outcome(row["outcome"]).is_verdict and any(outcome != row["outcome"] for outcome in later):
                 keys = ("instance_id", "condition", "seed", "outcome")
                 entry = {key: row[key] for key in keys} | {
-                    "run_id": cells.run_of(run["run_id"]),
+                    "run_id": cell_states.run_of(run["run_id"]),
                     "again": later,
                 }
                 found.append(entry)

@@ -18,7 +18,7 @@ from contexttune.experiment.cell import Cell
 from contexttune.experiment.manifest import job_dir, rows_digest
 from contexttune.experiment.run import identity
 from contexttune.instances import health
-from contexttune.report.registered import registration
+from contexttune.report.registered_analysis import registration
 from contexttune.secret_values import masked
 from contexttune.store import locked, read_json, write_json, write_jsonl
 from contexttune.types import GoldInstance

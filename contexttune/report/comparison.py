@@ -14,10 +14,10 @@ from contexttune.config.differences import in_words
 from contexttune.errors import ConfigError
 from contexttune.experiment.rows import Row
 from contexttune.paths import Layout
-from contexttune.report import markdown, sameness
+from contexttune.report import comparability, markdown
+from contexttune.report.caveats import of_one_side, unpaired
 from contexttune.report.group import Group
-from contexttune.report.registered import Analysis
-from contexttune.report.remarks import of_one_side, unpaired
+from contexttune.report.registered_analysis import Analysis
 from contexttune.store import write_atomic, write_json
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ def of_groups(
     `analysis` is that of a; another margin that b is judged by is said.
     Raises ConfigError when the groups differ in more than the condition, unless `force`.
     """
-    found = sameness.among([*a.begun, *b.begun])
-    differing = [in_words(one) for one in found if not sameness.is_of_code(one)]
-    code = [in_words(one) for one in found if sameness.is_of_code(one)]
-    n_unlike, n_known = sameness.unlike_prompts([*a.rows, *b.rows])
+    found = comparability.among([*a.begun, *b.begun])
+    differing = [in_words(one) for one in found if not comparability.is_of_code(one)]
+    code = [in_words(one) for one in found if comparability.is_of_code(one)]
+    n_unlike, n_known = comparability.unlike_prompts([*a.rows, *b.rows])
     if n_unlike:
         differing.append(f"prompts: the runner's own, for {n_unlike} of {n_known} instances")
     if differing and not force:

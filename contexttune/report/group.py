@@ -8,8 +8,8 @@ from typing import Any
 from contexttune.errors import ConfigError
 from contexttune.experiment.rows import Row, is_missing, run_rows
 from contexttune.paths import Layout
-from contexttune.report import cells, shards
-from contexttune.report.cells import CellState
+from contexttune.report import cell_states, shards
+from contexttune.report.cell_states import CellState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +52,9 @@ def require(layout: Layout, group_id: str) -> None:
 def read(layout: Layout, group_id: str) -> Group:
     """Raises ConfigError when the group has no run and none was planned."""
     require(layout, group_id)
-    begun, planned = cells.read_runs(layout, group_id), cells.read_planned(layout, group_id)
+    begun, planned = cell_states.read_runs(layout, group_id), cell_states.read_planned(layout, group_id)
     rows = {run["run_id"]: run_rows(layout, run) for run in begun}
     n_missing = {run_id: sum(map(is_missing, own)) for run_id, own in rows.items()}
-    states = cells.states(layout, group_id, begun, planned, n_missing)
+    states = cell_states.states(layout, group_id, begun, planned, n_missing)
     runs, merged = shards.merge(begun, rows)
     return Group(group_id=group_id, begun=begun, runs=runs, rows=merged, states=states)

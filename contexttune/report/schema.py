@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from contexttune.analysis.evidence import Contrast, Interval, Repeats
-from contexttune.report.registered import Analysis
+from contexttune.report.registered_analysis import Analysis
 
 SCHEMA_VERSION: Literal[2] = 2
 

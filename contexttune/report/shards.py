@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.paths import Layout
-from contexttune.report import documents
-from contexttune.report.cells import run_of, shard_of
+from contexttune.report import document_costs
+from contexttune.report.cell_states import run_of, shard_of
 from contexttune.store import read_jsonl, write_jsonl
 from contexttune.types import Outcome
 
@@ -30,7 +30,7 @@ def merge(
         statuses = {part["status"] for part in parts}
         status = max(statuses, key=_STATUSES.index)
         whole = {**parts[0], "run_id": run_id, "status": status, "n_shards": len(parts)}
-        merged.append(whole | {"documents": documents.distinct(parts)})
+        merged.append(whole | {"documents": document_costs.distinct(parts)})
         kept: dict[str, Row] = {}
         for part in parts:
             for row in rows[part["run_id"]]:

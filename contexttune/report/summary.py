@@ -11,9 +11,9 @@ from contexttune.experiment.rows import as_csv
 from contexttune.instances import health
 from contexttune.paths import Layout
 from contexttune.report import group, markdown, shards
+from contexttune.report.caveats import remarks
 from contexttune.report.group import Group
-from contexttune.report.registered import Analysis, analysis_of
-from contexttune.report.remarks import remarks
+from contexttune.report.registered_analysis import Analysis, analysis_of
 from contexttune.store import locked, write_atomic, write_json
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any
 
 
 def _conditions(found: Group, arms: Mapping[str, Arm], analysis: Analysis) -> dict[str, Condition]:
-    from contexttune.report.conditions import condition
+    from contexttune.report.condition_summary import condition
 
     runs = [run for run in found.runs if analysis.looks_at(run["seed"])]
     return {

@@ -35,7 +35,7 @@ def _compare(config: Config) -> Comparison:
     from contexttune.errors import ConfigError
     from contexttune.experiment.cell import layout_of
     from contexttune.report import comparison, group
-    from contexttune.report.registered import analysis_of, require_known
+    from contexttune.report.registered_analysis import analysis_of, require_known
 
     names, layout = config.groups or [], layout_of(config)
     if len(names) not in (1, 2) or len(set(names)) != len(names):

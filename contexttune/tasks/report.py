@@ -34,13 +34,13 @@ class Report:
         from contexttune.errors import ExitCode
         from contexttune.experiment.cell import layout_of
         from contexttune.launch import session
-        from contexttune.report import cells, group
-        from contexttune.report.registered import require_known
+        from contexttune.report import cell_states, group
+        from contexttune.report.registered_analysis import require_known
 
         config = check(cfg)
         layout, group_id, n_missing = layout_of(config), str(config.group_id), 0
         group.require(layout, group_id)
-        known = [*cells.read_runs(layout, group_id), *cells.read_planned(layout, group_id)]
+        known = [*cell_states.read_runs(layout, group_id), *cell_states.read_planned(layout, group_id)]
         require_known(config.analysis, known)
         if config.reevaluate_flips:
             from contexttune import flips

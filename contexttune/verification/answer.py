@@ -12,8 +12,8 @@ from contexttune.config.differences import differences, in_words
 from contexttune.errors import ArtifactError
 from contexttune.experiment.rows import as_csv, kept_rows, recorded_rows
 from contexttune.findings import State
-from contexttune.report import group, markdown, sameness
-from contexttune.report.registered import Analysis
+from contexttune.report import comparability, group, markdown
+from contexttune.report.registered_analysis import Analysis
 from contexttune.report.summary import summarize
 from contexttune.store import read_json
 from contexttune.verification.records import Records
@@ -74,7 +74,7 @@ def _rounded(value: Any) -> Any:
 
 def arms(records: Records) -> Iterator[tuple[State, str]]:
     """Runs differ in condition and seed alone."""
-    found = sameness.among(records.runs)
+    found = comparability.among(records.runs)
     for difference in found:
         yield State.WARNING, f"runs differ in {in_words(difference)}"
     if not found:

@@ -12,7 +12,7 @@ from typing import Any
 from contexttune.experiment.rows import require_name
 from contexttune.instances.slices import SHAPES
 from contexttune.paths import Layout
-from contexttune.report import cells
+from contexttune.report import cell_states
 from contexttune.store import read_json, read_jsonl
 
 Run = Mapping[str, Any]
@@ -30,7 +30,7 @@ class Records:
     @cached_property
     def runs(self) -> list[dict[str, Any]]:
         """Shards apart."""
-        return cells.read_runs(self.layout, self.group_id)
+        return cell_states.read_runs(self.layout, self.group_id)
 
     def home(self, run: Run) -> Path:
         return self.layout.run(self.group_id, run["run_id"])

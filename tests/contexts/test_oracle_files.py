@@ -5,8 +5,8 @@ import pytest
 from contexttune.contexts.oracle_files import OracleFiles, changed_files
 from contexttune.errors import ArtifactError, ConfigError
 from contexttune.git import git
-from contexttune.report import group, remarks
-from contexttune.report.registered import Analysis
+from contexttune.report import caveats, group
+from contexttune.report.registered_analysis import Analysis
 from contexttune.store import read_json, write_json
 from contexttune.types import GoldInstance
 from tests.contexts.stubs import checked_out
@@ -97,7 +97,7 @@ def test_whoever_quotes_a_number_of_it_is_told(tmp_path):
         write_run(place, condition, condition, 0, {"a": "resolved"})
     path = place.run(GROUP, "oracle_files") / "run.json"
     write_json(path, read_json(path) | {"gold_context": True})
-    said = remarks.remarks(group.read(place, GROUP), ANALYSIS)
+    said = caveats.remarks(group.read(place, GROUP), ANALYSIS)
     assert [line for line in said if "oracle" in line] == [
         "oracle_files was given the gold patch's files: an upper bound, never a result."
     ]

@@ -13,7 +13,7 @@ from contexttune.errors import ConfigError, PreflightError
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.run import Experiment
 from contexttune.harness import local
-from contexttune.report import cells
+from contexttune.report import cell_states
 from contexttune.store import read_json, read_jsonl, sha256, write_json, write_jsonl
 from contexttune.types import GoldInstance
 from tests.command_line import contexttune
@@ -71,7 +71,7 @@ def again(arms: list[Cell], times: int) -> int:
 
 def found(arms: list[Cell]) -> list[dict[str, Any]]:
     layout = arms[0].layout
-    return flips.flaky(layout, cells.read_runs(layout, "g"))
+    return flips.flaky(layout, cell_states.read_runs(layout, "g"))
 
 
 def test_discordant_is_what_the_arms_resolve_in_other_shares() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contexttune.config.schema import AnalysisConfig
-from contexttune.report import documents, group, summary
+from contexttune.report import document_costs, group, summary
 from contexttune.store import read_json, write_json
 from tests.gitrepos import layout
 from tests.report.groups import write_run
@@ -104,9 +104,9 @@ def test_the_sentence_says_what_was_divided_by_what_and_claims_no_cost_that_is_n
 def test_without_an_attempt_nothing_is_divided(place):
     write(place, "c0", 0, {"a": "outage"}, document(1))
     found = group.read(place, "g")
-    spread = documents.spread(found.runs, found.rows)
+    spread = document_costs.spread(found.runs, found.rows)
     assert spread is not None
     assert (spread.n_attempts, spread.usd_per_attempt, spread.tokens_per_attempt) == (0, None, None)
-    assert documents.words("c", spread) == (
+    assert document_costs.words("c", spread) == (
         "c: 1 document by w took 1,200 tokens, 0.03 USD, once, on top of what the attempts took."
     )

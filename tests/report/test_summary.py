@@ -7,7 +7,7 @@ import pytest
 from contexttune.config.schema import AnalysisConfig
 from contexttune.errors import ConfigError
 from contexttune.report import group
-from contexttune.report.registered import require_known
+from contexttune.report.registered_analysis import require_known
 from contexttune.report.schema import json_schema
 from contexttune.report.summary import rebuild
 from contexttune.report.tables import show

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from contexttune.report.cells import run_of
+from contexttune.report.cell_states import run_of
 from contexttune.report.page import plots
 from contexttune.report.page.visible import visible
 

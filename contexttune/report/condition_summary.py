@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from contexttune.experiment.rows import Row, is_missing
-from contexttune.report import documents
+from contexttune.report import document_costs
 from contexttune.types import AttemptStatus, Outcome
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def condition(arm: Arm, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) 
         cost_usd=_cost_usd(rows),
         wall_s=round(sum(row["wall_s"] or 0 for row in rows), 3),
         repeats=repeats(arm) if measured else None,
-        documents=documents.spread(runs, rows),
+        documents=document_costs.spread(runs, rows),
     )
 
 

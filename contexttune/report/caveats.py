@@ -9,9 +9,9 @@ from typing import Any
 from contexttune.analysis.number_format import counted
 from contexttune.config.differences import differences, in_words
 from contexttune.experiment.rows import Row
-from contexttune.report import documents, sameness
+from contexttune.report import comparability, document_costs
 from contexttune.report.group import Group
-from contexttune.report.registered import Analysis
+from contexttune.report.registered_analysis import Analysis
 
 _SHOWN = 5  # differences; run.json has all
 
@@ -99,20 +99,20 @@ def _settings(run: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _documents(group: Group, analysis: Analysis) -> Iterator[str]:
     for name in group.conditions:
-        written = documents.spread(
+        written = document_costs.spread(
             [run for run in group.runs if run["condition"] == name and analysis.looks_at(run["seed"])],
             [row for row in group.rows if row["condition"] == name and analysis.looks_at(row["seed"])],
         )
         if written is not None:
-            yield documents.words(name, written)
+            yield document_costs.words(name, written)
 
 
 def _unlike(group: Group) -> Iterator[str]:
-    differing = sameness.among(group.begun)
+    differing = comparability.among(group.begun)
     if differing:
         shown = "; ".join(map(in_words, differing[:_SHOWN]))
         more = f"; and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
         yield f"Runs of this group differ in more than condition and seed: {shown}{more}."
-    n_unlike, n_known = sameness.unlike_prompts(group.rows)
+    n_unlike, n_known = comparability.unlike_prompts(group.rows)
     if n_unlike:
         yield f"The runner's own prompts are not the same in all runs, for {n_unlike} of {n_known} instances."
