@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from contexttune.report.page import number_words, plots
+from contexttune.report.page import plots, template_filters
+from contexttune.report.page.escape import visible
 from contexttune.report.page.matrix import changes, is_discordant, shares
 from contexttune.report.page.steps import branches, partings, shorten, steps_of
-from contexttune.report.page.visible import visible
 from tests.report.page_groups import conversation
 
 
@@ -121,7 +121,7 @@ def test_arms_differ_by_the_seeds_that_both_measured():
 
 
 def test_numbers_are_written_with_their_sign_and_unit():
-    written = number_words.filters()
+    written = template_filters.filters()
     assert [written["points"](value) for value in (0.153, -0.05, -0.0001, None)] == [
         "+15.3",
         "-5.0",

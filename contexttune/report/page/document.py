@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.paths import PACKAGE, Layout
-from contexttune.report.page import number_words, plots, view
+from contexttune.report.page import plots, template_filters, view
 from contexttune.report.page.details import Limit, Records, Row
-from contexttune.report.page.fitting import LADDER, Fitted, Limits, fit, pack
+from contexttune.report.page.escape import visible
 from contexttune.report.page.matrix import by_instance, index, is_discordant
-from contexttune.report.page.visible import visible
+from contexttune.report.page.size_limit import LADDER, Fitted, Limits, fit, pack
 from contexttune.store import write_atomic
 
 _HOME = PACKAGE / "report" / "page"
@@ -115,7 +115,7 @@ def _render(parts: Mapping[str, Any], packed_index: str, fitted: Fitted, notes: 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= number_words.filters()
+    templates.filters |= template_filters.filters()
     style = (_HOME / "page.css").read_text(encoding="utf-8")
     script = "\n".join((_HOME / name).read_text(encoding="utf-8") for name in _SCRIPT)
     return templates.get_template("page.html.jinja").render(

@@ -9,7 +9,7 @@ from typing import Any
 from contexttune.experiment.rows import paired_shares
 from contexttune.paths import Layout
 from contexttune.report.page.details import Row, part_of
-from contexttune.report.page.visible import visible
+from contexttune.report.page.escape import visible
 from contexttune.types import Outcome
 
 _AMOUNTS = ("prompt_tokens", "completion_tokens", "cost_usd", "n_steps", "wall_s")

@@ -9,7 +9,7 @@ from typing import Any
 
 from contexttune.experiment.rows import paired_shares
 from contexttune.report.page.details import Row
-from contexttune.report.page.visible import visible
+from contexttune.report.page.escape import visible
 
 _MARGIN = 3.0  # percent of a row's width, left free at either end
 _NICE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)

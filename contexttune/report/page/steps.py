@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
-from contexttune.report.page.visible import middle_cut, visible
+from contexttune.report.page.escape import middle_cut, visible
 
 _LEAST_CHARS = 60  # a text that is cut below this says nothing; whole steps are left out instead
 _STEP_CHARS = 3 * _LEAST_CHARS

@@ -8,7 +8,7 @@ from typing import Any
 
 from contexttune.report.cell_states import run_of
 from contexttune.report.page import plots
-from contexttune.report.page.visible import visible
+from contexttune.report.page.escape import visible
 
 Json = Mapping[str, Any]
 _MEASURES = {
