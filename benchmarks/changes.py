@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from contexttune.git import git, try_git
-from contexttune.path_kinds import NOT_PRODUCT
+from contexttune.repos.file_kinds import NOT_PRODUCT
+from contexttune.repos.git import git, try_git
 from contexttune.store import write_jsonl
 
 _LAST = 2_500

@@ -19,8 +19,8 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import NamedTuple
 
-from contexttune.git import Tree
 from contexttune.interfaces import Signal
+from contexttune.repos.git import Tree
 from contexttune.types import Instance, RepoAtCommit
 
 REPO = "bench/mark"

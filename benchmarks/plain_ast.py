@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 
 
 def parse(tree: Tree) -> tuple[dict[str, Any], dict[str, set[str]]]:

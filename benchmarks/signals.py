@@ -27,9 +27,9 @@ from benchmarks.plain_ast import blobs
 from benchmarks.process_memory import PeakMemory
 from benchmarks.synthetic import synthetic
 from contexttune.forked import cpus
-from contexttune.git import Tree, git
 from contexttune.paths import Layout
-from contexttune.workspace import Workspace
+from contexttune.repos.git import Tree, git
+from contexttune.repos.workspace import Workspace
 
 _LIMIT_MB = 600
 

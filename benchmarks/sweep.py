@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.synthetic import commit_all, synthetic
-from contexttune.git import git
+from contexttune.repos.git import git
 
 _COLUMNS = [
     "version",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contexttune.git import git
+from contexttune.repos.git import git
 
 _HEAD = (
     '"""Module {n} of the synthetic package."""\n\nimport os\nfrom bench.part{other} import Thing{other}\n\n'

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from contexttune.git import git
 from contexttune.paths import Layout
+from contexttune.repos.git import git
 from contexttune.signals import pruning
 from contexttune.store import locked
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkab
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from contexttune.git import Tree
     from contexttune.models.journal import Recorded
+    from contexttune.repos.git import Tree
     from contexttune.types import (
         Attempt,
         Context,

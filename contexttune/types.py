@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contexttune.git import Tree
+    from contexttune.repos.git import Tree
 
 
 @dataclass(frozen=True, kw_only=True)

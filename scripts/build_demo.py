@@ -19,7 +19,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from contexttune.git import environment, git, try_git
+from contexttune.repos.git import environment, git, try_git
 from contexttune.store import write_atomic
 
 SOURCES = Path(__file__).resolve().parent / "demo"

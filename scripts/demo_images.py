@@ -25,8 +25,8 @@ from typing import Any
 import yaml
 
 from contexttune import paths
-from contexttune.git import git
-from contexttune.workspace import Workspace
+from contexttune.repos.git import git
+from contexttune.repos.workspace import Workspace
 
 BASE = "contexttune-demo-base:1"
 LABEL = "contexttune.context"

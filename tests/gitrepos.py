@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from contexttune.git import git
 from contexttune.paths import Layout
-from contexttune.workspace import Workspace
+from contexttune.repos.git import git
+from contexttune.repos.workspace import Workspace
 
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "a",

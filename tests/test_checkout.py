@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from contexttune.experiment.code_state import VARIABLE, state_of
-from contexttune.git import git
 from contexttune.paths import PACKAGE
+from contexttune.repos.git import git
 from tests.command_line import contexttune, environment
 from tests.gitrepos import commit
 

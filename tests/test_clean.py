@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from contexttune.cleaning import Holding, holdings
-from contexttune.git import git
+from contexttune.repos.git import git
 from contexttune.signals import pruning
 from contexttune.signals.blobcache import BlobCache, Kept
 from contexttune.signals.stage import write_signals

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.git import git
+from contexttune.repos.git import git
 from tests.command_line import contexttune, start
 from tests.gitrepos import commit
 
@@ -104,7 +104,7 @@ if os.environ.get("NO_LOCKS"):
         raise OSError(errno.ENOLCK, "No locks available")
     fcntl.flock = flock
 from pathlib import Path
-from contexttune.git import git
+from contexttune.repos.git import git
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex

@@ -1,7 +1,7 @@
 import pytest
 
 from contexttune.errors import ArtifactError
-from contexttune.git import Tree, git
+from contexttune.repos.git import Tree, git
 from tests.gitrepos import commit
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from contexttune.audit.gold import Gold
 from contexttune.audit.recall import cut, names_a_file, read, recall
-from contexttune.paths_in_text import Paths
+from contexttune.repos.file_mentions import Paths
 
 FILES = [
     *("setup.py", "lib/__init__.py", "lib/core.py", "lib/ext/auto/__init__.py", "lib/ext/auto/mock.py"),

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from contexttune.errors import ConfigError
-from contexttune.git import git
 from contexttune.paths import PACKAGE
+from contexttune.repos.git import git
 from contexttune.secret_values import masked, refuse, without_passwords
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, serving

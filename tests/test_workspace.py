@@ -8,7 +8,7 @@ import time
 import pytest
 
 from contexttune.errors import ArtifactError
-from contexttune.git import git
+from contexttune.repos.git import git
 from tests.gitrepos import commit, workspace
 
 REPO = "owner/lib"

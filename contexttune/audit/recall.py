@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from contexttune.audit.gold import Gold
 from contexttune.contexts import tokens
-from contexttune.paths_in_text import Line, Paths
+from contexttune.repos.file_mentions import Line, Paths
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _LABELS = {"file", "path", "source", "document", "filename", "name"}

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ConfigError
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.types import Context, Instance, RepoAtCommit
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ArtifactError, ConfigError
-from contexttune.git import Tree
 from contexttune.instances.patch import parse
+from contexttune.repos.git import Tree
 from contexttune.store import sha256
 from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
 

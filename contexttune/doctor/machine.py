@@ -12,7 +12,7 @@ from contexttune.errors import PreflightError
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.manifest import installed_version
 from contexttune.findings import State
-from contexttune.git import git
+from contexttune.repos.git import git
 
 _LOW_GB = 5.0  # a repository's mirror and the signals of some hundred commits
 

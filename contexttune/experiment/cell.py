@@ -28,10 +28,10 @@ from contexttune.models.prices import Price, price_of
 from contexttune.models.shared import Held
 from contexttune.models.spending import Budget
 from contexttune.progress import Board
+from contexttune.repos.workspace import Workspace
 from contexttune.secret_values import masked
 from contexttune.signals.stage import write_signals
 from contexttune.types import GoldInstance, RepoAtCommit
-from contexttune.workspace import Workspace
 
 
 def cell_of(cfg: DictConfig) -> Cell:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.errors import ArtifactError
-from contexttune.git import git
 from contexttune.paths import PACKAGE
+from contexttune.repos.git import git
 
 VARIABLE = "CONTEXTTUNE_SUBMITTED"  # sbatch and child processes hand the environment on
 _CODE = ("contexttune", "conf")

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
-from contexttune.git import Tree, git, try_git
 from contexttune.instances.patch import parse
+from contexttune.repos.git import Tree, git, try_git
 from contexttune.types import GoldInstance
 
 WORDS_OF = {12: 5, 16: 3}

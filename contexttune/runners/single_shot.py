@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from contexttune.git import Tree
 from contexttune.injection import inject
 from contexttune.interfaces import Model
 from contexttune.models.wire import ContextWindowExceeded
-from contexttune.runners.commit_patch import commit_index
+from contexttune.repos.commit_index import commit_index
+from contexttune.repos.git import Tree
+from contexttune.repos.workspace import Workspace
 from contexttune.runners.reply_diff import find_diff, repair
 from contexttune.runners.search_replace import EditDoesNotApply, apply_blocks
 from contexttune.store import is_utf8, sha256, write_json
 from contexttune.types import Attempt, AttemptStatus, Completion, Instance, Message
-from contexttune.workspace import Workspace
 
 log = logging.getLogger(__name__)
 

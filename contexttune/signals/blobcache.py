@@ -15,7 +15,7 @@ from zlib import crc32
 import orjson
 
 from contexttune.complaints import Complaints
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 
 log = logging.getLogger(__name__)
 

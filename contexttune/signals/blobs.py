@@ -8,7 +8,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.forked import shared_out
-from contexttune.git import Contents, Tree, is_file
+from contexttune.repos.git import Contents, Tree, is_file
 from contexttune.signals import listing
 from contexttune.signals.blobcache import BlobCache
 from contexttune.signals.claim import claimed

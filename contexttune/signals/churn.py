@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune.errors import ConfigError
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals import history
 from contexttune.signals.source import printable
 

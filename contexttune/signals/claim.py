@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals.lastcommit import home_of
 
 log = logging.getLogger(__name__)

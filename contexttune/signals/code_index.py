@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.errors import ConfigError
-from contexttune.git import Contents, Tree
+from contexttune.repos.git import Contents, Tree
 from contexttune.signals import listing
 from contexttune.signals.blobcache import BlobCache, Kept
 from contexttune.signals.code.files import code_files

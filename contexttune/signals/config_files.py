@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from contexttune.git import Contents, Tree
+from contexttune.repos.git import Contents, Tree
 from contexttune.signals.blobcache import BlobCache, Kept
 from contexttune.signals.test_commands import READERS
 

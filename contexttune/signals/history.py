@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from contexttune.git import Running, Tree
+from contexttune.repos.git import Running, Tree
 from contexttune.signals.blobcache import Kept
 from contexttune.signals.lastcommit import LastCommit, is_stale
 from contexttune.signals.path_lists import packed, unpacked

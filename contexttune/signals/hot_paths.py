@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 from contexttune.errors import ConfigError
-from contexttune.git import Tree
-from contexttune.path_kinds import NOT_PRODUCT
+from contexttune.repos.file_kinds import NOT_PRODUCT
+from contexttune.repos.git import Tree
 from contexttune.signals import history
 from contexttune.signals.blobs import MAX_BYTES
 from contexttune.signals.import_graph import edges, in_degree

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals import blobs
 from contexttune.signals.blobcache import Kept
 from contexttune.signals.blobs import MAX_BYTES, analyses, modules, python_files

@@ -11,8 +11,8 @@ from zlib import crc32
 import orjson
 
 from contexttune.complaints import Complaints
-from contexttune.git import Tree
 from contexttune.paths import repo_slug
+from contexttune.repos.git import Tree
 from contexttune.signals.blobcache import Kept
 from contexttune.store import write_atomic
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.errors import ArtifactError
-from contexttune.git import Entry, Running, Tree, entries_of
+from contexttune.repos.git import Entry, Running, Tree, entries_of
 from contexttune.signals.blobcache import Kept
 from contexttune.signals.lastcommit import LastCommit, is_stale
 

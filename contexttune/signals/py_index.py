@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune.errors import ConfigError
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals import blobs, listing
 from contexttune.signals.blobs import MAX_BYTES, analyses, modules, python_files
 from contexttune.signals.source import printable

@@ -11,8 +11,8 @@ from typing import Any, cast
 import orjson
 
 from contexttune.gc_pause import gc_paused
-from contexttune.git import Tree
 from contexttune.interfaces import Signal
+from contexttune.repos.git import Tree
 from contexttune.signals import scan
 from contexttune.signals.json_list import dump_lines
 from contexttune.store import fingerprint, write_atomic

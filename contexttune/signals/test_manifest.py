@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals import config_files
 from contexttune.signals.blobs import MAX_BYTES, analyses, python_files
 from contexttune.signals.config_files import RUNNERS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from contexttune.git import Tree, is_file
+from contexttune.repos.git import Tree, is_file
 from contexttune.signals.source import printable
 
 

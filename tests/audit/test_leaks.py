@@ -6,7 +6,7 @@ import pytest
 
 from contexttune.experiment.leaks import BaseText, leaks, name_of_test
 from contexttune.experiment.run import leaks as module
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.types import GoldInstance
 from tests.gitrepos import commit
 

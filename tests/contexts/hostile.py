@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from contexttune.contexts.placebo_wrong_repo import PlaceboWrongRepo
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals.stage import write_signals
 from contexttune.types import Context, Instance, RepoAtCommit
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals.churn import Churn
 from contexttune.signals.code_index import CodeIndex
 from contexttune.signals.py_index import PyIndex

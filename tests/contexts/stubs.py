@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.types import Context, Instance, RepoAtCommit
 
 SHA = "0123456789abcdef0123456789abcdef01234567"

@@ -4,7 +4,7 @@ import pytest
 
 from contexttune.contexts.agents_md import AgentsMd, followed
 from contexttune.errors import ConfigError
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from tests.contexts.stubs import checked_out
 from tests.gitrepos import commit
 

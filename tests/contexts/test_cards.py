@@ -10,7 +10,7 @@ from contexttune.contexts.cards.repo_identity import RepoIdentity
 from contexttune.contexts.cards.source_files import is_source
 from contexttune.contexts.cards.tests_howto import TestsHowto
 from contexttune.contexts.cards.where_to_look import WhereToLook
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex

@@ -8,7 +8,7 @@ from contexttune.audit.gold import gold_of
 from contexttune.audit.recall import names_a_file, recall
 from contexttune.contexts.issue_map import IssueMap
 from contexttune.contexts.repo_map import RepoMap
-from contexttune.paths_in_text import Paths
+from contexttune.repos.file_mentions import Paths
 from contexttune.types import GoldInstance, Instance
 from tests.contexts.maps import listed, made
 

@@ -4,9 +4,9 @@ import pytest
 
 from contexttune.contexts.oracle_files import OracleFiles, changed_files
 from contexttune.errors import ArtifactError, ConfigError
-from contexttune.git import git
 from contexttune.report import caveats, group
 from contexttune.report.registered_analysis import Analysis
+from contexttune.repos.git import git
 from contexttune.store import read_json, write_json
 from contexttune.types import GoldInstance
 from tests.contexts.stubs import checked_out

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.git import git
+from contexttune.repos.git import git
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "build_demo.py"

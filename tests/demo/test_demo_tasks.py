@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contexttune.git import git
+from contexttune.repos.git import git
 
 DEMO = Path(__file__).resolve().parents[2] / "contexttune" / "demo"
 IDS = sorted(path.name for path in (DEMO / "tasks").iterdir() if path.is_dir())
@@ -109,7 +109,7 @@ def test_the_whole_suite_passes_at_the_base_commit(
 def test_the_evaluation_script_runs_whole_in_a_checkout(
     rows: dict[str, Row], checkout: CheckOut, instance_id: str, tmp_path: Path
 ) -> None:
-    from contexttune.git import environment
+    from contexttune.repos.git import environment
 
     row = rows[instance_id]
     testbed = checkout(row)

@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from contexttune.git import git
 from contexttune.paths import Layout
+from contexttune.repos.git import git
+from contexttune.repos.workspace import Workspace
 from contexttune.store import write_jsonl
 from contexttune.types import GoldInstance
-from contexttune.workspace import Workspace
 
 REPO = "ctlab/calc"
 NAMES = ("ctlab__calc-1", "ctlab__calc-2")

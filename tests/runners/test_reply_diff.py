@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from contexttune.git import Tree
-from contexttune.runners.commit_patch import commit_index
+from contexttune.repos.commit_index import commit_index
+from contexttune.repos.git import Tree
 from contexttune.runners.reply_diff import find_diff, parse, repair
 from tests.gitrepos import commit
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.git import Tree, git
+from contexttune.repos.git import Tree, git
 
 _WHO = {"NAME": "a", "EMAIL": "a@example.org", "DATE": "2020-01-01T00:00:00Z"}
 _ENV = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _WHO.items()}

@@ -1,7 +1,7 @@
 import pytest
 
 from contexttune.errors import ConfigError
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals.churn import Churn
 from tests.gitrepos import commit
 

@@ -14,7 +14,7 @@ import pytest
 
 from contexttune import forked
 from contexttune.errors import ArtifactError
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals import blobs, claim
 from contexttune.signals.stage import write_signals
 from tests.signals.test_stage import ALL
@@ -24,7 +24,7 @@ N = 8
 DRIVER = """
 import logging, sys
 from pathlib import Path
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals.stage import write_signals
 from tests.signals.test_stage import ALL
 git_dir, cache, out, workers, *shas = sys.argv[1:]
@@ -107,7 +107,7 @@ def test_another_repository_is_not_scanned_where_a_first_one_has_the_same_files(
 def _hold(repository) -> subprocess.Popen[str]:
     """A process that has claimed the repository and never ends."""
     code = (
-        "import sys,time; from pathlib import Path; from contexttune.git import Tree\n"
+        "import sys,time; from pathlib import Path; from contexttune.repos.git import Tree\n"
         "from contexttune.signals.claim import claimed\n"
         "with claimed(Tree(Path('x'), 'owner/name', 'x', Path(sys.argv[1]))): print('held', flush=True); time.sleep(600)"
     )

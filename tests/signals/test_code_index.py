@@ -350,7 +350,7 @@ def test_the_same_content_in_two_languages_is_two_things(tree_of):
 def test_no_grammar_is_loaded_for_a_repository_of_python_alone(repository):
     sha = repository.commit({"a.py": "def f(): ...\n"})
     script = (
-        "import sys; from pathlib import Path; from contexttune.git import Tree; from contexttune.signals.code_index"
+        "import sys; from pathlib import Path; from contexttune.repos.git import Tree; from contexttune.signals.code_index"
         f" import CodeIndex; print(CodeIndex().extract(Tree(Path({str(repository.git_dir)!r}), 'o/n', {sha!r}))); "
         "print([name for name in sys.modules if name.startswith('tree_sitter')])"
     )

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from contexttune.errors import ArtifactError
-from contexttune.git import Running, git
+from contexttune.repos.git import Running, git
 
 
 def test_a_listing_begun_early_is_the_listing(repository):

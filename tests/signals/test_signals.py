@@ -221,7 +221,7 @@ def test_an_empty_commit_has_empty_facts(tree_of):
 _PROGRAM = """
 import sys
 from pathlib import Path
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals.stage import write_signals
 from tests.signals.test_signals import ALL
 write_signals(Tree(Path(sys.argv[1]), "owner/name", sys.argv[2]), ALL, Path(sys.argv[3]))

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from contexttune.errors import ArtifactError
-from contexttune.git import Tree
 from contexttune.interfaces import Signal
+from contexttune.repos.git import Tree
 from contexttune.signals import blobcache, blobs, history
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.git import Tree
+from contexttune.repos.git import Tree
 from contexttune.signals import blobs, listing
 from contexttune.signals.blobcache import Kept
 from contexttune.signals.lastcommit import LastCommit, is_stale

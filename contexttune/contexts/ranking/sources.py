@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from contexttune.contexts.cards.source_files import is_source, is_unambiguous
-from contexttune.path_kinds import NOT_CODE
+from contexttune.repos.file_kinds import NOT_CODE
 from contexttune.types import RepoAtCommit
 
 _CODE = re.compile(

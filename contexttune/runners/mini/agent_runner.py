@@ -17,6 +17,7 @@ from contexttune.injection import inject
 from contexttune.interfaces import Model
 from contexttune.models.prices import Price
 from contexttune.progress import Board
+from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini.agent_model import TokenLimits
 from contexttune.runners.mini.places import EndlessDiff, Place
 from contexttune.runners.mini.protocols import PROTOCOLS
@@ -26,7 +27,6 @@ from contexttune.runners.mini.uptake import uptake_of
 from contexttune.runners.mini.worker import Job, Report
 from contexttune.store import fingerprint, is_utf8
 from contexttune.types import Attempt, AttemptStatus, Instance
-from contexttune.workspace import Workspace
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from contexttune.git import git
+from contexttune.repos.git import git
 
 
 def settle_dates(scratch: Path, checkout: Path) -> int:

@@ -13,15 +13,15 @@ from typing import Any, Protocol
 
 from contexttune.bubblewrap import write_interpreter
 from contexttune.errors import ArtifactError, InfraError
-from contexttune.git import Tree, try_git
 from contexttune.removal import open_up, remove_tree
-from contexttune.runners.commit_patch import commit_index
+from contexttune.repos.commit_index import commit_index
+from contexttune.repos.git import Tree, try_git
+from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini import scratch
 from contexttune.runners.mini.dates import settle_dates
 from contexttune.runners.mini.engine import TESTBED, Engine
 from contexttune.runners.mini.shells import COMMAND_FILE, CheckoutShell, ContainerShell, Shell
 from contexttune.types import Instance
-from contexttune.workspace import Workspace
 
 log = logging.getLogger(__name__)
 

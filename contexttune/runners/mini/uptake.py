@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from contexttune.paths_in_text import Paths, expanded
+from contexttune.repos.file_mentions import Paths, expanded
 from contexttune.runners.mini.engine import TESTBED
 
 _TOKEN = re.compile(r"[\w@+./-]+")

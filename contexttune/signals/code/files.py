@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from contexttune.git import Tree, is_file
-from contexttune.path_kinds import NOT_CODE
+from contexttune.repos.file_kinds import NOT_CODE
+from contexttune.repos.git import Tree, is_file
 from contexttune.signals import listing
 from contexttune.signals.code.grammars import language_of
 

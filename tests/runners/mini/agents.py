@@ -18,10 +18,10 @@ from contexttune.experiment.inference import Inference
 from contexttune.instances.slices import load
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.paths import PACKAGE, Layout
+from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini_swe_agent import MiniSweAgent
 from contexttune.runners.mini_swe_agent_swebench import MiniSweAgentSwebench
 from contexttune.store import fingerprint, read_jsonl
-from contexttune.workspace import Workspace
 from tests.command_line import contexttune, start
 from tests.models.fault_server import Answer, ok
 

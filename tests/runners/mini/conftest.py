@@ -17,8 +17,8 @@ import pytest
 from contexttune.config.schema import SliceConfig
 from contexttune.instances.slices import load
 from contexttune.paths import Layout
+from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini.supervisor import warm_up
-from contexttune.workspace import Workspace
 from tests.conftest import ROOT
 from tests.runners.mini.agents import APPTAINER, BWRAP, DEMO, DOCKER, PODMAN, ROTA, TABLET, Agent
 from tests.runners.mini.engines import own_engine

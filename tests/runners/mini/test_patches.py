@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contexttune.git import git, try_git
+from contexttune.repos.git import git, try_git
 from tests.gitrepos import commit, workspace
 from tests.models.fault_server import serving
 from tests.runners.mini.agents import APPTAINER, SUBMIT, Agent, calls

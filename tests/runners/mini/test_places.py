@@ -12,15 +12,15 @@ import pytest
 
 from contexttune.bubblewrap import find_bwrap
 from contexttune.config.schema import SliceConfig
-from contexttune.git import git
 from contexttune.instances.slices import load
 from contexttune.paths import Layout
+from contexttune.repos.git import git
+from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini.places import CheckoutPlace, checkout_place
 from contexttune.runners.mini.scratch import sweep
 from contexttune.runners.mini.shells import CheckoutShell
 from contexttune.store import fingerprint
 from contexttune.types import Instance
-from contexttune.workspace import Workspace
 from tests.gitrepos import commit, workspace
 from tests.runners.mini.agents import DEMO, ROTA
 from tests.test_removal import nest

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from contexttune import paths
 from contexttune.errors import ArtifactError
-from contexttune.git import Tree, git, try_git
+from contexttune.repos.git import Tree, git, try_git
 from contexttune.secret_values import without_passwords
 from contexttune.store import locked
 

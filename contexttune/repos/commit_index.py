@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from contexttune.git import Tree, git, try_git
+from contexttune.repos.git import Tree, git, try_git
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Repositories on this machine: mirrors, commits read without a checkout, checkouts."""
