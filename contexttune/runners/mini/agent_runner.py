@@ -23,8 +23,8 @@ from contexttune.runners.mini.places import EndlessDiff, Place
 from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.quiet import keep_quiet
 from contexttune.runners.mini.supervisor import attend, warm_up
-from contexttune.runners.mini.uptake import uptake_of
 from contexttune.runners.mini.worker import Job, Report
+from contexttune.runners.uptake import uptake_of
 from contexttune.store import fingerprint, is_utf8
 from contexttune.types import Attempt, AttemptStatus, Instance
 

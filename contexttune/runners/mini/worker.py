@@ -20,7 +20,7 @@ from contexttune.runners.mini.agent_model import AgentModel, TokenLimits
 from contexttune.runners.mini.environment import ShellEnvironment
 from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.shells import Shell
-from contexttune.runners.mini.uptake import mentions_of
+from contexttune.runners.uptake import mentions_of
 from contexttune.store import write_atomic
 from contexttune.types import Usage
 

@@ -1,4 +1,4 @@
-from contexttune.runners.mini.uptake import mentions_of, uptake_of
+from contexttune.runners.uptake import mentions_of, uptake_of
 
 FILES = {"pkg/core.py", "pkg/sub/deep.py", "tests/test_core.py", "README.md", "setup.cfg"}
 PATCH = "diff --git a/pkg/sub/deep.py b/pkg/sub/deep.py\n--- a/pkg/sub/deep.py\n+++ b/pkg/sub/deep.py\n@@ -1 +1 @@\n-a\n+b\n"
