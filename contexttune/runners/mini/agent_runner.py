@@ -21,7 +21,7 @@ from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini.agent_model import TokenLimits
 from contexttune.runners.mini.places import EndlessDiff, Place
 from contexttune.runners.mini.protocols import PROTOCOLS
-from contexttune.runners.mini.quiet import keep_quiet
+from contexttune.runners.mini.silence import keep_quiet
 from contexttune.runners.mini.supervisor import attend, warm_up
 from contexttune.runners.mini.worker import Job, Report
 from contexttune.runners.uptake import uptake_of

@@ -10,7 +10,7 @@ from importlib import import_module
 from contexttune.errors import InfraError
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.scripted import Rule, serve
-from contexttune.runners.mini.quiet import keep_quiet
+from contexttune.runners.mini.silence import keep_quiet
 from contexttune.runners.mini.worker import SOCKETS
 
 # What a worker would import otherwise, each for itself and in its own time.
