@@ -12,7 +12,7 @@ from contexttune.paths import PACKAGE
 
 _SHOW = """
 import subprocess, sys
-from contexttune.bubblewrap import find_bwrap, system_flags
+from contexttune.sandbox.bubblewrap import find_bwrap, system_flags
 shown = [sys.executable, "-c", "import json, sys; print(sys.prefix)"]
 for command in (shown, ["cat", sys.argv[1]]):
     subprocess.run([find_bwrap(), "--unshare-all", *system_flags(), *command])

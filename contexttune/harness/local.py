@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from contexttune import child
-from contexttune.bubblewrap import find_bwrap
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.harness import run_logs
-from contexttune.harness.sandbox import SCRATCH, TESTBED, Sandbox
 from contexttune.harness.verdict import (
     EMPTY,
     Prediction,
@@ -29,6 +27,8 @@ from contexttune.harness.verdict import (
     write_outcomes,
 )
 from contexttune.removal import remove_tree
+from contexttune.sandbox.bubblewrap import find_bwrap
+from contexttune.sandbox.script import SCRATCH, TESTBED, Sandbox
 from contexttune.store import fingerprint, locked, sha256, write_atomic, write_json
 from contexttune.types import GoldInstance, Outcome
 

@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
-from contexttune.bubblewrap import find_bwrap
 from contexttune.errors import PreflightError
-from contexttune.runners.mini import scratch
 from contexttune.runners.mini.agent_runner import AgentRunner
-from contexttune.runners.mini.places import Place, checkout_place
 from contexttune.runners.mini.worker import Report
+from contexttune.sandbox import scratch
+from contexttune.sandbox.bubblewrap import find_bwrap
+from contexttune.sandbox.testbed import Place, checkout_place
 from contexttune.types import Instance
 
 

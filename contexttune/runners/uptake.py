@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any
 
 from contexttune.repos.file_mentions import Paths, expanded
-from contexttune.runners.mini.engine import TESTBED
+from contexttune.sandbox.engine import TESTBED
 
 _TOKEN = re.compile(r"[\w@+./-]+")
 _CD = re.compile(r"(?:^|[;&|({]|\bthen\b|\bdo\b)\s*cd\s+([\w@+./-]+)", re.MULTILINE)

@@ -19,12 +19,12 @@ from contexttune.models.prices import Price
 from contexttune.progress import Board
 from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini.agent_model import TokenLimits
-from contexttune.runners.mini.places import EndlessDiff, Place
 from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.silence import keep_quiet
 from contexttune.runners.mini.supervisor import attend, warm_up
 from contexttune.runners.mini.worker import Job, Report
 from contexttune.runners.uptake import uptake_of
+from contexttune.sandbox.testbed import EndlessDiff, Place
 from contexttune.store import fingerprint, is_utf8
 from contexttune.types import Attempt, AttemptStatus, Instance
 

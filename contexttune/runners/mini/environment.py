@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune import child
-from contexttune.runners.mini.shells import Shell
+from contexttune.sandbox.shells import Shell
 
 MAGIC = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"  # the first line of a submission, by mini-swe-agent's rule
 TIMED_OUT = "TimeoutExpired"  # mini-swe-agent's word for why there is no exit status

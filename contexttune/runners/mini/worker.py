@@ -19,8 +19,8 @@ from contexttune.models.wire import ContextWindowExceeded
 from contexttune.runners.mini.agent_model import AgentModel, TokenLimits
 from contexttune.runners.mini.environment import ShellEnvironment
 from contexttune.runners.mini.protocols import PROTOCOLS
-from contexttune.runners.mini.shells import Shell
 from contexttune.runners.uptake import mentions_of
+from contexttune.sandbox.shells import Shell
 from contexttune.store import write_atomic
 from contexttune.types import Usage
 

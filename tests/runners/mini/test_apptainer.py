@@ -124,8 +124,8 @@ def test_without_a_pid_namespace_nothing_runs_because_strays_could_not_be_told_a
 def test_limits_that_cannot_be_set_are_said_not_to_hold(apptainer_agent, monkeypatch, caplog):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
-    from contexttune.runners.mini.apptainer import Apptainer
-    from contexttune.runners.mini.engine import Limits
+    from contexttune.sandbox.apptainer import Apptainer
+    from contexttune.sandbox.engine import Limits
 
     limits = Limits(memory_gb=2.0, pids_limit=99)
     engine = Apptainer(

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from contexttune.runners.mini import places
+from contexttune.sandbox import testbed
 from tests.models.fault_server import serving
 from tests.runners.mini.agents import ROTA, calls, is_living
 from tests.runners.mini.conftest import every_engine, every_runner
@@ -98,7 +98,7 @@ def test_an_agent_that_replaces_commands_which_we_use_fills_nobodys_memory(any_a
 def test_a_git_that_does_not_end_costs_no_limit_that_was_measured(
     any_agent, monkeypatch, submit_recovered, status
 ):
-    monkeypatch.setattr(places, "_DIFF_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(testbed, "_DIFF_TIMEOUT_S", 3.0)
     endless = "d=${PATH%%:*}; mkdir -p $d; rm -f $d/git; printf '#!/bin/sh\\nexec sleep 600\\n' > $d/git; chmod +x $d/git"
     with serving(calls(endless), calls("true")) as server:
         records = any_agent.infer(server.url, step_limit=2, submit_recovered=submit_recovered)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from contexttune.errors import InfraError
-from contexttune.runners.mini.containers import Docker, Podman
-from contexttune.runners.mini.engine import Engine, Limits
+from contexttune.sandbox.docker import Docker, Podman
+from contexttune.sandbox.engine import Engine, Limits
 
 
 def pulled(engine: type[Engine], image: str, tmp_path: Path) -> str:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.bubblewrap import find_bwrap
 from contexttune.config.schema import SliceConfig
 from contexttune.instances.slices import load
 from contexttune.paths import Layout
 from contexttune.repos.git import git
 from contexttune.repos.workspace import Workspace
-from contexttune.runners.mini.places import CheckoutPlace, checkout_place
-from contexttune.runners.mini.scratch import sweep
-from contexttune.runners.mini.shells import CheckoutShell
+from contexttune.sandbox.bubblewrap import find_bwrap
+from contexttune.sandbox.scratch import sweep
+from contexttune.sandbox.shells import CheckoutShell
+from contexttune.sandbox.testbed import CheckoutPlace, checkout_place
 from contexttune.store import fingerprint
 from contexttune.types import Instance
 from tests.gitrepos import commit, workspace

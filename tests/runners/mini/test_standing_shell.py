@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.runners.mini.standing_shell import StandingShell
+from contexttune.sandbox.persistent_shell import StandingShell
 
 EVERY_CHARACTER = "".join(map(chr, range(1, 0x900))).replace("'", "").replace("\r", "")
 

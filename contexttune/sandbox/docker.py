@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from contexttune.runners.mini.engine import HOSTNAME, LISTING, TESTBED, Container, Done, Engine, last_words
+from contexttune.sandbox.engine import HOSTNAME, LISTING, TESTBED, Container, Done, Engine, last_words
 from contexttune.store import read_json
 
 LABEL = "contexttune.run"

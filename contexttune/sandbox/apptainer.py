@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from contexttune.errors import InfraError
-from contexttune.runners.mini import scratch
-from contexttune.runners.mini.engine import HOSTNAME, LISTING, TESTBED, Container, Done, Engine, last_words
+from contexttune.sandbox import scratch
+from contexttune.sandbox.engine import HOSTNAME, LISTING, TESTBED, Container, Done, Engine, last_words
 from contexttune.store import locked, write_atomic
 
 log = logging.getLogger(__name__)

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from contexttune.bubblewrap import write_interpreter
 from contexttune.errors import ArtifactError, InfraError
 from contexttune.removal import open_up, remove_tree
 from contexttune.repos.commit_index import commit_index
 from contexttune.repos.git import Tree, try_git
 from contexttune.repos.workspace import Workspace
-from contexttune.runners.mini import scratch
-from contexttune.runners.mini.dates import settle_dates
-from contexttune.runners.mini.engine import TESTBED, Engine
-from contexttune.runners.mini.shells import COMMAND_FILE, CheckoutShell, ContainerShell, Shell
+from contexttune.sandbox import scratch
+from contexttune.sandbox.bubblewrap import write_interpreter
+from contexttune.sandbox.engine import TESTBED, Engine
+from contexttune.sandbox.file_dates import settle_dates
+from contexttune.sandbox.shells import COMMAND_FILE, CheckoutShell, ContainerShell, Shell
 from contexttune.types import Instance
 
 log = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 from contexttune import child
-from contexttune.bubblewrap import system_flags
 from contexttune.errors import InfraError
-from contexttune.runners.mini.engine import HOSTNAME, TESTBED, Container
-from contexttune.runners.mini.standing_shell import StandingShell
+from contexttune.sandbox.bubblewrap import system_flags
+from contexttune.sandbox.engine import HOSTNAME, TESTBED, Container
+from contexttune.sandbox.persistent_shell import StandingShell
 
 COMMAND_FILE = "command.sh"
 _OUTPUT_BYTES = 10_000_000

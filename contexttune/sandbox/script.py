@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contexttune import child
-from contexttune.bubblewrap import system_flags, write_interpreter
+from contexttune.sandbox.bubblewrap import system_flags, write_interpreter
 
 TESTBED = "/testbed"
 SCRATCH = "/harness"  # inside the sandbox: the scripts and the patch, read-only

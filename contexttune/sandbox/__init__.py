@@ -1,0 +1,1 @@
+"""Where commands of others run: containers, bubblewrap, their shells and testbeds."""
