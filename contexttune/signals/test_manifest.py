@@ -12,7 +12,7 @@ from contexttune.signals import config_files
 from contexttune.signals.blobs import MAX_BYTES, analyses, python_files
 from contexttune.signals.config_files import RUNNERS
 from contexttune.signals.source import printable
-from contexttune.signals.test_commands import READERS, ini_sections, toml_table
+from contexttune.signals.tests_howto import READERS, ini_sections, toml_table
 
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_tests?|tests)\.py\Z")
 _TEST_DIR = re.compile(r"(?:^|.*/)_?(?:tests?|testing)\Z", re.IGNORECASE)
