@@ -12,7 +12,7 @@ from pathlib import Path
 
 from contexttune.paths import Layout
 from contexttune.repos.git import git
-from contexttune.signals import pruning
+from contexttune.signals.cache import pruning
 from contexttune.store import locked
 
 _DAY_S = 86_400.0

@@ -13,8 +13,8 @@ import pytest
 
 from contexttune.cleaning import Holding, holdings
 from contexttune.repos.git import git
-from contexttune.signals import pruning
-from contexttune.signals.blobcache import BlobCache, Kept
+from contexttune.signals.cache import pruning
+from contexttune.signals.cache.blob_cache import BlobCache, Kept
 from contexttune.signals.stage import write_signals
 from contexttune.store import locked
 from tests.command_line import contexttune

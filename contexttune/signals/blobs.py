@@ -9,13 +9,13 @@ from weakref import WeakKeyDictionary
 
 from contexttune.forked import shared_out
 from contexttune.repos.git import Contents, Tree, is_file
-from contexttune.signals import listing
-from contexttune.signals.blobcache import BlobCache
+from contexttune.signals.cache import listing
+from contexttune.signals.cache.blob_cache import BlobCache
+from contexttune.signals.cache.last_commit import LastCommit, is_stale
+from contexttune.signals.cache.raw_json import JsonList
+from contexttune.signals.cache.scan_records import LAYOUT, Record, dumped, loaded, packed, unpacked
 from contexttune.signals.claim import claimed
-from contexttune.signals.json_list import JsonList
-from contexttune.signals.lastcommit import LastCommit, is_stale
 from contexttune.signals.modules import Modules
-from contexttune.signals.records import LAYOUT, Record, dumped, loaded, packed, unpacked
 from contexttune.signals.scan import VERSION, scan
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contexttune.repos.git import Tree
-from contexttune.signals.lastcommit import home_of
+from contexttune.signals.cache.last_commit import home_of
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from weakref import WeakKeyDictionary
 
 from contexttune.errors import ConfigError
 from contexttune.repos.git import Contents, Tree
-from contexttune.signals import listing
-from contexttune.signals.blobcache import BlobCache, Kept
+from contexttune.signals.cache import listing
+from contexttune.signals.cache.blob_cache import BlobCache, Kept
+from contexttune.signals.cache.raw_json import JsonList
 from contexttune.signals.code.files import code_files
-from contexttune.signals.json_list import JsonList
 from contexttune.signals.source import printable
 
 _LAYOUT = 1  # of a kept record

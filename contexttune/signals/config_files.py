@@ -7,7 +7,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.repos.git import Contents, Tree
-from contexttune.signals.blobcache import BlobCache, Kept
+from contexttune.signals.cache.blob_cache import BlobCache, Kept
 from contexttune.signals.tests_howto import READERS
 
 RUNNERS = ("tests/runtests.py", "runtests.py", "test/runtests.py", "bin/test")  # a repository's own

@@ -7,9 +7,9 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from contexttune.repos.git import Running, Tree
-from contexttune.signals.blobcache import Kept
-from contexttune.signals.lastcommit import LastCommit, is_stale
-from contexttune.signals.path_lists import packed, unpacked
+from contexttune.signals.cache.blob_cache import Kept
+from contexttune.signals.cache.last_commit import LastCommit, is_stale
+from contexttune.signals.cache.path_lists import packed, unpacked
 
 _VERSION = 3
 

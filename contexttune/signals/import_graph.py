@@ -10,14 +10,14 @@ from weakref import WeakKeyDictionary
 
 from contexttune.repos.git import Tree
 from contexttune.signals import blobs
-from contexttune.signals.blobcache import Kept
 from contexttune.signals.blobs import MAX_BYTES, analyses, modules, python_files
+from contexttune.signals.cache.blob_cache import Kept
+from contexttune.signals.cache.last_commit import LastCommit, is_stale
+from contexttune.signals.cache.path_lists import packed, unpacked
+from contexttune.signals.cache.scan_records import Record
 from contexttune.signals.imports import Import
 from contexttune.signals.kept_edges import still_true
-from contexttune.signals.lastcommit import LastCommit, is_stale
 from contexttune.signals.modules import Modules
-from contexttune.signals.path_lists import packed, unpacked
-from contexttune.signals.records import Record
 from contexttune.signals.scan import VERSION
 from contexttune.signals.source import printable
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from contexttune.errors import ConfigError
 from contexttune.repos.git import Tree
-from contexttune.signals import blobs, listing
+from contexttune.signals import blobs
 from contexttune.signals.blobs import MAX_BYTES, analyses, modules, python_files
+from contexttune.signals.cache import listing
 from contexttune.signals.source import printable
 
 

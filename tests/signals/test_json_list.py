@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contexttune.signals.json_list import JsonList, as_json, dump_lines
+from contexttune.signals.cache.raw_json import JsonList, as_json, dump_lines
 
 ITEMS = [
     {"name": "A", "kind": "class", "line": 1, "signature": "(B)"},

@@ -12,9 +12,9 @@ import pytest
 
 from contexttune.errors import ConfigError
 from contexttune.interfaces import Signal
+from contexttune.signals.cache.raw_json import as_json
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph
-from contexttune.signals.json_list import as_json
 from contexttune.signals.py_index import PyIndex
 from contexttune.signals.test_manifest import TestManifest
 from contexttune.signals.tree import FileTree

@@ -16,7 +16,8 @@ import pytest
 from contexttune.errors import ArtifactError
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
-from contexttune.signals import blobcache, blobs, history
+from contexttune.signals import blobs, history
+from contexttune.signals.cache import blob_cache
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
@@ -248,7 +249,7 @@ def test_a_cache_that_fails_is_complained_of_once_and_costs_time_alone(
 
 
 def test_a_lock_that_is_never_freed_is_waited_for_once(repository, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(blobcache, "_BUSY_S", 2.0)
+    monkeypatch.setattr(blob_cache, "_BUSY_S", 2.0)
     commits = [repository.commit({"a.py": f"def f{n}(): pass\n"}) for n in range(8)]
     repository.blob_cache.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(repository.blob_cache, isolation_level=None)) as other:

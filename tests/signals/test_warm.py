@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from contexttune.repos.git import Tree
-from contexttune.signals import blobs, listing
-from contexttune.signals.blobcache import Kept
-from contexttune.signals.lastcommit import LastCommit, is_stale
+from contexttune.signals import blobs
+from contexttune.signals.cache import listing
+from contexttune.signals.cache.blob_cache import Kept
+from contexttune.signals.cache.last_commit import LastCommit, is_stale
 from contexttune.signals.stage import write_signals
 from tests.signals.test_stage import ALL
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from contexttune.signals.blobcache import Kept
-from contexttune.signals.json_list import JsonList
+from contexttune.signals.cache.blob_cache import Kept
+from contexttune.signals.cache.raw_json import JsonList
 
 Record = dict[str, Any]  # see `blobs.analyses`
 LAYOUT = 2  # of what is kept here

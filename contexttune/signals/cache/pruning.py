@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from contexttune.errors import ArtifactError
-from contexttune.signals.blobcache import evict, used_bytes
+from contexttune.signals.cache.blob_cache import evict, used_bytes
 
 
 def old_kinds(newest: Mapping[str, float]) -> list[str]:

@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 
 from contexttune.errors import ArtifactError
 from contexttune.repos.git import Entry, Running, Tree, entries_of
-from contexttune.signals.blobcache import Kept
-from contexttune.signals.lastcommit import LastCommit, is_stale
+from contexttune.signals.cache.blob_cache import Kept
+from contexttune.signals.cache.last_commit import LastCommit, is_stale
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import orjson
 from contexttune.complaints import Complaints
 from contexttune.paths import repo_slug
 from contexttune.repos.git import Tree
-from contexttune.signals.blobcache import Kept
+from contexttune.signals.cache.blob_cache import Kept
 from contexttune.store import write_atomic
 
 log = logging.getLogger(__name__)
