@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from contexttune.instances.patch import Edit, FileChange, parse
-from contexttune.signals.code.grammars import language_of
+from contexttune.signals.languages.grammars import language_of
 from contexttune.types import GoldInstance
 
 _MOST_BYTES = 1_000_000  # of a file in another language than Python: a larger one has no gold symbols
@@ -78,8 +78,8 @@ def definitions_of(path: str, source: str) -> list[Definition]:
 
 
 def _in_code(source: str, language: str) -> Iterator[Definition]:
-    from contexttune.signals.code.definitions import Unread
-    from contexttune.signals.code.definitions import definitions as read
+    from contexttune.signals.languages.definitions import Unread
+    from contexttune.signals.languages.definitions import definitions as read
 
     content = source.encode(errors="replace")
     try:

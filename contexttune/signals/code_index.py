@@ -12,7 +12,7 @@ from contexttune.repos.git import Contents, Tree
 from contexttune.signals.cache import listing
 from contexttune.signals.cache.blob_cache import BlobCache, Kept
 from contexttune.signals.cache.raw_json import JsonList
-from contexttune.signals.code.files import code_files
+from contexttune.signals.languages.files import code_files
 from contexttune.signals.source import printable
 
 _LAYOUT = 1  # of a kept record
@@ -119,7 +119,7 @@ class CodeIndex:
         return pending.known | fresh
 
     def _record(self, content: bytes, language: str) -> _Record:
-        from contexttune.signals.code.definitions import Unread, symbols
+        from contexttune.signals.languages.definitions import Unread, symbols
 
         if len(content) > self.max_bytes:
             return _Record(len(content))
@@ -130,7 +130,7 @@ class CodeIndex:
 
 
 def _cache(tree: Tree, language: str) -> BlobCache:
-    from contexttune.signals.code.definitions import VERSION
+    from contexttune.signals.languages.definitions import VERSION
 
     return BlobCache.of(tree, f"code_{language}-{_LAYOUT}-{VERSION}")
 

@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contexttune.errors import ConfigError
-from contexttune.signals.code import definitions as reader
-from contexttune.signals.code.definitions import Unread, symbols
-from contexttune.signals.code.grammars import LANGUAGES
-from contexttune.signals.code.queries import QUERIES
 from contexttune.signals.code_index import CodeIndex
+from contexttune.signals.languages import definitions as reader
+from contexttune.signals.languages.definitions import Unread, symbols
+from contexttune.signals.languages.grammars import LANGUAGES
+from contexttune.signals.languages.queries import QUERIES
 
 KNOWN = {
     "javascript": (

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from contexttune.signals.code.queries import QUERIES
+from contexttune.signals.languages.queries import QUERIES
 
 if TYPE_CHECKING:
     from tree_sitter import Parser, Query

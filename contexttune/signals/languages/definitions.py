@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from contexttune.signals.code.grammars import grammar
+from contexttune.signals.languages.grammars import grammar
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from contexttune.repos.file_kinds import NOT_CODE
 from contexttune.repos.git import Tree, is_file
 from contexttune.signals.cache import listing
-from contexttune.signals.code.grammars import language_of
+from contexttune.signals.languages.grammars import language_of
 
 _NOT_CODE = re.compile(NOT_CODE, re.IGNORECASE)
 
