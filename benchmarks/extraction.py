@@ -78,7 +78,7 @@ def main() -> None:
     if args.what != "maps":
         steps = _parsed(args.mirror, args.commits, lean=args.what == "lean_parser")
     scanned = _Scanned()
-    logger = logging.getLogger("contexttune.signals.blobs")
+    logger = logging.getLogger("contexttune.signals.python.files")
     logger.addHandler(scanned)
     logger.setLevel(logging.DEBUG)
     next(steps)  # imports

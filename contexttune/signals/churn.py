@@ -8,7 +8,7 @@ from typing import Any
 from contexttune.errors import ConfigError
 from contexttune.repos.git import Tree
 from contexttune.signals import history
-from contexttune.signals.source import printable
+from contexttune.signals.python.source import printable
 
 
 @dataclass(frozen=True, kw_only=True)

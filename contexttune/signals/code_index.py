@@ -13,7 +13,7 @@ from contexttune.signals.cache import listing
 from contexttune.signals.cache.blob_cache import BlobCache, Kept
 from contexttune.signals.cache.raw_json import JsonList
 from contexttune.signals.languages.files import code_files
-from contexttune.signals.source import printable
+from contexttune.signals.python.source import printable
 
 _LAYOUT = 1  # of a kept record
 _ROWS = 5_000  # of a cache, written at once: they take memory until they are

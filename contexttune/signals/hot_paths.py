@@ -13,9 +13,9 @@ from contexttune.errors import ConfigError
 from contexttune.repos.file_kinds import NOT_PRODUCT
 from contexttune.repos.git import Tree
 from contexttune.signals import history
-from contexttune.signals.blobs import MAX_BYTES
 from contexttune.signals.import_graph import edges, in_degree
-from contexttune.signals.source import printable
+from contexttune.signals.python.files import MAX_BYTES
+from contexttune.signals.python.source import printable
 
 _SOURCE = re.compile(r"\.(?:py|pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|js|jsx|ts|tsx|rb|f|f90)\Z")
 _NOT_SOURCE = re.compile(

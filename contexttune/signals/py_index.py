@@ -7,10 +7,10 @@ from typing import Any
 
 from contexttune.errors import ConfigError
 from contexttune.repos.git import Tree
-from contexttune.signals import blobs
-from contexttune.signals.blobs import MAX_BYTES, analyses, modules, python_files
 from contexttune.signals.cache import listing
-from contexttune.signals.source import printable
+from contexttune.signals.python import files
+from contexttune.signals.python.files import MAX_BYTES, analyses, modules, python_files
+from contexttune.signals.python.source import printable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class PyIndex:
 
     def start(self, tree: Tree) -> None:
         """Begin reading the files that are new to the cache."""
-        blobs.start(tree, self.max_bytes)
+        files.start(tree, self.max_bytes)
 
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Every `.py` file, with what the scanner found even in those that do not parse."""

@@ -13,8 +13,8 @@ import orjson
 from contexttune.gc_pause import gc_paused
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
-from contexttune.signals import scan
 from contexttune.signals.cache.raw_json import dump_lines
+from contexttune.signals.python import scan
 from contexttune.store import fingerprint, write_atomic
 
 log = logging.getLogger(__name__)

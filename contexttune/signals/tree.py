@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from contexttune.repos.git import Tree, is_file
-from contexttune.signals.source import printable
+from contexttune.signals.python.source import printable
 
 
 @dataclass(frozen=True, kw_only=True)

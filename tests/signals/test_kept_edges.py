@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from contexttune.signals.import_graph import _targets
-from contexttune.signals.kept_edges import still_true
-from contexttune.signals.modules import Modules
+from contexttune.signals.python.modules import Modules
+from contexttune.signals.python.unchanged_edges import still_true
 
 # few names, so that they meet: packages in packages, directories named like modules, roots, oddities
 _PARTS = ["a", "a", "b", "b", "c", "src", "tests", "a.py", "__init__"]

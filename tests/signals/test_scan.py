@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contexttune.signals.scan import scan
+from contexttune.signals.python.scan import scan
 
 NASTY = [
     'def a():\n    """\n    def hidden(): pass\n    import hidden\n    """\n    import os\n',

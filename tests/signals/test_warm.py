@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from contexttune.repos.git import Tree
-from contexttune.signals import blobs
 from contexttune.signals.cache import listing
 from contexttune.signals.cache.blob_cache import Kept
 from contexttune.signals.cache.last_commit import LastCommit, is_stale
+from contexttune.signals.python import files
 from contexttune.signals.stage import write_signals
 from tests.signals.test_stage import ALL
 
@@ -86,7 +86,7 @@ def _bytes(tree: Tree, path: Path) -> bytes:
 def replaced(request, monkeypatch):
     """How often a commit becomes the last one."""
     always = request.param == "always replaced"
-    for module in (blobs, listing):
+    for module in (files, listing):
         monkeypatch.setattr(module, "is_stale", lambda n, of: always or n == 0)
     monkeypatch.setattr("contexttune.signals.import_graph.is_stale", lambda n, of: always or n == 0)
 

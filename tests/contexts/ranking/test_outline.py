@@ -1,5 +1,5 @@
 from contexttune.contexts.ranking.outline import definitions
-from contexttune.signals.scan import scan
+from contexttune.signals.python.scan import scan
 
 SOURCE = b'''
 class Box:

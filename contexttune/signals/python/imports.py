@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from contexttune.signals.lexing import masked
+from contexttune.signals.python.lexing import masked
 
 # [level, module, imported names; none for a plain `import`]; in a record a list, because JSON has no tuple
 Import = tuple[int, str, list[str]]

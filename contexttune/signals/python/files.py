@@ -15,8 +15,8 @@ from contexttune.signals.cache.last_commit import LastCommit, is_stale
 from contexttune.signals.cache.raw_json import JsonList
 from contexttune.signals.cache.scan_records import LAYOUT, Record, dumped, loaded, packed, unpacked
 from contexttune.signals.claim import claimed
-from contexttune.signals.modules import Modules
-from contexttune.signals.scan import VERSION, scan
+from contexttune.signals.python.modules import Modules
+from contexttune.signals.python.scan import VERSION, scan
 
 log = logging.getLogger(__name__)
 

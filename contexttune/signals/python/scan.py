@@ -10,10 +10,10 @@ import re
 import unicodedata
 from typing import Any
 
-from contexttune.signals.imports import Import, inline_imports, read_import
-from contexttune.signals.lexing import Code, cut_strings, cut_strings_exactly, header_end, one_line
-from contexttune.signals.screen import looks_broken, syntax_trouble
-from contexttune.signals.source import decode, first_doc_line
+from contexttune.signals.python.imports import Import, inline_imports, read_import
+from contexttune.signals.python.lexing import Code, cut_strings, cut_strings_exactly, header_end, one_line
+from contexttune.signals.python.source import decode, first_doc_line
+from contexttune.signals.python.syntax_check import looks_broken, syntax_trouble
 
 _MAX_FAILURES = 100  # headers without an end: a file with more is no source, and each costs a search
 VERSION = 1  # of a record; a changed scanner must not read what an older one kept

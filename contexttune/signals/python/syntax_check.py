@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 
-from contexttune.signals.lexing import Code, without_literals
+from contexttune.signals.python.lexing import Code, without_literals
 
 _BRACKETS = ("()", "[]", "{}")
 _OLD_OPERATORS = ("`", "<>")
