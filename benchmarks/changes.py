@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from contexttune.repos.file_kinds import NOT_PRODUCT
 from contexttune.repos.git import git, try_git
-from contexttune.store import write_jsonl
+from contexttune.system.files import write_jsonl
 
 _LAST = 2_500
 _MOST_FILES, _MOST_LINES = 3, 80

@@ -25,7 +25,15 @@ from benchmarks.sweep import write_rows
 from contexttune.experiment.run import rows
 from contexttune.injection import block
 from contexttune.paths import Layout
-from contexttune.store import dump_json, read_json, read_jsonl, sha256, write_atomic, write_json, write_jsonl
+from contexttune.system.files import (
+    dump_json,
+    read_json,
+    read_jsonl,
+    sha256,
+    write_atomic,
+    write_json,
+    write_jsonl,
+)
 from contexttune.types import Outcome
 
 GOAL_S, GOAL_MB, GOAL_PAGE_MB = 20.0, 500.0, 5.0

@@ -22,7 +22,7 @@ from benchmarks.sweep import write_rows
 from contexttune.experiment.run import rows
 from contexttune.paths import Layout
 from contexttune.report import summary
-from contexttune.store import read_json, write_json
+from contexttune.system.files import read_json, write_json
 from contexttune.types import Outcome
 
 GOAL_S = 10.0

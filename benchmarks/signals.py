@@ -26,10 +26,10 @@ from benchmarks.extraction import REPO, Cost
 from benchmarks.plain_ast import blobs
 from benchmarks.process_memory import PeakMemory
 from benchmarks.synthetic import synthetic
-from contexttune.forked import cpus
 from contexttune.paths import Layout
 from contexttune.repos.git import Tree, git
 from contexttune.repos.workspace import Workspace
+from contexttune.system.fork_pool import cpus
 
 _LIMIT_MB = 600
 

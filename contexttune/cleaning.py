@@ -13,7 +13,7 @@ from pathlib import Path
 from contexttune.paths import Layout
 from contexttune.repos.git import git
 from contexttune.signals.cache import pruning
-from contexttune.store import locked
+from contexttune.system.files import locked
 
 _DAY_S = 86_400.0
 _ASIDE_DAYS = 1.0  # a file that is written aside is renamed within seconds

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from contexttune.errors import InfraError, NotWritten, OverBudget
 from contexttune.experiment.cell import Cell
-from contexttune.progress import Progress
+from contexttune.system.progress import Progress
 from contexttune.types import Instance
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from contexttune.errors import ContextTuneError, InfraError
-from contexttune.progress import console
+from contexttune.system.progress import console
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from contexttune.interfaces import Harness
 from contexttune.paths import Layout
 from contexttune.report import cell_states, group
 from contexttune.report.registered_analysis import analysis_of
-from contexttune.store import locked, read_json, read_jsonl, sha256, write_json, write_jsonl
+from contexttune.system.files import locked, read_json, read_jsonl, sha256, write_json, write_jsonl
 from contexttune.types import GoldInstance, Outcome
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from contexttune.errors import ConfigError, ExitCode
 from contexttune.experiment.cell import Cell
 from contexttune.instances import health, slices
 from contexttune.instances.health import KINDS, NO_CHANGE, Check, row_digest
-from contexttune.store import fingerprint, locked, read_json, write_json, write_jsonl
+from contexttune.system.files import fingerprint, locked, read_json, write_json, write_jsonl
 from contexttune.types import GoldInstance, Outcome
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from contexttune.store import locked
+from contexttune.system.files import locked
 
 _POLL_S = 1.0
 

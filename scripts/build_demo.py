@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contexttune.repos.git import environment, git, try_git
-from contexttune.store import write_atomic
+from contexttune.system.files import write_atomic
 
 SOURCES = Path(__file__).resolve().parent / "demo"
 DEMO = Path(__file__).resolve().parent.parent / "contexttune" / "demo"

@@ -6,7 +6,7 @@ from contexttune.config.schema import BudgetConfig
 from contexttune.errors import ConfigError, InfraError
 from contexttune.models.prices import Price
 from contexttune.models.spending import Budget, spent_in
-from contexttune.store import read_jsonl
+from contexttune.system.files import read_jsonl
 from contexttune.types import Attempt, AttemptStatus, Usage
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, serving

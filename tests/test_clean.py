@@ -16,7 +16,7 @@ from contexttune.repos.git import git
 from contexttune.signals.cache import pruning
 from contexttune.signals.cache.blob_cache import BlobCache, Kept
 from contexttune.signals.stage import write_signals
-from contexttune.store import locked
+from contexttune.system.files import locked
 from tests.command_line import contexttune
 from tests.gitrepos import commit, layout, workspace
 from tests.signals.test_stage import ALL

@@ -11,7 +11,7 @@ from contexttune.experiment.cell import cell_of
 from contexttune.experiment.run import Experiment
 from contexttune.experiment.run_record import RunRecord
 from contexttune.paths import config_dir
-from contexttune.store import read_json
+from contexttune.system.files import read_json
 
 DEMO = "slice=demo", "runner=single_shot", "model=scripted", "harness=none"
 CONTEXTS = "stages=[signals,context]"

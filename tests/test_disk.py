@@ -10,8 +10,8 @@ from contexttune import disk
 from contexttune.errors import ExitCode
 from contexttune.experiment.run import job_record
 from contexttune.launch import job
-from contexttune.progress import LogFileHandler
-from contexttune.store import read_json
+from contexttune.system.files import read_json
+from contexttune.system.progress import LogFileHandler
 
 CONFIG = OmegaConf.create({"task": {"name": "run"}})
 FULL = OSError(errno.ENOSPC, "No space left on device")

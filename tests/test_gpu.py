@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune import gpu
+from contexttune.system import gpu
 from tests.command_line import contexttune, start
 from tests.models.families import alive, comes_true, gone
 from tests.models.fault_server import ok, serving, stall

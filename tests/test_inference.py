@@ -7,7 +7,7 @@ import pytest
 
 from contexttune.errors import ArtifactError, InfraError
 from contexttune.experiment.inference import Inference
-from contexttune.store import read_jsonl
+from contexttune.system.files import read_jsonl
 from contexttune.types import Attempt, AttemptStatus, GoldInstance, Instance
 from tests.gitrepos import layout
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.store import fingerprint
+from contexttune.system.files import fingerprint
 from tests.command_line import contexttune, start
 from tests.models.fault_server import ok, serving, stall
 

@@ -13,8 +13,8 @@ from contexttune.config.schema import schema
 from contexttune.errors import ConfigError
 from contexttune.instances import slices
 from contexttune.paths import config_dir
-from contexttune.progress import console
 from contexttune.report.plan import number, show, span
+from contexttune.system.progress import console
 from tests.command_line import contexttune
 
 AGENT = ("runner=mini_swe_agent_swebench", "model.name=gpt-5-mini")

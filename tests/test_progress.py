@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from contexttune.progress import Board, Progress, console
+from contexttune.system.progress import Board, Progress, console
 from tests.command_line import environment
 
 DEMO = ["slice=demo", "runner=empty", "harness=none", "condition=no_context"]

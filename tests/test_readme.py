@@ -39,7 +39,7 @@ def test_contexts_are_built_from_a_file_and_own_mirrors(tmp_path):
     command = README.one("rows.jsonl")
     from swebench.task.repo import load_task_repo
 
-    from contexttune.store import write_jsonl
+    from contexttune.system.files import write_jsonl
 
     write_jsonl(tmp_path / "rows.jsonl", [dict(r) for r in load_task_repo(str(ROOT / "contexttune/demo"))])
     mirrors = tmp_path / "mirrors"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.removal import remove_tree
+from contexttune.system.remove_tree import remove_tree
 
 DEPTH = 3000
 

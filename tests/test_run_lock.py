@@ -13,15 +13,15 @@ from dataclasses import asdict, replace
 import pytest
 
 from contexttune.errors import PreflightError
-from contexttune.process import Process
-from contexttune.run_lock import Holder, holder_of, sole_worker
-from contexttune.store import dump_json
+from contexttune.system.files import dump_json
+from contexttune.system.process_id import Process
+from contexttune.system.run_lock import Holder, holder_of, sole_worker
 
 FAST = {"lifetime_s": 3.0, "heartbeat_s": 0.2}
 HOLD = """
 import sys, time
 from pathlib import Path
-from contexttune.run_lock import sole_worker
+from contexttune.system.run_lock import sole_worker
 with sole_worker(Path(sys.argv[1]), lifetime_s=3.0, heartbeat_s=0.2):
     print("held", flush=True)
     time.sleep(60)

@@ -15,7 +15,7 @@ import pytest
 from contexttune.errors import ConfigError
 from contexttune.paths import PACKAGE
 from contexttune.repos.git import git
-from contexttune.secret_values import masked, refuse, without_passwords
+from contexttune.system.redaction import masked, refuse, without_passwords
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, serving
 from tests.runners.mini.agents import BWRAP, DOCKER, EDIT, SUBMIT, calls

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.slurm_job import slurm_facts
+from contexttune.system.slurm_job import slurm_facts
 
 JOB = f"""#!/bin/bash
 #SBATCH --cpus-per-task=1 --time=5 --output=/dev/null
 sleep 2
-{sys.executable} -c 'import json; from contexttune.slurm_job import slurm_facts; print(json.dumps(slurm_facts()))' > $OUT.tmp
+{sys.executable} -c 'import json; from contexttune.system.slurm_job import slurm_facts; print(json.dumps(slurm_facts()))' > $OUT.tmp
 mv $OUT.tmp $OUT
 """
 WITHIN_S = 300

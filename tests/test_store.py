@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from contexttune.store import append_jsonl, dump_json, fingerprint, read_json, read_jsonl, write_atomic
+from contexttune.system.files import append_jsonl, dump_json, fingerprint, read_json, read_jsonl, write_atomic
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

@@ -16,8 +16,8 @@ from contexttune.audit.split import Looks
 from contexttune.audit.summary import SCHEMA_VERSION
 from contexttune.config.schema import slug
 from contexttune.experiment.cell import Cell
-from contexttune.secret_values import masked
-from contexttune.store import fingerprint, write_atomic, write_json
+from contexttune.system.files import fingerprint, write_atomic, write_json
+from contexttune.system.redaction import masked
 
 
 @dataclass(frozen=True, kw_only=True)

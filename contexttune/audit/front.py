@@ -12,8 +12,8 @@ from contexttune.audit import plot
 from contexttune.audit.files import csv_text
 from contexttune.audit.search import Point, front_home, jobs_of, points_of
 from contexttune.audit.summary import METRICS
-from contexttune.progress import console, plain_table
-from contexttune.store import write_atomic
+from contexttune.system.files import write_atomic
+from contexttune.system.progress import console, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table

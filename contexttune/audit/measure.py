@@ -10,8 +10,8 @@ from contexttune.audit.gold import Gold, gold_of
 from contexttune.audit.recall import Recall, names_a_file, recall
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.leaks import BaseText, Leak, leaks
-from contexttune.progress import Progress
 from contexttune.repos.file_mentions import Paths
+from contexttune.system.progress import Progress
 from contexttune.types import GoldInstance, RepoAtCommit
 
 

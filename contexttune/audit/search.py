@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.audit.summary import ALL, METRICS
-from contexttune.store import fingerprint, read_json, write_json
+from contexttune.system.files import fingerprint, read_json, write_json
 
 _NOTE = "audit_job.json"
 

@@ -11,7 +11,7 @@ from contexttune.audit.measure import Subject, leaks_in, subject
 from contexttune.audit.recall import read, recall, symbols_in
 from contexttune.experiment.cell import Cell
 from contexttune.injection import block
-from contexttune.progress import console
+from contexttune.system.progress import console
 from contexttune.types import GoldInstance
 
 

@@ -13,8 +13,8 @@ from contexttune.audit.arms import Arm
 from contexttune.config.schema import AuditConfig
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
-from contexttune.secret_values import masked
-from contexttune.store import fingerprint, locked, read_jsonl, write_jsonl
+from contexttune.system.files import fingerprint, locked, read_jsonl, write_jsonl
+from contexttune.system.redaction import masked
 from contexttune.types import GoldInstance
 
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from contexttune.audit import words
 from contexttune.audit.summary import ALL, HARD
-from contexttune.progress import console, plain_table
+from contexttune.system.progress import console, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table

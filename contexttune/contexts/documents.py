@@ -24,8 +24,8 @@ from contexttune.models.shared import Held
 from contexttune.models.spending import Budget
 from contexttune.models.wire import Answered, ContextWindowExceeded, completion_of
 from contexttune.paths import Layout
-from contexttune.secret_values import without_passwords
-from contexttune.store import fingerprint, locked, read_json, write_atomic, write_json
+from contexttune.system.files import fingerprint, locked, read_json, write_atomic, write_json
+from contexttune.system.redaction import without_passwords
 from contexttune.types import Document, Message, RepoAtCommit
 
 log = logging.getLogger(__name__)

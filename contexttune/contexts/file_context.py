@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from contexttune.complaints import Complaints
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ConfigError
-from contexttune.store import sha256
+from contexttune.system.files import sha256
+from contexttune.system.warn_once import Complaints
 from contexttune.types import Context, Instance, RepoAtCommit
 
 log = logging.getLogger(__name__)

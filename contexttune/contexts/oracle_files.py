@@ -10,7 +10,7 @@ from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ArtifactError, ConfigError
 from contexttune.instances.patch import parse
 from contexttune.repos.git import Tree
-from contexttune.store import sha256
+from contexttune.system.files import sha256
 from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
 
 log = logging.getLogger(__name__)

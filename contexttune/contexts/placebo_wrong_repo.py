@@ -11,7 +11,7 @@ from typing import Any
 from contexttune.contexts.budget import Unit, check_unit, cut_to, measure
 from contexttune.contexts.placebo import Wrapped, own_inputs
 from contexttune.errors import ArtifactError, ConfigError, PreflightError
-from contexttune.store import sha256
+from contexttune.system.files import sha256
 from contexttune.types import Context, Instance, RepoAtCommit
 
 log = logging.getLogger(__name__)

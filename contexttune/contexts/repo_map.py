@@ -16,7 +16,7 @@ from contexttune.contexts.ranking.prior import (
     why,
 )
 from contexttune.contexts.ranking.sources import indexed_sources, other_sources
-from contexttune.gc_pause import gc_paused
+from contexttune.system.gc_pause import gc_paused
 from contexttune.types import Context, Instance, RepoAtCommit
 
 

@@ -13,7 +13,7 @@ from contexttune.contexts.budget import join
 from contexttune.injection import block
 from contexttune.interfaces import ContextGenerator, Signal
 from contexttune.paths import Layout, config_dir
-from contexttune.store import dump_json, fingerprint, read_json, sha256, write_atomic
+from contexttune.system.files import dump_json, fingerprint, read_json, sha256, write_atomic
 from contexttune.types import Context, Document, Instance, RepoAtCommit
 
 log = logging.getLogger(__name__)

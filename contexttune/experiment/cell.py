@@ -20,17 +20,17 @@ from contexttune.contexts.stage import ContextStage
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.experiment.manifest import installed_version, manifest
 from contexttune.experiment.run import drift, identity
-from contexttune.forked import cpus
 from contexttune.instances import health, slices
 from contexttune.instances.exclusion import Exclusion
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
 from contexttune.models.prices import Price, price_of
 from contexttune.models.shared import Held
 from contexttune.models.spending import Budget
-from contexttune.progress import Board
 from contexttune.repos.workspace import Workspace
-from contexttune.secret_values import masked
 from contexttune.signals.stage import write_signals
+from contexttune.system.fork_pool import cpus
+from contexttune.system.progress import Board
+from contexttune.system.redaction import masked
 from contexttune.types import GoldInstance, RepoAtCommit
 
 

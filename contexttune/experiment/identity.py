@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from contexttune.config.build import result_settings, wants
 from contexttune.config.schema import Config, slug
 from contexttune.experiment.past_run import PastRun, past_run
-from contexttune.secret_values import without_passwords
-from contexttune.store import fingerprint
+from contexttune.system.files import fingerprint
+from contexttune.system.redaction import without_passwords
 
 _PARTS = ("runner", "model", "harness")
 _GROUP_ID_CHARS = 100  # config.py accepts no more

@@ -19,8 +19,8 @@ from contexttune.models.journal import CALLS, Paid, paid
 from contexttune.models.prices import Price
 from contexttune.models.spending import Budget, earlier_than, spent_for
 from contexttune.paths import Layout
-from contexttune.progress import Board, Progress
-from contexttune.store import append_jsonl, read_json, sha256, write_json, write_jsonl
+from contexttune.system.files import append_jsonl, read_json, sha256, write_json, write_jsonl
+from contexttune.system.progress import Board, Progress
 from contexttune.types import Attempt, AttemptStatus, GoldInstance, Usage
 
 log = logging.getLogger(__name__)

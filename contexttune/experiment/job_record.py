@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.errors import ExitCode
-from contexttune.process import Process
-from contexttune.store import read_json, write_json
+from contexttune.system.files import read_json, write_json
+from contexttune.system.process_id import Process
 
 _WORDS = {
     ExitCode.DONE: "done",

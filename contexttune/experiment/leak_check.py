@@ -10,7 +10,7 @@ from functools import partial
 from contexttune.errors import ArtifactError, ConfigError, PreflightError
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.leaks import BaseText, Leak, leaks
-from contexttune.store import write_json
+from contexttune.system.files import write_json
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from typing import Any
 from contexttune import __version__
 from contexttune.experiment.past_run import sources
 from contexttune.experiment.run import code_state
-from contexttune.secret_values import masked
-from contexttune.slurm_job import slurm_facts
-from contexttune.store import fingerprint
+from contexttune.system.files import fingerprint
+from contexttune.system.redaction import masked
+from contexttune.system.slurm_job import slurm_facts
 from contexttune.types import GoldInstance
 
 _PACKAGES = (

@@ -11,7 +11,7 @@ from typing import Any
 from contexttune.config.schema import STAGES
 from contexttune.errors import ConfigError, DamagedFile
 from contexttune.paths import results_of_predictions
-from contexttune.store import read_json
+from contexttune.system.files import read_json
 
 _OWN_SOURCES = ("hydra", "main", "schema")  # of Hydra's list of where a configuration comes from
 

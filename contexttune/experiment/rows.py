@@ -10,7 +10,7 @@ from typing import Any
 
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
-from contexttune.store import read_json, read_jsonl, write_jsonl
+from contexttune.system.files import read_json, read_jsonl, write_jsonl
 from contexttune.types import AttemptStatus, Outcome
 
 Row = dict[str, Any]

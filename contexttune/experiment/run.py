@@ -10,7 +10,7 @@ from functools import cached_property
 
 from omegaconf import DictConfig
 
-from contexttune import document_stage, gpu
+from contexttune import document_stage
 from contexttune.document_stage import Why
 from contexttune.errors import (
     ArtifactError,
@@ -26,9 +26,10 @@ from contexttune.experiment.inference import Inference
 from contexttune.experiment.run import drift, leak_check, rows
 from contexttune.experiment.run_record import RunRecord
 from contexttune.launch import session
-from contexttune.progress import Progress
-from contexttune.run_lock import sole_worker
-from contexttune.store import read_json, read_jsonl, sha256, write_json
+from contexttune.system import gpu
+from contexttune.system.files import read_json, read_jsonl, sha256, write_json
+from contexttune.system.progress import Progress
+from contexttune.system.run_lock import sole_worker
 from contexttune.types import GoldInstance, Instance, Outcome
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from contexttune import gpu
 from contexttune.config.differences import differences
 from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell
@@ -19,8 +18,9 @@ from contexttune.experiment.manifest import job_dir, rows_digest
 from contexttune.experiment.run import identity
 from contexttune.instances import health
 from contexttune.report.registered_analysis import registration
-from contexttune.secret_values import masked
-from contexttune.store import locked, read_json, write_json, write_jsonl
+from contexttune.system import gpu
+from contexttune.system.files import locked, read_json, write_json, write_jsonl
+from contexttune.system.redaction import masked
 from contexttune.types import GoldInstance
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from contexttune import child
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.harness import run_logs
@@ -26,10 +25,11 @@ from contexttune.harness.verdict import (
     task_fingerprint,
     write_outcomes,
 )
-from contexttune.removal import remove_tree
 from contexttune.sandbox.bubblewrap import find_bwrap
 from contexttune.sandbox.script import SCRATCH, TESTBED, Sandbox
-from contexttune.store import fingerprint, locked, sha256, write_atomic, write_json
+from contexttune.system import subprocesses
+from contexttune.system.files import fingerprint, locked, sha256, write_atomic, write_json
+from contexttune.system.remove_tree import remove_tree
 from contexttune.types import GoldInstance, Outcome
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Local:
             log.warning("no bubblewrap here: the bundled tasks are tested without a sandbox")
         wanted = read_predictions(predictions, instances)
         out_dir.mkdir(parents=True, exist_ok=True)
-        with child.sigterm_interrupts(), locked(out_dir / ".evaluate.lock"):
+        with subprocesses.sigterm_interrupts(), locked(out_dir / ".evaluate.lock"):
             entries = self._reusable(out_dir, wanted)
             pending = [p for name, p in wanted.items() if name not in entries]
             self._grade(pending, out_dir.resolve(), bwrap, entries)
@@ -217,7 +217,7 @@ def _apply_script() -> str:
     return f"cd {TESTBED}\n{tries}\ngit apply --check --reverse {patch} && exit 0\nexit {_NOT_APPLIED}\n"
 
 
-def _log_text(tested: child.Ended, timeout_s: int) -> str:
+def _log_text(tested: subprocesses.Ended, timeout_s: int) -> str:
     """Test output in the layout that the harness's grading reads."""
     text = tested.output.decode(errors="replace")
     return f"{text}\n\nTimeout error: {timeout_s} seconds exceeded." if tested.timed_out else text

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from contexttune import child
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.harness import engine, run_logs
@@ -27,7 +26,8 @@ from contexttune.harness.verdict import (
     task_fingerprint,
     write_outcomes,
 )
-from contexttune.store import locked, read_jsonl, write_jsonl
+from contexttune.system import subprocesses
+from contexttune.system.files import locked, read_jsonl, write_jsonl
 from contexttune.types import GoldInstance, Outcome
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class SwebenchDocker:
         """
         wanted = read_predictions(predictions, instances)
         out_dir.mkdir(parents=True, exist_ok=True)
-        with child.sigterm_interrupts(), locked(out_dir / ".evaluate.lock"):
+        with subprocesses.sigterm_interrupts(), locked(out_dir / ".evaluate.lock"):
             verdicts = {name: EMPTY for name, prediction in wanted.items() if prediction.is_empty}
             graded = {name: p for name, p in wanted.items() if name not in verdicts}
             verdicts |= self._grade(graded, out_dir.resolve())
@@ -149,7 +149,7 @@ class SwebenchDocker:
             stdout=sink,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C in the terminal comes to us, and we pass it on
-            preexec_fn=child.dies_with_parent(),
+            preexec_fn=subprocesses.dies_with_parent(),
         )
 
     def _command(self, run: _Run) -> list[str]:
@@ -203,7 +203,7 @@ def _wait(process: subprocess.Popen[bytes], report: Callable[[], None]) -> int:
             except subprocess.TimeoutExpired:
                 report()
     finally:
-        child.stop(process, _GRACE_S)
+        subprocesses.stop(process, _GRACE_S)
         report()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contexttune.store import fingerprint, read_json, read_jsonl, write_json
+from contexttune.system.files import fingerprint, read_json, read_jsonl, write_json
 from contexttune.types import GoldInstance, Outcome
 
 OUTCOMES = "outcomes.json"

@@ -12,7 +12,7 @@ from contexttune.errors import ConfigError
 from contexttune.instances import health, slices
 from contexttune.instances.health import Knowledge
 from contexttune.paths import Layout
-from contexttune.store import read_json
+from contexttune.system.files import read_json
 from contexttune.types import GoldInstance
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from typing import Any
 
 from contexttune.instances.slices import HARNESS
 from contexttune.paths import Layout
-from contexttune.store import fingerprint, read_json, read_jsonl, write_json
+from contexttune.system.files import fingerprint, read_json, read_jsonl, write_json
 from contexttune.types import GoldInstance, Outcome
 
 log = logging.getLogger(__name__)

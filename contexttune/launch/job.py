@@ -21,8 +21,8 @@ from contexttune.errors import ExitCode
 from contexttune.experiment.run import job_record
 from contexttune.interfaces import Task
 from contexttune.launch import session, slurm
-from contexttune.secret_values import masked
 from contexttune.slots import slot
+from contexttune.system.redaction import masked
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from contexttune.errors import ConfigError
 from contexttune.experiment.past_run import PastRun, past_run
-from contexttune.secret_values import MASK
+from contexttune.system.redaction import MASK
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override

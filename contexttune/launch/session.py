@@ -144,11 +144,11 @@ class Watch(Callback):
 
 def _before_jobs(config: DictConfig) -> None:
     """In the launching process, before a file is written."""
-    from contexttune import secret_values
     from contexttune.experiment.run import code_state
+    from contexttune.system import redaction
 
     try:
-        secret_values.refuse(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
+        redaction.refuse(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
     except ConfigError as error:
         _refuse(str(error))
     code_state.note_submission()

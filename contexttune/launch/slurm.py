@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, read_write
 
 from contexttune.errors import ExitCode
-from contexttune.slurm_job import job_state
+from contexttune.system.slurm_job import job_state
 
 if TYPE_CHECKING:
     from submitit.slurm.slurm import SlurmInfoWatcher

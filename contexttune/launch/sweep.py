@@ -21,7 +21,7 @@ from contexttune.experiment.run import job_record
 from contexttune.experiment.run_record import RunRecord
 from contexttune.launch.slurm import submitted_jobs
 from contexttune.paths import Layout
-from contexttune.store import write_json
+from contexttune.system.files import write_json
 from contexttune.types import GoldInstance
 
 log = logging.getLogger(__name__)

@@ -29,7 +29,7 @@ from contexttune.models.wire import (
     response_of,
     usage_in,
 )
-from contexttune.store import fingerprint, read_jsonl
+from contexttune.system.files import fingerprint, read_jsonl
 from contexttune.types import Completion, Message, Usage
 
 CALLS = "calls.jsonl"

@@ -31,8 +31,8 @@ from contexttune.models.wire import (
     require_shape,
     usage_of,
 )
-from contexttune.secret_values import without_passwords
-from contexttune.store import fingerprint
+from contexttune.system.files import fingerprint
+from contexttune.system.redaction import without_passwords
 from contexttune.types import Completion
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from contexttune.store import locked, read_json, write_atomic
+from contexttune.system.files import locked, read_json, write_atomic
 
 _WINDOW_S = 60.0
 _POLL_S = 1.0  # another process may give tokens back while this one waits

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contexttune import child
 from contexttune.errors import PreflightError
-from contexttune.guardian import GRACE_S, KILL_S, TOLD
+from contexttune.system import subprocesses
+from contexttune.system.guardian import GRACE_S, KILL_S, TOLD
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,13 @@ class ServerProcess:
         with self.log_path.open("ab") as sink:
             self._log_begins = sink.tell()
             process = self._process = subprocess.Popen(
-                [sys.executable, "-m", "contexttune.guardian", str(os.getpid()), *self.argv(self.port)],
+                [
+                    sys.executable,
+                    "-m",
+                    "contexttune.system.guardian",
+                    str(os.getpid()),
+                    *self.argv(self.port),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -202,7 +208,7 @@ def _end(guardian: subprocess.Popen[bytes]) -> None:
         guardian.kill()
         guardian.wait()
     if guardian.returncode < 0:  # killed: what it guarded may still be there
-        child.signal_group(guardian, signal.SIGKILL)
+        subprocesses.signal_group(guardian, signal.SIGKILL)
 
 
 def _get(port: int, path: str) -> tuple[int, bytes]:

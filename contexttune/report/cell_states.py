@@ -13,8 +13,8 @@ from typing import Any
 from contexttune.errors import ExitCode
 from contexttune.experiment.run import job_record
 from contexttune.paths import Layout
-from contexttune.run_lock import holder_of
-from contexttune.store import read_json
+from contexttune.system.files import read_json
+from contexttune.system.run_lock import holder_of
 
 _STARTING_S = 120.0  # a job takes its run's lock within this; where its process cannot be asked for
 _SHARD = re.compile(r"-shard(\d+)of(\d+)$")

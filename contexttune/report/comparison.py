@@ -18,7 +18,7 @@ from contexttune.report import comparability, markdown
 from contexttune.report.caveats import of_one_side, unpaired
 from contexttune.report.group import Group
 from contexttune.report.registered_analysis import Analysis
-from contexttune.store import write_atomic, write_json
+from contexttune.system.files import write_atomic, write_json
 
 if TYPE_CHECKING:
     from contexttune.analysis.evidence import Contrast

@@ -10,7 +10,7 @@ from rich.markup import escape
 from contexttune.analysis.number_format import effect
 from contexttune.assumptions import Range
 from contexttune.forecast import Seeds, Study
-from contexttune.progress import console, plain_table
+from contexttune.system.progress import console, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,7 +9,7 @@ from typing import Any
 from contexttune.config.schema import AnalysisConfig
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
-from contexttune.store import read_json
+from contexttune.system.files import read_json
 
 
 @dataclass(frozen=True, kw_only=True)

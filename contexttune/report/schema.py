@@ -156,6 +156,6 @@ if __name__ == "__main__":
     import sys
     from pathlib import Path
 
-    from contexttune.store import write_json
+    from contexttune.system.files import write_json
 
     write_json(Path(sys.argv[1]), json_schema())

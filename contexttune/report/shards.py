@@ -10,7 +10,7 @@ from typing import Any
 from contexttune.paths import Layout
 from contexttune.report import document_costs
 from contexttune.report.cell_states import run_of, shard_of
-from contexttune.store import read_jsonl, write_jsonl
+from contexttune.system.files import read_jsonl, write_jsonl
 from contexttune.types import Outcome
 
 Row = dict[str, Any]

@@ -14,7 +14,7 @@ from contexttune.report import group, markdown, shards
 from contexttune.report.caveats import remarks
 from contexttune.report.group import Group
 from contexttune.report.registered_analysis import Analysis, analysis_of
-from contexttune.store import locked, write_atomic, write_json
+from contexttune.system.files import locked, write_atomic, write_json
 
 if TYPE_CHECKING:
     from contexttune.analysis.evidence import Contrast

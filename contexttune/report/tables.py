@@ -13,7 +13,7 @@ from rich.markup import escape
 from contexttune.analysis.number_format import chance, effect, interval, points, times
 from contexttune.instances import health
 from contexttune.paths import Layout
-from contexttune.progress import console, plain_table
+from contexttune.system.progress import console, plain_table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from contexttune import paths
 from contexttune.errors import ArtifactError
 from contexttune.repos.git import Tree, git, try_git
-from contexttune.secret_values import without_passwords
-from contexttune.store import locked
+from contexttune.system.files import locked
+from contexttune.system.redaction import without_passwords
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
-from contexttune.progress import Progress
 from contexttune.runners.mini.agent_runner import AgentRunner
 from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.worker import Report
@@ -18,6 +17,7 @@ from contexttune.sandbox.apptainer import Apptainer
 from contexttune.sandbox.docker import Docker, Podman
 from contexttune.sandbox.engine import Engine, Limits
 from contexttune.sandbox.testbed import Place, container_place
+from contexttune.system.progress import Progress
 from contexttune.types import Instance
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from contexttune.repos.git import Tree
 from contexttune.repos.workspace import Workspace
 from contexttune.runners.reply_diff import find_diff, repair
 from contexttune.runners.search_replace import EditDoesNotApply, apply_blocks
-from contexttune.store import is_utf8, sha256, write_json
+from contexttune.system.files import is_utf8, sha256, write_json
 from contexttune.types import Attempt, AttemptStatus, Completion, Instance, Message
 
 log = logging.getLogger(__name__)

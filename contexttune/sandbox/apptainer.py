@@ -17,7 +17,7 @@ from typing import ClassVar
 from contexttune.errors import InfraError
 from contexttune.sandbox import scratch
 from contexttune.sandbox.engine import HOSTNAME, LISTING, TESTBED, Container, Done, Engine, last_words
-from contexttune.store import locked, write_atomic
+from contexttune.system.files import locked, write_atomic
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from contexttune.sandbox.engine import HOSTNAME, LISTING, TESTBED, Container, Done, Engine, last_words
-from contexttune.store import read_json
+from contexttune.system.files import read_json
 
 LABEL = "contexttune.run"
 _START_TIMEOUT_S = 120.0

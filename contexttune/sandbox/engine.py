@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from contexttune import child
 from contexttune.config.schema import slug
 from contexttune.errors import InfraError, PreflightError
+from contexttune.system import subprocesses
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,9 @@ class Engine(ABC):
         """Raises InfraError when the engine does not answer in time."""
         try:
             # which ends with us, for a pull may last longer than we do
-            return child.bounded([self.executable, *args], timeout_s=timeout_s, limit_bytes=_OUTPUT_BYTES)
+            return subprocesses.bounded(
+                [self.executable, *args], timeout_s=timeout_s, limit_bytes=_OUTPUT_BYTES
+            )
         except subprocess.TimeoutExpired:
             raise InfraError(f"{self.executable} {args[0]} took more than {timeout_s:.0f} s") from None
 

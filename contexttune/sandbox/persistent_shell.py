@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from subprocess import PIPE, CompletedProcess, TimeoutExpired
 
-from contexttune import child
+from contexttune.system import subprocesses
 
 _CHUNK_BYTES = 65_536
 _LAST_WORDS_S = 5.0
@@ -47,7 +47,7 @@ class StandingShell:
     def __init__(self, argv: Sequence[str], cwd: str, flag: str = "-c") -> None:
         self._cwd, self._flag = cwd, flag
         # busy with a command, it would not see that its input has ended
-        dies = child.dies_with_parent()
+        dies = subprocesses.dies_with_parent()
         self._process = subprocess.Popen(argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, preexec_fn=dies)
         self._send(f"exec 2>/dev/null; {_FILE}\n")
 

@@ -8,8 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from contexttune.removal import remove_tree
-from contexttune.store import fingerprint
+from contexttune.system.files import fingerprint
+from contexttune.system.remove_tree import remove_tree
 
 log = logging.getLogger(__name__)
 

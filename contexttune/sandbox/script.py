@@ -8,8 +8,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from contexttune import child
 from contexttune.sandbox.bubblewrap import system_flags, write_interpreter
+from contexttune.system import subprocesses
 
 TESTBED = "/testbed"
 SCRATCH = "/harness"  # inside the sandbox: the scripts and the patch, read-only
@@ -39,7 +39,7 @@ class Sandbox:
         data = self._placed(text) if name.endswith(".sh") else text
         (self.scratch / "files" / name).write_bytes(data.encode("utf-8", "surrogateescape"))
 
-    def run(self, name: str, timeout_s: float, limit_bytes: int, stop: threading.Event) -> child.Ended:
+    def run(self, name: str, timeout_s: float, limit_bytes: int, stop: threading.Event) -> subprocesses.Ended:
         """Run the bash script `name` to its end, its time limit, its output limit, or until `stop` is set.
 
         Raises InfraError when it was stopped, or when bubblewrap itself failed.
@@ -47,7 +47,7 @@ class Sandbox:
         argv = (
             self._bare(name) if self.bwrap is None else [self.bwrap, *self._flags(), *_script(SCRATCH, name)]
         )
-        return child.run(
+        return subprocesses.run(
             argv,
             cwd=self.checkout,
             env=self._environment() if self.bwrap is None else {},

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from contexttune import child
 from contexttune.errors import InfraError
 from contexttune.sandbox.bubblewrap import system_flags
 from contexttune.sandbox.engine import HOSTNAME, TESTBED, Container
 from contexttune.sandbox.persistent_shell import StandingShell
+from contexttune.system import subprocesses
 
 COMMAND_FILE = "command.sh"
 _OUTPUT_BYTES = 10_000_000
@@ -45,7 +45,7 @@ _RUN_DATED = 'touch -cd "$0" / /home 2>/dev/null; exec bash "$1"'
 class Shell(Protocol):
     """Runs one command at a time."""
 
-    def run(self, command: str, timeout_s: int) -> child.Ended:
+    def run(self, command: str, timeout_s: int) -> subprocesses.Ended:
         """Output (stdout and stderr as they came) and exit status. Raises InfraError when the place is gone."""
         ...
 
@@ -60,7 +60,7 @@ class ContainerShell:
     # none or one; made by the process that runs commands
     _standing: list[StandingShell] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    def run(self, command: str, timeout_s: int) -> child.Ended:
+    def run(self, command: str, timeout_s: int) -> subprocesses.Ended:
         raw = command.encode("utf-8", "replace")
         return self._ended(
             lambda: self._in_standing(raw, timeout_s) or self._alone(raw, timeout_s), timeout_s
@@ -86,7 +86,9 @@ class ContainerShell:
             script = [_RUN, "ct", *limits, raw.decode(), self._flag]
         argv = self._client("sh", "-c", *script, stdin=large)
         stdin = raw if large else b""
-        return child.bounded(argv, stdin=stdin, timeout_s=timeout_s + _GRACE_S, limit_bytes=_OUTPUT_BYTES + 1)
+        return subprocesses.bounded(
+            argv, stdin=stdin, timeout_s=timeout_s + _GRACE_S, limit_bytes=_OUTPUT_BYTES + 1
+        )
 
     @property
     def _flag(self) -> str:
@@ -95,14 +97,16 @@ class ContainerShell:
     def _client(self, *command: str, stdin: bool) -> list[str]:
         return self.container.client(*command, variables=self.variables, stdin=stdin)
 
-    def _ended(self, run: Callable[[], subprocess.CompletedProcess[bytes]], timeout_s: int) -> child.Ended:
+    def _ended(
+        self, run: Callable[[], subprocess.CompletedProcess[bytes]], timeout_s: int
+    ) -> subprocesses.Ended:
         started = time.monotonic()
         try:
             done = run()
         except subprocess.TimeoutExpired:
             self.require_running("does not answer")
             self._kill_strays()
-            return child.Ended(output=b"", status=-1, timed_out=True)
+            return subprocesses.Ended(output=b"", status=-1, timed_out=True)
         if done.returncode in (125, 126, 127, _KILLED) or (done.returncode and done.stderr):
             self.require_running(done.stderr.decode(errors="replace").strip())
         timed_out = done.returncode in (124, _KILLED) and time.monotonic() - started >= timeout_s
@@ -114,7 +118,9 @@ class ContainerShell:
             self.require_running("killed during a command")
         too_long = len(done.stdout) > _OUTPUT_BYTES
         output = done.stdout[:_OUTPUT_BYTES]
-        return child.Ended(output=output, status=done.returncode, timed_out=timed_out, too_long=too_long)
+        return subprocesses.Ended(
+            output=output, status=done.returncode, timed_out=timed_out, too_long=too_long
+        )
 
     def require_running(self, why: str) -> None:
         """Raise InfraError when the container has ended or its engine does not answer."""
@@ -146,12 +152,12 @@ class CheckoutShell:
     variables: Mapping[str, str]
     date: int = 0  # of the files, see dates.py
 
-    def run(self, command: str, timeout_s: int) -> child.Ended:
+    def run(self, command: str, timeout_s: int) -> subprocesses.Ended:
         raw = command.encode("utf-8", "replace")
         script = self.scratch / COMMAND_FILE
         script.write_bytes(raw)  # a file, because an argument has a limit of 128 KiB
         argv = self._sandboxed() if self.bwrap else ["bash", str(script)]
-        return child.run(
+        return subprocesses.run(
             argv,
             cwd=self.scratch / "testbed",
             env={} if self.bwrap else self._environment(),

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from contexttune.errors import ArtifactError, InfraError
-from contexttune.removal import open_up, remove_tree
 from contexttune.repos.commit_index import commit_index
 from contexttune.repos.git import Tree, try_git
 from contexttune.repos.workspace import Workspace
@@ -21,6 +20,7 @@ from contexttune.sandbox.bubblewrap import write_interpreter
 from contexttune.sandbox.engine import TESTBED, Engine
 from contexttune.sandbox.file_dates import settle_dates
 from contexttune.sandbox.shells import COMMAND_FILE, CheckoutShell, ContainerShell, Shell
+from contexttune.system.remove_tree import open_up, remove_tree
 from contexttune.types import Instance
 
 log = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ from typing import Any, cast
 
 import orjson
 
-from contexttune.gc_pause import gc_paused
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
 from contexttune.signals.cache.raw_json import dump_lines
 from contexttune.signals.python import scan
-from contexttune.store import fingerprint, write_atomic
+from contexttune.system.files import fingerprint, write_atomic
+from contexttune.system.gc_pause import gc_paused
 
 log = logging.getLogger(__name__)
 

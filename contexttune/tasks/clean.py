@@ -47,7 +47,7 @@ class Clean:
 def _show(found: Sequence[Holding], *, applied: bool) -> None:
     from rich.markup import escape
 
-    from contexttune.progress import console, plain_table
+    from contexttune.system.progress import console, plain_table
 
     table = plain_table("cache")
     for column in ("what", "n", "MB", "to go", "MB of it"):

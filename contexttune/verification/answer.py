@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from contexttune import secret_values
 from contexttune.config.differences import differences, in_words
 from contexttune.errors import ArtifactError
 from contexttune.experiment.rows import as_csv, kept_rows, recorded_rows
@@ -15,7 +14,8 @@ from contexttune.findings import State
 from contexttune.report import comparability, group, markdown
 from contexttune.report.registered_analysis import Analysis
 from contexttune.report.summary import summarize
-from contexttune.store import read_json
+from contexttune.system import redaction
+from contexttune.system.files import read_json
 from contexttune.verification.records import Records
 
 _DIGITS = 9  # significant ones: the last of sixteen depend on the processor
@@ -83,7 +83,7 @@ def arms(records: Records) -> Iterator[tuple[State, str]]:
 
 def secrets(records: Records) -> Iterator[tuple[State, str]]:
     """No file of the group holds what a variable that is named like a key holds here."""
-    values = {name: value.encode() for name, value in secret_values.of_environment().items()}
+    values = {name: value.encode() for name, value in redaction.of_environment().items()}
     homes = (
         records.layout.group(records.group_id),
         records.layout.predictions(records.group_id, "-").parent.parent,

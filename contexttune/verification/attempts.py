@@ -14,7 +14,7 @@ from contexttune.findings import State
 from contexttune.injection import block
 from contexttune.models.journal import CALLS, paid
 from contexttune.models.prices import Price, price_of
-from contexttune.store import read_json, sha256
+from contexttune.system.files import read_json, sha256
 from contexttune.types import Outcome, Usage
 from contexttune.verification.records import Record, Records
 

@@ -13,7 +13,7 @@ from contexttune.experiment.rows import require_name
 from contexttune.instances.slices import SHAPES
 from contexttune.paths import Layout
 from contexttune.report import cell_states
-from contexttune.store import read_json, read_jsonl
+from contexttune.system.files import read_json, read_jsonl
 
 Run = Mapping[str, Any]
 Record = Mapping[str, Any]

@@ -16,7 +16,7 @@ from contexttune.experiment.run import run_experiment
 from contexttune.instances import slices
 from contexttune.instances.slices import HARNESS
 from contexttune.paths import config_dir
-from contexttune.progress import console
+from contexttune.system.progress import console
 from tests.gitrepos import commit
 
 CORE = "class Engine:\n    def start(self):\n        return 1\n\n\ndef run():\n    return Engine().start()\n"

@@ -7,7 +7,7 @@ from contexttune.errors import ArtifactError, ConfigError
 from contexttune.report import caveats, group
 from contexttune.report.registered_analysis import Analysis
 from contexttune.repos.git import git
-from contexttune.store import read_json, write_json
+from contexttune.system.files import read_json, write_json
 from contexttune.types import GoldInstance
 from tests.contexts.stubs import checked_out
 from tests.gitrepos import commit, layout

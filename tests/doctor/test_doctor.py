@@ -16,7 +16,7 @@ from contexttune.findings import State
 from contexttune.findings import examine as examined
 from contexttune.instances import slices
 from contexttune.paths import config_dir
-from contexttune.store import write_jsonl
+from contexttune.system.files import write_jsonl
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, raw, serving
 

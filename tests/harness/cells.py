@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from contexttune.config.schema import schema
 from contexttune.experiment.cell import Cell, cell_of
 from contexttune.paths import config_dir
-from contexttune.store import write_jsonl
+from contexttune.system.files import write_jsonl
 
 
 def dataset(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:

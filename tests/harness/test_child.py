@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune import child
+from contexttune.system import subprocesses
 
 PARENT = """
 import subprocess, sys
@@ -52,11 +52,11 @@ def test_a_child_can_be_interrupted_where_its_parent_cannot() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process = subprocess.Popen(
-            ["sleep", "600"], start_new_session=True, preexec_fn=child.dies_with_parent()
+            ["sleep", "600"], start_new_session=True, preexec_fn=subprocesses.dies_with_parent()
         )
     finally:
         signal.signal(signal.SIGINT, before)
-    child.stop(process, grace_s=10)
+    subprocesses.stop(process, grace_s=10)
     assert process.returncode == -signal.SIGINT
 
 
@@ -66,13 +66,13 @@ def test_a_child_that_ignores_the_interrupt_is_killed_after_its_grace() -> None:
     )
     assert process.stdout is not None
     process.stdout.readline()
-    child.stop(process, grace_s=0.2)
+    subprocesses.stop(process, grace_s=0.2)
     assert process.returncode == -signal.SIGKILL
     process.stdout.close()
 
 
 def test_sigterm_interrupts_only_inside_the_block() -> None:
-    with pytest.raises(KeyboardInterrupt), child.sigterm_interrupts():
+    with pytest.raises(KeyboardInterrupt), subprocesses.sigterm_interrupts():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -82,7 +82,7 @@ def test_a_launchers_own_handler_of_sigterm_stays() -> None:
 
     signal.signal(signal.SIGTERM, launchers)
     try:
-        with child.sigterm_interrupts():
+        with subprocesses.sigterm_interrupts():
             assert signal.getsignal(signal.SIGTERM) is launchers
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -93,7 +93,7 @@ def test_a_thread_may_use_the_block_too() -> None:
 
     def work() -> None:
         try:
-            with child.sigterm_interrupts():
+            with subprocesses.sigterm_interrupts():
                 pass
         except BaseException as error:  # noqa: BLE001
             failed.append(error)
@@ -117,19 +117,19 @@ def test_a_thread_may_use_the_block_too() -> None:
 def test_a_bounded_command_is_like_others_up_to_its_bound(
     script: str, stdin: bytes, ended: tuple[int, bytes, bytes]
 ) -> None:
-    done = child.bounded(["sh", "-c", script], stdin=stdin, timeout_s=20, limit_bytes=400_000)
+    done = subprocesses.bounded(["sh", "-c", script], stdin=stdin, timeout_s=20, limit_bytes=400_000)
     assert (done.returncode, done.stdout, done.stderr) == ended
 
 
 def test_a_command_that_prints_without_end_is_killed_at_its_bound() -> None:
     began = time.monotonic()
-    done = child.bounded(["sh", "-c", "yes & exec yes"], timeout_s=20, limit_bytes=400_000)
+    done = subprocesses.bounded(["sh", "-c", "yes & exec yes"], timeout_s=20, limit_bytes=400_000)
     assert (done.returncode, len(done.stdout)) == (-signal.SIGKILL, 400_001)
     assert time.monotonic() - began < 10
 
 
 def test_a_bounded_command_has_its_time() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
-        child.bounded(["sleep", "60"], timeout_s=0.5, limit_bytes=10)
+        subprocesses.bounded(["sleep", "60"], timeout_s=0.5, limit_bytes=10)
     with pytest.raises(subprocess.TimeoutExpired):
-        child.bounded(["sh", "-c", "exec >&- 2>&-; sleep 60"], timeout_s=0.5, limit_bytes=10)
+        subprocesses.bounded(["sh", "-c", "exec >&- 2>&-; sleep 60"], timeout_s=0.5, limit_bytes=10)

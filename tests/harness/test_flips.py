@@ -14,7 +14,7 @@ from contexttune.experiment.cell import Cell
 from contexttune.experiment.run import Experiment
 from contexttune.harness import local
 from contexttune.report import cell_states
-from contexttune.store import read_json, read_jsonl, sha256, write_json, write_jsonl
+from contexttune.system.files import read_json, read_jsonl, sha256, write_json, write_jsonl
 from contexttune.types import GoldInstance
 from tests.command_line import contexttune
 

@@ -18,7 +18,7 @@ from contexttune.health_check import HealthCheck
 from contexttune.instances import health
 from contexttune.instances.exclusion import Exclusion
 from contexttune.instances.health import Check
-from contexttune.store import read_json, read_jsonl
+from contexttune.system.files import read_json, read_jsonl
 from contexttune.types import GoldInstance, Outcome
 from tests.command_line import contexttune
 

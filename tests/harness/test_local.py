@@ -14,7 +14,7 @@ import pytest
 
 from contexttune.errors import PreflightError
 from contexttune.harness.local import Local
-from contexttune.store import read_json
+from contexttune.system.files import read_json
 from contexttune.types import GoldInstance, Outcome
 
 from . import toy_tasks

@@ -14,10 +14,10 @@ from typing import ClassVar
 
 import pytest
 
-from contexttune import child
 from contexttune.errors import ConfigError, PreflightError
 from contexttune.harness.swebench_docker import SwebenchDocker
-from contexttune.store import read_json, read_jsonl
+from contexttune.system import subprocesses
+from contexttune.system.files import read_json, read_jsonl
 from contexttune.types import GoldInstance, Outcome
 
 from . import toy_tasks
@@ -145,7 +145,7 @@ class TestInterruption:
         caller = subprocess.Popen(
             [*command, str(toy_repo), str(predictions), str(out_dir)],
             env=environment,
-            preexec_fn=child.dies_with_parent(),  # also lets it be interrupted where pytest cannot be
+            preexec_fn=subprocesses.dies_with_parent(),  # also lets it be interrupted where pytest cannot be
         )
         try:
             wait_for(lambda: bool(list(out_dir.glob("ct-*/logs/**/ctlab__calc-1/report.json"))))

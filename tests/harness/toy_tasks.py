@@ -10,7 +10,7 @@ from typing import Any
 from contexttune.paths import Layout
 from contexttune.repos.git import git
 from contexttune.repos.workspace import Workspace
-from contexttune.store import write_jsonl
+from contexttune.system.files import write_jsonl
 from contexttune.types import GoldInstance
 
 REPO = "ctlab/calc"

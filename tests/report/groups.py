@@ -1,6 +1,6 @@
 """Groups on disk, for tests: records as a run leaves them."""
 
-from contexttune.store import sha256, write_json
+from contexttune.system.files import sha256, write_json
 
 GROUP = "g"
 

@@ -10,7 +10,7 @@ from contexttune.injection import block
 from contexttune.paths import Layout
 from contexttune.report import group as groups
 from contexttune.report import page, summary
-from contexttune.store import sha256, write_atomic, write_json, write_jsonl
+from contexttune.system.files import sha256, write_atomic, write_json, write_jsonl
 from tests.report.contrasts import contrast
 
 GROUP = "g"

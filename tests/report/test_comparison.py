@@ -4,7 +4,7 @@ from contexttune.config.schema import AnalysisConfig, Config, PathsConfig
 from contexttune.errors import ConfigError
 from contexttune.report import comparison, group
 from contexttune.report.registered_analysis import analysis_of
-from contexttune.store import read_json, write_json
+from contexttune.system.files import read_json, write_json
 from contexttune.tasks.compare import _compare
 from tests.gitrepos import layout
 from tests.report.groups import write_run

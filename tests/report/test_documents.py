@@ -8,7 +8,7 @@ import pytest
 
 from contexttune.config.schema import AnalysisConfig
 from contexttune.report import document_costs, group, summary
-from contexttune.store import read_json, write_json
+from contexttune.system.files import read_json, write_json
 from tests.gitrepos import layout
 from tests.report.groups import write_run
 

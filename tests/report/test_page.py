@@ -13,7 +13,7 @@ from contexttune.report import group, page
 from contexttune.report.page import document
 from contexttune.report.page.details import Limit, Records
 from contexttune.report.page.view import warnings
-from contexttune.store import write_json
+from contexttune.system.files import write_json
 from tests.gitrepos import layout
 from tests.report.page_groups import (
     COMMIT,

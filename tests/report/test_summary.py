@@ -11,7 +11,7 @@ from contexttune.report.registered_analysis import require_known
 from contexttune.report.schema import json_schema
 from contexttune.report.summary import rebuild
 from contexttune.report.tables import show
-from contexttune.store import read_json, sha256, write_json
+from contexttune.system.files import read_json, sha256, write_json
 from tests.gitrepos import layout
 from tests.report.groups import GROUP, write_run
 

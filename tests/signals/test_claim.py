@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from contexttune import forked
 from contexttune.errors import ArtifactError
 from contexttune.repos.git import Tree
 from contexttune.signals import claim
 from contexttune.signals.python import files
 from contexttune.signals.stage import write_signals
+from contexttune.system import fork_pool
 from tests.signals.test_stage import ALL
 
 N = 8
@@ -156,7 +156,7 @@ def test_any_number_of_workers_makes_the_same_bytes(repository, commits, tmp_pat
 
 
 def test_a_worker_that_is_killed_leaves_its_part_to_this_process(repository, commits, tmp_path, monkeypatch):
-    own, fork = os.getpid(), forked._fork
+    own, fork = os.getpid(), fork_pool._fork
     n_killed = []
 
     def killed_at_once():
@@ -166,7 +166,7 @@ def test_a_worker_that_is_killed_leaves_its_part_to_this_process(repository, com
         n_killed.append(pid)
         return pid
 
-    monkeypatch.setattr(forked, "_fork", killed_at_once)
+    monkeypatch.setattr(fork_pool, "_fork", killed_at_once)
     got = _bytes(repository.tree(commits[0], workers=4), tmp_path / "1.json")
     assert len(n_killed) == 3
     monkeypatch.undo()
@@ -177,8 +177,8 @@ def test_a_lost_file_ends_all_workers_with_one_sentence(repository, commits, mon
     lost = repository.tree(commits[0]).entries[150].blob
     for path in (repository.git_dir / "objects" / lost[:2]).glob(lost[2:]):
         path.unlink()
-    fork, pids = forked._fork, []
-    monkeypatch.setattr(forked, "_fork", lambda: pids.append(fork()) or pids[-1])
+    fork, pids = fork_pool._fork, []
+    monkeypatch.setattr(fork_pool, "_fork", lambda: pids.append(fork()) or pids[-1])
     with pytest.raises(ArtifactError, match=lost):
         write_signals(repository.tree(commits[0], workers=3), ALL, Path("/nowhere/signals.json"))
     assert len(pids) == 2
@@ -190,7 +190,7 @@ def test_a_lost_file_ends_all_workers_with_one_sentence(repository, commits, mon
 def test_workers_end_with_the_process_that_began_them(tmp_path):
     code = (
         "import os, sys, time\n"
-        "from contexttune.forked import shared_out\n"
+        "from contexttune.system.fork_pool import shared_out\n"
         "def work(n):\n"
         "    os.write(1, b'%d\\n' % os.getpid())\n"
         "    time.sleep(600)\n"

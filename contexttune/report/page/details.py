@@ -14,7 +14,7 @@ from contexttune.paths import Layout
 from contexttune.report.page.escape import middle_cut, visible
 from contexttune.report.page.files import Files
 from contexttune.report.page.steps import Step, branches, partings, prompt_of, shorten, steps_of
-from contexttune.store import read_jsonl, sha256
+from contexttune.system.files import read_jsonl, sha256
 
 Row = Mapping[str, Any]
 _TAIL_BYTES = 16_000  # of a test log

@@ -16,7 +16,7 @@ from contexttune.report.page.details import Limit, Records, Row
 from contexttune.report.page.escape import visible
 from contexttune.report.page.matrix import by_instance, index, is_discordant
 from contexttune.report.page.size_limit import LADDER, Fitted, Limits, fit, pack
-from contexttune.store import write_atomic
+from contexttune.system.files import write_atomic
 
 _HOME = PACKAGE / "report" / "page"
 _SCRIPT = ("matrix.js", "instance.js", "start.js")  # one function: the first opens it, the last closes it

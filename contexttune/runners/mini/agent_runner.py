@@ -16,7 +16,6 @@ from contexttune.errors import ConfigError, InfraError
 from contexttune.injection import inject
 from contexttune.interfaces import Model
 from contexttune.models.prices import Price
-from contexttune.progress import Board
 from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini.agent_model import TokenLimits
 from contexttune.runners.mini.protocols import PROTOCOLS
@@ -25,7 +24,8 @@ from contexttune.runners.mini.supervisor import attend, warm_up
 from contexttune.runners.mini.worker import Job, Report
 from contexttune.runners.uptake import uptake_of
 from contexttune.sandbox.testbed import EndlessDiff, Place
-from contexttune.store import fingerprint, is_utf8
+from contexttune.system.files import fingerprint, is_utf8
+from contexttune.system.progress import Board
 from contexttune.types import Attempt, AttemptStatus, Instance
 
 log = logging.getLogger(__name__)

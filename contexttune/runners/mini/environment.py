@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from contexttune import child
 from contexttune.sandbox.shells import Shell
+from contexttune.system import subprocesses
 
 MAGIC = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"  # the first line of a submission, by mini-swe-agent's rule
 TIMED_OUT = "TimeoutExpired"  # mini-swe-agent's word for why there is no exit status
@@ -42,7 +42,7 @@ class ShellEnvironment:
         return {"info": {"config": {"environment": self.described, "environment_type": type(self).__name__}}}
 
 
-def observation(ended: child.Ended, timeout_s: int) -> dict[str, Any]:
+def observation(ended: subprocesses.Ended, timeout_s: int) -> dict[str, Any]:
     """The dict that mini-swe-agent's templates render."""
     text = ended.output.decode("utf-8", "replace")
     trouble, extra = "", {}
@@ -58,7 +58,7 @@ def observation(ended: child.Ended, timeout_s: int) -> dict[str, Any]:
     return {"output": text, "returncode": status, "exception_info": trouble, "extra": extra}
 
 
-def submission_of(ended: child.Ended, magic_lines: Collection[str]) -> str | None:
+def submission_of(ended: subprocesses.Ended, magic_lines: Collection[str]) -> str | None:
     """The text after a magic line of a command that succeeded, byte for byte (surrogate-escaped)."""
     if ended.status != 0 or ended.timed_out or ended.too_long:
         return None

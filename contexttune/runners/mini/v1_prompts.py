@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.errors import PreflightError
-from contexttune.store import locked, write_atomic
+from contexttune.system.files import locked, write_atomic
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from contexttune.runners.mini.environment import ShellEnvironment
 from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.uptake import mentions_of
 from contexttune.sandbox.shells import Shell
-from contexttune.store import write_atomic
+from contexttune.system.files import write_atomic
 from contexttune.types import Usage
 
 if TYPE_CHECKING:
@@ -83,10 +83,10 @@ class Stopped(BaseException):
 
 def work(job: Job, sink: Connection) -> None:
     """Run the attempt and send reports: one after every answer, the last one with its end."""
-    from contexttune import child
+    from contexttune.system import subprocesses
 
     os.setsid()  # the supervisor ends the group: commands under way go with it
-    child.die_with_parent()
+    subprocesses.die_with_parent()
     logging.getLogger("minisweagent").handlers.clear()  # it would write to our console
     report = Report()
     try:

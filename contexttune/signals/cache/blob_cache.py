@@ -14,8 +14,8 @@ from zlib import crc32
 
 import orjson
 
-from contexttune.complaints import Complaints
 from contexttune.repos.git import Tree
+from contexttune.system.warn_once import Complaints
 
 log = logging.getLogger(__name__)
 

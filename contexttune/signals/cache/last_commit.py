@@ -10,11 +10,11 @@ from zlib import crc32
 
 import orjson
 
-from contexttune.complaints import Complaints
 from contexttune.paths import repo_slug
 from contexttune.repos.git import Tree
 from contexttune.signals.cache.blob_cache import Kept
-from contexttune.store import write_atomic
+from contexttune.system.files import write_atomic
+from contexttune.system.warn_once import Complaints
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from contexttune.forked import shared_out
 from contexttune.repos.git import Contents, Tree, is_file
 from contexttune.signals.cache import listing
 from contexttune.signals.cache.blob_cache import BlobCache
@@ -17,6 +16,7 @@ from contexttune.signals.cache.scan_records import LAYOUT, Record, dumped, loade
 from contexttune.signals.claim import claimed
 from contexttune.signals.python.modules import Modules
 from contexttune.signals.python.scan import VERSION, scan
+from contexttune.system.fork_pool import shared_out
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from contexttune.paths import PACKAGE, Layout
 from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini_swe_agent import MiniSweAgent
 from contexttune.runners.mini_swe_agent_swebench import MiniSweAgentSwebench
-from contexttune.store import fingerprint, read_jsonl
+from contexttune.system.files import fingerprint, read_jsonl
 from tests.command_line import contexttune, start
 from tests.models.fault_server import Answer, ok
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.store import read_json
+from contexttune.system.files import read_json
 from tests.command_line import contexttune
 
 SCRIPT = Path(__file__).with_name("agent_script.yaml")

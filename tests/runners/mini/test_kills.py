@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from contexttune.models.journal import read_calls
-from contexttune.store import fingerprint
+from contexttune.system.files import fingerprint
 from tests.command_line import contexttune
 from tests.models.fault_server import FaultServer, error, serving
 from tests.runners.mini.agents import ROTA, SUBMIT, TABLET, Agent, calls

@@ -19,7 +19,7 @@ from contexttune.sandbox.bubblewrap import find_bwrap
 from contexttune.sandbox.scratch import sweep
 from contexttune.sandbox.shells import CheckoutShell
 from contexttune.sandbox.testbed import CheckoutPlace, checkout_place
-from contexttune.store import fingerprint
+from contexttune.system.files import fingerprint
 from contexttune.types import Instance
 from tests.gitrepos import commit, workspace
 from tests.runners.mini.agents import DEMO, ROTA

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from contexttune.child import Ended
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
 from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini.environment import MAGIC, ShellEnvironment, observation, submission_of
 from contexttune.runners.mini.protocols import PROTOCOLS, V1
 from contexttune.runners.mini_swe_agent import MiniSweAgent
+from contexttune.system.subprocesses import Ended
 
 TEXT = {
     "action_regex": r"```bash\s*\n(.*?)\n```",

@@ -1,6 +1,6 @@
 """Runs a command and ends it, with all that it has started, when it is told to or when the job is gone.
 
-`python -m contexttune.guardian JOB_PID COMMAND...`, a process between a job and a server. The kernel can end a
+`python -m contexttune.system.guardian JOB_PID COMMAND...`, a process between a job and a server. The kernel can end a
 child with its parent, but neither the child's own children nor one whose starting thread has merely ended.
 """
 
@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from contexttune import child
-from contexttune.process import stat_fields
+from contexttune.system import subprocesses
+from contexttune.system.process_id import stat_fields
 
 GRACE_S = 10.0  # what the command may take to end by itself
 KILL_S = 10.0  # what the kernel may take to end what was killed: a driver can hold a process
@@ -38,8 +38,8 @@ def main(job: int, command: list[str]) -> int:
     # The command inherits that: the instances under way still need it.
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
-    child.adopt_orphans()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=child.dies_with_parent())
+    subprocesses.adopt_orphans()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=subprocesses.dies_with_parent())
     status = None
     while status is None and not told and os.getppid() == job:
         time.sleep(_POLL_S)

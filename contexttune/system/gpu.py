@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from contexttune import child
+from contexttune.system import subprocesses
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +58,14 @@ def sampled(run_dir: Path) -> Iterator[None]:
             stdout=sink,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=child.dies_with_parent(),
+            preexec_fn=subprocesses.dies_with_parent(),
         )
     try:
         yield
     finally:
         if (status := sampler.poll()) is not None:
             log.warning("nvidia-smi ended before the run, with status %d: %s is not complete", status, path)
-        child.stop(sampler, _STOP_S)
+        subprocesses.stop(sampler, _STOP_S)
 
 
 def summary(run_dir: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from contexttune.slurm_job import job_name
+from contexttune.system.slurm_job import job_name
 
 _DEAD = "ZX"
 

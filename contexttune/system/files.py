@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from contexttune.complaints import Complaints
 from contexttune.errors import DamagedFile
+from contexttune.system.warn_once import Complaints
 
 _COMPLAINTS = Complaints(logging.getLogger(__name__))
 

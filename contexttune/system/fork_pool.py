@@ -14,7 +14,7 @@ from contextlib import suppress
 from tempfile import TemporaryFile
 from typing import IO, Generic, NoReturn, TypeVar
 
-from contexttune.child import dies_with_parent
+from contexttune.system.subprocesses import dies_with_parent
 
 T = TypeVar("T")
 MOST = 8  # processes: git reads for all of them, and has given each its share by then

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.errors import ExitCode, PreflightError
-from contexttune.process import Process
-from contexttune.store import dump_json, read_json
+from contexttune.system.files import dump_json, read_json
+from contexttune.system.process_id import Process
 
 log = logging.getLogger(__name__)
 
