@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.cleaning import Holding, holdings
 from contexttune.repos.git import git
 from contexttune.signals.cache import pruning
 from contexttune.signals.cache.blob_cache import BlobCache, Kept
 from contexttune.signals.stage import write_signals
 from contexttune.system.files import locked
+from contexttune.tasks.cache_contents import Holding, holdings
 from tests.command_line import contexttune
 from tests.gitrepos import commit, layout, workspace
 from tests.signals.test_stage import ALL

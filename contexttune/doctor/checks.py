@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contexttune.doctor import experiment, machine
 from contexttune.experiment.cell import Cell
-from contexttune.findings import Check
+from contexttune.tasks.check import Check
 
 CHECKS: tuple[Check[Cell], ...] = (
     Check(what="packages", look=machine.packages),

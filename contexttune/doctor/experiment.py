@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contexttune.experiment.cell import Cell
-from contexttune.findings import State
 from contexttune.paths import config_dir
+from contexttune.tasks.check import State
 
 _REMOTE_TIMEOUT_S = 30
 

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from contexttune.errors import PreflightError
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.manifest import installed_version
-from contexttune.findings import State
 from contexttune.repos.git import git
+from contexttune.tasks.check import State
 
 _LOW_GB = 5.0  # a repository's mirror and the signals of some hundred commits
 

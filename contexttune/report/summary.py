@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from contexttune import flips
 from contexttune.config.schema import AnalysisConfig
 from contexttune.experiment.rows import as_csv
 from contexttune.instances import health
@@ -15,6 +14,7 @@ from contexttune.report.caveats import remarks
 from contexttune.report.group import Group
 from contexttune.report.registered_analysis import Analysis, analysis_of
 from contexttune.system.files import locked, write_atomic, write_json
+from contexttune.tasks import reevaluate
 
 if TYPE_CHECKING:
     from contexttune.analysis.evidence import Contrast
@@ -78,7 +78,7 @@ def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any
         cells=[schema.Cell(**state.as_json()) for state in found.states],
         runs=[schema.Run(**{key: run[key] for key in _OF_A_RUN}) for run in found.runs],
         health=health.of_group(layout, found.group_id, names) if names else None,
-        flaky=flips.flaky(layout, found.begun),
+        flaky=reevaluate.flaky(layout, found.begun),
         warnings=remarks(found, analysis),
     )
     return schema.as_json(summary)

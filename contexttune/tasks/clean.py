@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
-    from contexttune.cleaning import Holding
+    from contexttune.tasks.cache_contents import Holding
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +25,13 @@ class Clean:
     name: str = "clean"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune import cleaning
         from contexttune.config.schema import check
         from contexttune.errors import ExitCode
         from contexttune.experiment.cell import layout_of
+        from contexttune.tasks import cache_contents
 
         config = check(cfg)
-        found = cleaning.holdings(
+        found = cache_contents.holdings(
             layout_of(config),
             limit_bytes=config.workspace.cache_bytes,
             unused_days=config.clean.unused_days,

@@ -17,14 +17,14 @@ class Doctor:
     name: str = "doctor"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune import findings
         from contexttune.doctor.checks import CHECKS
         from contexttune.errors import ExitCode, PreflightError
         from contexttune.experiment.cell import cell_of
+        from contexttune.tasks import check
 
-        found = findings.examine(CHECKS, cell_of(cfg))
-        if wanting := findings.failed(found):  # one sentence: of a sweep's job, one sees no more
+        found = check.examine(CHECKS, cell_of(cfg))
+        if wanting := check.failed(found):  # one sentence: of a sweep's job, one sees no more
             raise PreflightError(f"a run would fail here for want of {', '.join(wanting)}")
-        warnings = findings.n_warnings(found)
+        warnings = check.n_warnings(found)
         log.info("a run would work here%s", f", with {warnings} warnings" if warnings else "")
         return ExitCode.DONE

@@ -15,6 +15,6 @@ class Health:
 
     def execute(self, cfg: DictConfig) -> int:
         from contexttune.experiment.cell import cell_of
-        from contexttune.health_check import HealthCheck
+        from contexttune.tasks.health_check import HealthCheck
 
         return HealthCheck(cell_of(cfg)).run()

@@ -43,9 +43,9 @@ class Report:
         known = [*cell_states.read_runs(layout, group_id), *cell_states.read_planned(layout, group_id)]
         require_known(config.analysis, known)
         if config.reevaluate_flips:
-            from contexttune import flips
+            from contexttune.tasks import reevaluate
 
-            n_missing = flips.reevaluate(layout, group_id, config.reevaluate_flips, config.analysis)
+            n_missing = reevaluate.reevaluate(layout, group_id, config.reevaluate_flips, config.analysis)
         found = session.current.summarize(layout, group_id, config.analysis)
         rebuilt = session.current.summary_of(group_id)
         _write_page(layout, config, rebuilt, found.rows)

@@ -17,12 +17,12 @@ class Verify:
     name: str = "verify"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune import findings
         from contexttune.config.schema import check
         from contexttune.errors import ExitCode, PreflightError
         from contexttune.experiment.cell import layout_of
         from contexttune.experiment.manifest import job_dir
         from contexttune.report import group
+        from contexttune.tasks import check
         from contexttune.verification.checks import CHECKS
         from contexttune.verification.records import Records
 
@@ -30,9 +30,9 @@ class Verify:
         layout, group_id, job = layout_of(config), str(config.group_id), job_dir()
         group.require(layout, group_id)
         more = (job.parent.parent,) if job else ()  # Hydra's of this group
-        found = findings.examine(CHECKS, Records(layout=layout, group_id=group_id, more=more))
-        if wrong := findings.failed(found):
+        found = check.examine(CHECKS, Records(layout=layout, group_id=group_id, more=more))
+        if wrong := check.failed(found):
             raise PreflightError(f"group {group_id} does not hold together: {', '.join(wrong)}")
-        warnings = findings.n_warnings(found)
+        warnings = check.n_warnings(found)
         log.info("group %s holds together%s", group_id, f", with {warnings} warnings" if warnings else "")
         return ExitCode.DONE

@@ -10,12 +10,12 @@ from typing import Any
 from contexttune.config.differences import differences, in_words
 from contexttune.errors import ArtifactError
 from contexttune.experiment.rows import as_csv, kept_rows, recorded_rows
-from contexttune.findings import State
 from contexttune.report import comparability, group, markdown
 from contexttune.report.registered_analysis import Analysis
 from contexttune.report.summary import summarize
 from contexttune.system import redaction
 from contexttune.system.files import read_json
+from contexttune.tasks.check import State
 from contexttune.verification.records import Records
 
 _DIGITS = 9  # significant ones: the last of sixteen depend on the processor

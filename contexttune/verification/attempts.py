@@ -10,11 +10,11 @@ from pathlib import Path
 from contexttune.config.build import target_class
 from contexttune.errors import ArtifactError
 from contexttune.experiment.inference import is_final
-from contexttune.findings import State
 from contexttune.injection import block
 from contexttune.models.journal import CALLS, paid
 from contexttune.models.prices import Price, price_of
 from contexttune.system.files import read_json, sha256
+from contexttune.tasks.check import State
 from contexttune.types import Outcome, Usage
 from contexttune.verification.records import Record, Records
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from contexttune.errors import ArtifactError, ContextTuneError
-from contexttune.findings import Check, State
+from contexttune.tasks.check import Check, State
 from contexttune.verification import answer, attempts
 from contexttune.verification.records import Records
 

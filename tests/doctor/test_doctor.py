@@ -12,11 +12,11 @@ from contexttune.config.schema import SliceConfig, schema
 from contexttune.doctor import experiment, machine
 from contexttune.doctor.checks import CHECKS
 from contexttune.experiment.cell import cell_of
-from contexttune.findings import State
-from contexttune.findings import examine as examined
 from contexttune.instances import slices
 from contexttune.paths import config_dir
 from contexttune.system.files import write_jsonl
+from contexttune.tasks.check import State
+from contexttune.tasks.check import examine as examined
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, raw, serving
 

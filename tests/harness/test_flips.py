@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from contexttune import flips
 from contexttune.errors import ConfigError, PreflightError
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.run import Experiment
 from contexttune.harness import local
 from contexttune.report import cell_states
 from contexttune.system.files import read_json, read_jsonl, sha256, write_json, write_jsonl
+from contexttune.tasks import reevaluate
 from contexttune.types import GoldInstance
 from tests.command_line import contexttune
 
@@ -66,12 +66,12 @@ def group(tmp_path: Path, toy_repo: Path, instances: list[GoldInstance]) -> Make
 
 
 def again(arms: list[Cell], times: int) -> int:
-    return flips.reevaluate(arms[0].layout, "g", times, arms[0].config.analysis)
+    return reevaluate.reevaluate(arms[0].layout, "g", times, arms[0].config.analysis)
 
 
 def found(arms: list[Cell]) -> list[dict[str, Any]]:
     layout = arms[0].layout
-    return flips.flaky(layout, cell_states.read_runs(layout, "g"))
+    return reevaluate.flaky(layout, cell_states.read_runs(layout, "g"))
 
 
 def test_discordant_is_what_the_arms_resolve_in_other_shares() -> None:
@@ -79,15 +79,15 @@ def test_discordant_is_what_the_arms_resolve_in_other_shares() -> None:
         return {"condition": condition, "seed": seed, "outcome": outcome, "instance_id": name}
 
     rows = [row("c", 0, "resolved"), row("c", 1, "error"), row("t", 0, "unresolved"), row("t", 1, "resolved")]
-    assert flips.discordant(rows, "c") == {"t": []}  # the same half
+    assert reevaluate.discordant(rows, "c") == {"t": []}  # the same half
     partly = [*rows[:3], row("t", 0, "resolved", "only here")]
-    assert flips.discordant(partly, "c") == {"t": ["i"]}
-    assert flips.discordant(rows, "not run") == {"c": [], "t": []}
+    assert reevaluate.discordant(partly, "c") == {"t": ["i"]}
+    assert reevaluate.discordant(rows, "not run") == {"c": [], "t": []}
     apart = [row("c", 1, "resolved"), row("c", 2, "error"), row("t", 0, "resolved"), row("t", 1, "error")]
-    assert flips.discordant(apart, "c") == {
+    assert reevaluate.discordant(apart, "c") == {
         "t": ["i"]
     }  # half of other seeds, and other ends of the one that both have
-    assert flips.discordant([apart[1], apart[2]], "c") == {"t": []}  # none that both have
+    assert reevaluate.discordant([apart[1], apart[2]], "c") == {"t": []}  # none that both have
 
 
 @pytest.mark.bwrap

@@ -14,11 +14,11 @@ import pytest
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.run_record import RunRecord
-from contexttune.health_check import HealthCheck
 from contexttune.instances import health
 from contexttune.instances.exclusion import Exclusion
 from contexttune.instances.health import Check
 from contexttune.system.files import read_json, read_jsonl
+from contexttune.tasks.health_check import HealthCheck
 from contexttune.types import GoldInstance, Outcome
 from tests.command_line import contexttune
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.findings import State, examine
 from contexttune.paths import Layout
 from contexttune.report import summary
+from contexttune.tasks.check import State, examine
 from contexttune.verification import answer
 from contexttune.verification.checks import CHECKS
 from contexttune.verification.records import Records
