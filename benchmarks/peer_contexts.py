@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from contexttune.audit.recall import cut
 from contexttune.contexts.cards.source_files import is_source
 from contexttune.errors import ArtifactError
 from contexttune.repos.git import git, try_git
 from contexttune.system.files import fingerprint, read_json, write_json
+from contexttune.tasks.audit.recall import cut
 from contexttune.types import Context, Instance, RepoAtCommit
 
 log = logging.getLogger(__name__)

@@ -18,15 +18,15 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from contexttune.audit.arms import Arm, arms_of, with_signals
-from contexttune.audit.measure import Measured, measure
-from contexttune.audit.paired import differences
-from contexttune.audit.summary import summarize
-from contexttune.audit.words import DIFFERENCES, difference_cells, difference_note
 from contexttune.config.schema import schema
 from contexttune.errors import ContextTuneError
 from contexttune.experiment.cell import Cell, cell_of
 from contexttune.paths import config_dir
+from contexttune.tasks.audit.columns import DIFFERENCES, difference_cells, difference_note
+from contexttune.tasks.audit.conditions import Arm, arms_of, with_signals
+from contexttune.tasks.audit.means import summarize
+from contexttune.tasks.audit.measure import Measured, measure
+from contexttune.tasks.audit.paired import differences
 from contexttune.types import GoldInstance
 
 _PEERS = {

@@ -2,9 +2,9 @@
 
 import pytest
 
-from contexttune.audit.gold import Gold
-from contexttune.audit.recall import cut, names_a_file, read, recall
 from contexttune.repos.file_mentions import Paths
+from contexttune.tasks.audit.gold_targets import Gold
+from contexttune.tasks.audit.recall import cut, names_a_file, read, recall
 
 FILES = [
     *("setup.py", "lib/__init__.py", "lib/core.py", "lib/ext/auto/__init__.py", "lib/ext/auto/mock.py"),

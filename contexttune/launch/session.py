@@ -105,9 +105,9 @@ class Session:
                 asked = self.sweep.analysis(group_id) if self.sweep else (None, [])
                 tables.show(layout, self._fresh.get(group_id) or summary.rebuild(layout, group_id, *asked))
         if self.sweep_dir is not None:
-            from contexttune.audit import front
+            from contexttune.tasks.audit import pareto_front
 
-            front.close(self.sweep_dir)
+            pareto_front.close(self.sweep_dir)
 
 
 current = Session()

@@ -1,7 +1,7 @@
 """Measurements of contexts, by hand."""
 
-from contexttune.audit.measure import Measured
-from contexttune.audit.recall import Recall
+from contexttune.tasks.audit.measure import Measured
+from contexttune.tasks.audit.recall import Recall
 
 
 def measured(

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from contexttune.audit.gold import definitions, gold_of
 from contexttune.errors import ArtifactError
 from contexttune.instances.patch import parse
+from contexttune.tasks.audit.gold_targets import definitions, gold_of
 from contexttune.types import GoldInstance
 
 OLD = '''\

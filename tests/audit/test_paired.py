@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from contexttune.analysis.bootstrap import mean_ci95
-from contexttune.audit.paired import differences
-from contexttune.audit.words import difference_cells
+from contexttune.tasks.audit.columns import difference_cells
+from contexttune.tasks.audit.paired import differences
 from tests.audit.measurements import measured
 
 

@@ -4,8 +4,8 @@ import csv
 import json
 import xml.etree.ElementTree as ET
 
-from contexttune.audit import search
-from contexttune.audit.front import close
+from contexttune.tasks.audit import search
+from contexttune.tasks.audit.pareto_front import close
 from tests.command_line import contexttune
 
 

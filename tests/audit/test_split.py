@@ -2,12 +2,12 @@
 
 import pytest
 
-from contexttune.audit.arms import Arm
-from contexttune.audit.split import note_looks, refuse_search, select
-from contexttune.audit.words import looks_note
 from contexttune.config.schema import AuditConfig, Config
 from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell
+from contexttune.tasks.audit.columns import looks_note
+from contexttune.tasks.audit.conditions import Arm
+from contexttune.tasks.audit.held_out import note_looks, refuse_search, select
 from contexttune.types import GoldInstance
 from tests.gitrepos import layout
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.audit.gold import Gold
-from contexttune.audit.recall import names_a_file
 from contexttune.contexts.ranking.issue import read
 from contexttune.injection import BEGIN, END, block
+from contexttune.tasks.audit.gold_targets import Gold
+from contexttune.tasks.audit.recall import names_a_file
 from tests.contexts.hostile import CONDITIONS, at, contexts
 from tests.contexts.maps import listed
 from tests.gitrepos import imported

@@ -4,11 +4,11 @@ import difflib
 
 import pytest
 
-from contexttune.audit.gold import gold_of
-from contexttune.audit.recall import names_a_file, recall
 from contexttune.contexts.issue_map import IssueMap
 from contexttune.contexts.repo_map import RepoMap
 from contexttune.repos.file_mentions import Paths
+from contexttune.tasks.audit.gold_targets import gold_of
+from contexttune.tasks.audit.recall import names_a_file, recall
 from contexttune.types import GoldInstance, Instance
 from tests.contexts.maps import listed, made
 

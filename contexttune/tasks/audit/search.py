@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contexttune.audit.summary import ALL, METRICS
 from contexttune.system.files import fingerprint, read_json, write_json
+from contexttune.tasks.audit.means import ALL, METRICS
 
 _NOTE = "audit_job.json"
 

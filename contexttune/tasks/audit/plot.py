@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from contexttune.audit.search import Point
-from contexttune.audit.summary import ALL
+from contexttune.tasks.audit.means import ALL
+from contexttune.tasks.audit.search import Point
 
 _PANELS = {
     "file": "gold files named, %",

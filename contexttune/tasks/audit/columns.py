@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contexttune.audit.split import Looks
+    from contexttune.tasks.audit.held_out import Looks
 
 COLUMNS = (
     *("condition", "budget", "files", "macro", "written out", "any", "symbols", "macro", "MRR"),

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from contexttune.audit import words
-from contexttune.audit.summary import ALL, HARD
 from contexttune.system.progress import console, plain_table
+from contexttune.tasks.audit import columns
+from contexttune.tasks.audit.means import ALL, HARD
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from contexttune.audit.files import Findings
+    from contexttune.tasks.audit.write import Findings
 
 # a terminal is less wide; audit.md has all
 _LEFT_OUT = ("macro", "written out", "any", "named", "chars", "build s")
@@ -35,31 +35,31 @@ def show(found: Findings, home: Path, *, brief: bool = False) -> None:
         paired = [row for row in found.differences if row["part"] == part == ALL]
         for condition in dict.fromkeys(row["condition"] for row in paired):
             out.print(_difference([row for row in paired if row["condition"] == condition]))
-    differences = [words.difference_note(row["reference"]) for row in found.differences[:1]]
-    looks = [words.looks_note(found.looks)] if found.looks and found.is_held_out else []
-    notes = [] if brief else [words.note(), *differences, *looks]
+    differences = [columns.difference_note(row["reference"]) for row in found.differences[:1]]
+    looks = [columns.looks_note(found.looks)] if found.looks and found.is_held_out else []
+    notes = [] if brief else [columns.note(), *differences, *looks]
     for line in (*notes, f"audit: {home / 'audit.md'}"):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def _difference(rows: Sequence[Mapping[str, Any]]) -> Table:
-    shown = plain_table(words.difference_cells(rows[0])[0])
-    for name in words.DIFFERENCES[1:]:
+    shown = plain_table(columns.difference_cells(rows[0])[0])
+    for name in columns.DIFFERENCES[1:]:
         shown.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        shown.add_row(*map(escape, words.difference_cells(row)[1:]))
+        shown.add_row(*map(escape, columns.difference_cells(row)[1:]))
     return shown
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     shown = plain_table(f"{rows[0]['part']}, instances: {rows[0]['n_instances']}")
     left_out = {*_LEFT_OUT, *(() if any(row["n_leaking"] for row in rows) else ("leaking",))}
-    columns = [n for n, name in enumerate(words.COLUMNS) if name not in left_out]
+    columns = [n for n, name in enumerate(columns.COLUMNS) if name not in left_out]
     for n in columns:
         shown.add_column(
-            words.COLUMNS[n], justify="left" if n == 0 else "right", overflow="fold", no_wrap=n > 0
+            columns.COLUMNS[n], justify="left" if n == 0 else "right", overflow="fold", no_wrap=n > 0
         )
     for row in rows:
-        own = words.cells(row)
+        own = columns.cells(row)
         shown.add_row(*(escape(own[n]) for n in columns))
     return shown

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from contexttune.audit.gold import Gold
 from contexttune.contexts import tokens
 from contexttune.repos.file_mentions import Line, Paths
+from contexttune.tasks.audit.gold_targets import Gold
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _LABELS = {"file", "path", "source", "document", "filename", "name"}

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from contexttune.audit import plot, words
-from contexttune.audit.arms import Arm
-from contexttune.audit.measure import Measured
-from contexttune.audit.split import Looks
-from contexttune.audit.summary import SCHEMA_VERSION
 from contexttune.config.schema import slug
 from contexttune.experiment.cell import Cell
 from contexttune.system.files import fingerprint, write_atomic, write_json
 from contexttune.system.redaction import masked
+from contexttune.tasks.audit import columns, plot
+from contexttune.tasks.audit.conditions import Arm
+from contexttune.tasks.audit.held_out import Looks
+from contexttune.tasks.audit.means import SCHEMA_VERSION
+from contexttune.tasks.audit.measure import Measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,18 +91,18 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _markdown(found: Findings, leaks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield from ("# What the contexts know of the answer", "", words.note(), "")
+    yield from ("# What the contexts know of the answer", "", columns.note(), "")
     if found.differences:
-        yield from (words.difference_note(found.differences[0]["reference"]), "")
+        yield from (columns.difference_note(found.differences[0]["reference"]), "")
     if found.looks and found.is_held_out:
-        yield from (words.looks_note(found.looks), "")
+        yield from (columns.looks_note(found.looks), "")
     yield from ("![recall against budget](recall.svg)", "")
     for part in dict.fromkeys(row["part"] for row in found.summary):
         own = [row for row in found.summary if row["part"] == part]
         yield from (f"## {part}, instances: {own[0]['n_instances']}", "")
-        yield from _table(words.COLUMNS, [words.cells(row) for row in own])
+        yield from _table(columns.COLUMNS, [columns.cells(row) for row in own])
         if paired := [row for row in found.differences if row["part"] == part]:
-            yield from _table(words.DIFFERENCES, [words.difference_cells(row) for row in paired])
+            yield from _table(columns.DIFFERENCES, [columns.difference_cells(row) for row in paired])
     yield from ("## Leaks", "")
     for leak in leaks:
         yield (

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from contexttune.audit import plot
-from contexttune.audit.files import csv_text
-from contexttune.audit.search import Point, front_home, jobs_of, points_of
-from contexttune.audit.summary import METRICS
 from contexttune.system.files import write_atomic
 from contexttune.system.progress import console, plain_table
+from contexttune.tasks.audit import plot
+from contexttune.tasks.audit.means import METRICS
+from contexttune.tasks.audit.search import Point, front_home, jobs_of, points_of
+from contexttune.tasks.audit.write import csv_text
 
 if TYPE_CHECKING:
     from rich.table import Table

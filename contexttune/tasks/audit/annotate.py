@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from rich.markup import escape
 
-from contexttune.audit.arms import Arm
-from contexttune.audit.measure import Subject, leaks_in, subject
-from contexttune.audit.recall import read, recall, symbols_in
 from contexttune.experiment.cell import Cell
 from contexttune.injection import block
 from contexttune.system.progress import console
+from contexttune.tasks.audit.conditions import Arm
+from contexttune.tasks.audit.measure import Subject, leaks_in, subject
+from contexttune.tasks.audit.recall import read, recall, symbols_in
 from contexttune.types import GoldInstance
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from contexttune.audit.arms import Arm
 from contexttune.config.schema import AuditConfig
 from contexttune.errors import ConfigError
 from contexttune.paths import Layout
 from contexttune.system.files import fingerprint, locked, read_jsonl, write_jsonl
 from contexttune.system.redaction import masked
+from contexttune.tasks.audit.conditions import Arm
 from contexttune.types import GoldInstance
 
 

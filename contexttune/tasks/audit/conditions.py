@@ -11,12 +11,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from contexttune.audit.recall import cut
 from contexttune.config.build import target_class
 from contexttune.config.user_errors import known
 from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell
 from contexttune.interfaces import ContextGenerator
+from contexttune.tasks.audit.recall import cut
 from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
 
 _OF_A_CONDITION = re.compile(r"[+~]*(?:condition\b|card@condition\b|[\w/]+@condition\b)")

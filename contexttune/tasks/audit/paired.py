@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from contexttune.audit.measure import Measured
-from contexttune.audit.summary import METRICS, parts
+from contexttune.tasks.audit.means import METRICS, parts
+from contexttune.tasks.audit.measure import Measured
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
-    from contexttune.audit.arms import Arm
-    from contexttune.audit.measure import Measured
     from contexttune.experiment.cell import Cell
+    from contexttune.tasks.audit.conditions import Arm
+    from contexttune.tasks.audit.measure import Measured
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +28,17 @@ class Audit:
     name: str = "audit"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune.audit import split
-        from contexttune.audit.arms import arms_of, require_reference, with_signals
         from contexttune.errors import ExitCode
         from contexttune.experiment.cell import cell_of
+        from contexttune.tasks.audit import held_out
+        from contexttune.tasks.audit.conditions import arms_of, require_reference, with_signals
 
         cell, job = cell_of(cfg), _job()
         if job.in_sweep:
-            split.refuse_search(cell.config.audit)
+            held_out.refuse_search(cell.config.audit)
         arms = arms_of(cell, cell.config.audit.conditions, job.typed)
         require_reference(cell, arms)
-        cell.instances = split.select(cell.instances, cell.config.audit)
+        cell.instances = held_out.select(cell.instances, cell.config.audit)
         for arm in arms:
             arm.cell.instances = cell.instances
             _ = arm.generator(None), arm.generator(cell.config.audit.budgets_chars[0])  # checks both
@@ -73,36 +73,36 @@ def _job() -> _Job:
 
 
 def _show(cell: Cell, arms: Sequence[Arm], instance_id: str) -> None:
-    from contexttune.audit import show
     from contexttune.errors import ConfigError
+    from contexttune.tasks.audit import annotate
 
     found = next((i for i in cell.instances if i.instance_id == instance_id), None)
     if found is None:
         raise ConfigError(
             f"show={instance_id} is not in slice={cell.config.slice.name}: name one of its instances"
         )
-    show.show(cell, arms, found)
+    annotate.show(cell, arms, found)
 
 
 def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> None:
-    from contexttune.audit import files, search, split, tables
-    from contexttune.audit.measure import measure
-    from contexttune.audit.paired import differences
-    from contexttune.audit.summary import summarize
     from contexttune.launch.session import current
+    from contexttune.tasks.audit import console, held_out, search, write
+    from contexttune.tasks.audit.means import summarize
+    from contexttune.tasks.audit.measure import measure
+    from contexttune.tasks.audit.paired import differences
 
     keys = cell.config.audit
-    home = files.home_of(cell, arms, in_sweep=job.in_sweep)
+    home = write.home_of(cell, arms, in_sweep=job.in_sweep)
     measured = measure(cell, arms, sorted(set(keys.budgets_chars)))
-    found = files.Findings(
+    found = write.Findings(
         measured=measured,
         summary=summarize(measured),
         differences=differences(measured, keys.reference or arms[0].condition),
-        looks=split.note_looks(cell.layout, keys, arms),
+        looks=held_out.note_looks(cell.layout, keys, arms),
         is_held_out=keys.split == "held_out",
     )
-    files.write(home, files.settings_of(cell, arms), found)
-    tables.show(found, home, brief=job.in_sweep)  # the end of a sweep has a table of its own
+    write.write(home, write.settings_of(cell, arms), found)
+    console.show(found, home, brief=job.in_sweep)  # the end of a sweep has a table of its own
     if job.directory and job.in_sweep:
         search.note_job(job.directory, home, keys.name, job.typed)
     current.objective = search.objective(found.summary, cell.condition)
@@ -111,9 +111,9 @@ def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> None:
 
 def _judge(cell: Cell, measured: Sequence[Measured]) -> None:
     """Raises PreflightError for contexts that leak."""
-    from contexttune.audit.summary import leaking
     from contexttune.errors import PreflightError
     from contexttune.experiment.leak_check import complaint
+    from contexttune.tasks.audit.means import leaking
 
     found = leaking(measured)
     if not found:

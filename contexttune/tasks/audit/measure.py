@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from contexttune.audit.arms import Arm, Built
-from contexttune.audit.gold import Gold, gold_of
-from contexttune.audit.recall import Recall, names_a_file, recall
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.leaks import BaseText, Leak, leaks
 from contexttune.repos.file_mentions import Paths
 from contexttune.system.progress import Progress
+from contexttune.tasks.audit.conditions import Arm, Built
+from contexttune.tasks.audit.gold_targets import Gold, gold_of
+from contexttune.tasks.audit.recall import Recall, names_a_file, recall
 from contexttune.types import GoldInstance, RepoAtCommit
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from contexttune.audit.measure import Measured
+from contexttune.tasks.audit.measure import Measured
 
 SCHEMA_VERSION = 1
 SHARES = ("file", "file_literal", "any_hit", "symbol", "reciprocal_rank")
