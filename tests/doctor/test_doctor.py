@@ -9,14 +9,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from contexttune.config.schema import SliceConfig, schema
-from contexttune.doctor import experiment, machine
-from contexttune.doctor.checks import CHECKS
 from contexttune.experiment.cell import cell_of
 from contexttune.instances import slices
 from contexttune.paths import config_dir
 from contexttune.system.files import write_jsonl
 from contexttune.tasks.check import State
 from contexttune.tasks.check import examine as examined
+from contexttune.tasks.doctor import configured_run, machine
+from contexttune.tasks.doctor.checks import CHECKS
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, raw, serving
 
@@ -190,7 +190,7 @@ def test_images_that_are_here_are_counted(findings):
 def test_images_to_come_need_room(findings, monkeypatch, tmp_path, free_gb, state):
     rows = slices.load_rows(SliceConfig(dataset="package://contexttune/demo"))
     write_jsonl(tmp_path / "rows.jsonl", [row | {"image": f"no/such:{n}"} for n, row in enumerate(rows)])
-    monkeypatch.setattr(experiment.shutil, "disk_usage", lambda path: SimpleNamespace(free=free_gb * 1e9))
+    monkeypatch.setattr(configured_run.shutil, "disk_usage", lambda path: SimpleNamespace(free=free_gb * 1e9))
     found = findings("harness=swebench_docker", "runner=gold", f"slice.dataset={tmp_path}/rows.jsonl")
     assert found["images"][0][1] == "0 of 6 are here for the harness, 6 are pulled when they are needed"
     assert found["images"][-1][0] is state

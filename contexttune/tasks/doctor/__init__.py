@@ -17,10 +17,10 @@ class Doctor:
     name: str = "doctor"
 
     def execute(self, cfg: DictConfig) -> int:
-        from contexttune.doctor.checks import CHECKS
         from contexttune.errors import ExitCode, PreflightError
         from contexttune.experiment.cell import cell_of
         from contexttune.tasks import check
+        from contexttune.tasks.doctor.checks import CHECKS
 
         found = check.examine(CHECKS, cell_of(cfg))
         if wanting := check.failed(found):  # one sentence: of a sweep's job, one sees no more
