@@ -7,14 +7,14 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from contexttune.assumptions import AMOUNTS, Range
 from contexttune.config.build import build
 from contexttune.config.schema import schema
 from contexttune.errors import ConfigError
 from contexttune.instances import slices
 from contexttune.paths import config_dir
-from contexttune.report.plan import number, show, span
 from contexttune.system.progress import console
+from contexttune.tasks.plan.assumptions import AMOUNTS, Range
+from contexttune.tasks.plan.table import number, show, span
 from tests.command_line import contexttune
 
 AGENT = ("runner=mini_swe_agent_swebench", "model.name=gpt-5-mini")

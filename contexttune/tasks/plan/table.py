@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from contexttune.analysis.number_format import effect
-from contexttune.assumptions import Range
-from contexttune.forecast import Seeds, Study
 from contexttune.system.progress import console, plain_table
+from contexttune.tasks.plan.assumptions import Range
+from contexttune.tasks.plan.study import Seeds, Study
 
 if TYPE_CHECKING:
     from rich.table import Table

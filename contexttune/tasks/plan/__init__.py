@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
-    from contexttune.assumptions import Range
     from contexttune.config.schema import Config
-    from contexttune.forecast import Study
+    from contexttune.tasks.plan.assumptions import Range
+    from contexttune.tasks.plan.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +28,8 @@ class Plan:
     name: str = "plan"
 
     def __post_init__(self) -> None:
-        from contexttune.assumptions import assumed, range_of
         from contexttune.errors import ConfigError
+        from contexttune.tasks.plan.assumptions import assumed, range_of
 
         assumed(self.one_completion, "task.one_completion")
         assumed(self.agent, "task.agent")
@@ -40,7 +40,7 @@ class Plan:
     def execute(self, cfg: DictConfig) -> int:
         from contexttune.config.schema import check
         from contexttune.errors import ExitCode
-        from contexttune.report.plan import show
+        from contexttune.tasks.plan.table import show
 
         config = check(cfg)
         container: Any = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
@@ -51,7 +51,7 @@ class Plan:
     def study(self, config: Config, container: Mapping[str, Any]) -> Study:
         """What is planned, from the configuration and `plan.group`. Raises ConfigError."""
         from contexttune.config.build import target_class
-        from contexttune.forecast import Study
+        from contexttune.tasks.plan.study import Study
 
         facts = self._facts(config, container)
         runner = container["runner"]
@@ -68,9 +68,9 @@ class Plan:
         )
 
     def _facts(self, config: Config, container: Mapping[str, Any]) -> dict[str, Range]:
-        from contexttune.assumptions import Range, measured, range_of, usd_of
         from contexttune.experiment.cell import layout_of
         from contexttune.models.prices import price_of
+        from contexttune.tasks.plan.assumptions import Range, measured, range_of, usd_of
 
         plan = config.plan
         facts = {
@@ -89,8 +89,8 @@ class Plan:
 
     def _attempt(self, runner: Mapping[str, Any]) -> dict[str, Range]:
         """Of an agent, which has a limit of steps; of one completion; of a runner that asks no model."""
-        from contexttune.assumptions import NO_MODEL, assumed
         from contexttune.config.build import wants
+        from contexttune.tasks.plan.assumptions import NO_MODEL, assumed
 
         if "step_limit" in runner:
             return assumed(self.agent, "task.agent")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from contexttune.assumptions import Range
+from contexttune.tasks.plan.assumptions import Range
 
 if TYPE_CHECKING:
     from contexttune.analysis.power import Design
