@@ -10,9 +10,9 @@ import pytest
 from contexttune.paths import Layout
 from contexttune.report import summary
 from contexttune.tasks.check import State, examine
-from contexttune.verification import answer
-from contexttune.verification.checks import CHECKS
-from contexttune.verification.records import Records
+from contexttune.tasks.verify import answer
+from contexttune.tasks.verify.checks import CHECKS
+from contexttune.tasks.verify.group_files import Records
 from tests.command_line import contexttune
 
 pytestmark = pytest.mark.bwrap  # the demo is graded in it

@@ -16,7 +16,7 @@ from contexttune.report.summary import summarize
 from contexttune.system import redaction
 from contexttune.system.files import read_json
 from contexttune.tasks.check import State
-from contexttune.verification.records import Records
+from contexttune.tasks.verify.group_files import Records
 
 _DIGITS = 9  # significant ones: the last of sixteen depend on the processor
 _SHOWN = 3

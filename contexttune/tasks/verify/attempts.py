@@ -15,8 +15,8 @@ from contexttune.models.journal import CALLS, paid
 from contexttune.models.prices import Price, price_of
 from contexttune.system.files import read_json, sha256
 from contexttune.tasks.check import State
+from contexttune.tasks.verify.group_files import Record, Records
 from contexttune.types import Outcome, Usage
-from contexttune.verification.records import Record, Records
 
 _NO_BLOCK = sha256("")
 _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from contexttune.errors import ArtifactError, ContextTuneError
 from contexttune.tasks.check import Check, State
-from contexttune.verification import answer, attempts
-from contexttune.verification.records import Records
+from contexttune.tasks.verify import answer, attempts
+from contexttune.tasks.verify.group_files import Records
 
 Told = tuple[State, str]
 

@@ -23,8 +23,8 @@ class Verify:
         from contexttune.experiment.manifest import job_dir
         from contexttune.report import group
         from contexttune.tasks import check
-        from contexttune.verification.checks import CHECKS
-        from contexttune.verification.records import Records
+        from contexttune.tasks.verify.checks import CHECKS
+        from contexttune.tasks.verify.group_files import Records
 
         config = check(cfg)
         layout, group_id, job = layout_of(config), str(config.group_id), job_dir()
