@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.report import layout, report
 from benchmarks.sweep import write_rows
-from contexttune.experiment.run import rows
+from contexttune.experiment import rows
 from contexttune.injection import block
 from contexttune.paths import Layout
 from contexttune.system.files import (

@@ -18,7 +18,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from contexttune.config.schema import schema
+from contexttune.config import schema
 from contexttune.errors import ContextTuneError
 from contexttune.experiment.cell import Cell, cell_of
 from contexttune.paths import config_dir

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sweep import write_rows
-from contexttune.experiment.run import rows
+from contexttune.experiment import rows
 from contexttune.paths import Layout
 from contexttune.report import summary
 from contexttune.system.files import read_json, write_json

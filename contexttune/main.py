@@ -14,7 +14,7 @@ from typing import NoReturn
 import hydra
 from omegaconf import DictConfig
 
-from contexttune.config.schema import schema
+from contexttune.config import schema
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.launch import reproduce, session
 from contexttune.paths import config_dir

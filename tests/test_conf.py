@@ -9,11 +9,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from contexttune import interfaces
+from contexttune.config import schema
 from contexttune.config.build import build
-from contexttune.config.schema import schema
 from contexttune.errors import ConfigError
+from contexttune.experiment import identity
 from contexttune.experiment.cell import cell_of
-from contexttune.experiment.run import identity
 from contexttune.paths import config_dir
 
 GROUPS = {

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune.config.schema import schema
+from contexttune.config import schema
 from contexttune.errors import ExitCode
 from contexttune.experiment.cell import cell_of
 from contexttune.experiment.run import Experiment

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from contexttune import disk
 from contexttune.errors import ExitCode
-from contexttune.experiment.run import job_record
+from contexttune.experiment import job_record
 from contexttune.launch import job
 from contexttune.system.files import read_json
 from contexttune.system.progress import LogFileHandler

@@ -7,8 +7,8 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from contexttune.config import schema
 from contexttune.config.build import build
-from contexttune.config.schema import schema
 from contexttune.errors import ConfigError
 from contexttune.instances import slices
 from contexttune.paths import config_dir

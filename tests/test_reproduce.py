@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.config.schema import schema
+from contexttune.config import schema
 from contexttune.errors import ConfigError
+from contexttune.experiment import drift
 from contexttune.experiment.past_run import past_run
-from contexttune.experiment.run import drift
 from contexttune.launch.reproduce import expand, quoted
 from tests.command_line import contexttune
 

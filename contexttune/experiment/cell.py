@@ -18,8 +18,8 @@ from contexttune.config.schema import Config, check
 from contexttune.contexts.documents import Documents
 from contexttune.contexts.stage import ContextStage
 from contexttune.errors import ConfigError, InfraError, PreflightError
+from contexttune.experiment import drift, identity
 from contexttune.experiment.manifest import installed_version, manifest
-from contexttune.experiment.run import drift, identity
 from contexttune.instances import health, slices
 from contexttune.instances.exclusion import Exclusion
 from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal

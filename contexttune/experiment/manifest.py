@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from contexttune import __version__
+from contexttune.experiment import code_state
 from contexttune.experiment.past_run import sources
-from contexttune.experiment.run import code_state
 from contexttune.system.files import fingerprint
 from contexttune.system.redaction import masked
 from contexttune.system.slurm_job import slurm_facts

@@ -21,9 +21,9 @@ from contexttune.errors import (
     OverBudget,
     PreflightError,
 )
+from contexttune.experiment import drift, leak_check, rows
 from contexttune.experiment.cell import Cell, cell_of
 from contexttune.experiment.inference import Inference
-from contexttune.experiment.run import drift, leak_check, rows
 from contexttune.experiment.run_record import RunRecord
 from contexttune.launch import session
 from contexttune.system import gpu

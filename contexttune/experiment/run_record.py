@@ -13,9 +13,9 @@ from typing import Any
 
 from contexttune.config.differences import differences
 from contexttune.errors import ConfigError
+from contexttune.experiment import identity
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.manifest import job_dir, rows_digest
-from contexttune.experiment.run import identity
 from contexttune.instances import health
 from contexttune.report.registered_analysis import registration
 from contexttune.system import gpu

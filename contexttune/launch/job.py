@@ -18,7 +18,7 @@ from contexttune import disk
 from contexttune.config.build import build
 from contexttune.config.user_errors import known
 from contexttune.errors import ExitCode
-from contexttune.experiment.run import job_record
+from contexttune.experiment import job_record
 from contexttune.interfaces import Task
 from contexttune.launch import session, slurm
 from contexttune.slots import slot

@@ -144,7 +144,7 @@ class Watch(Callback):
 
 def _before_jobs(config: DictConfig) -> None:
     """In the launching process, before a file is written."""
-    from contexttune.experiment.run import code_state
+    from contexttune.experiment import code_state
     from contexttune.system import redaction
 
     try:

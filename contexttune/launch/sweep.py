@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from contexttune.config.schema import AnalysisConfig, check
 from contexttune.config.user_errors import known
 from contexttune.errors import ConfigError, ExitCode
+from contexttune.experiment import job_record
 from contexttune.experiment.cell import Cell, cell_of
-from contexttune.experiment.run import job_record
 from contexttune.experiment.run_record import RunRecord
 from contexttune.launch.slurm import submitted_jobs
 from contexttune.paths import Layout

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.errors import ExitCode
-from contexttune.experiment.run import job_record
+from contexttune.experiment import job_record
 from contexttune.paths import Layout
 from contexttune.system.files import read_json
 from contexttune.system.run_lock import holder_of

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from contexttune.experiment.leaks import BaseText, leaks, name_of_test
-from contexttune.experiment.run import leaks as module
+from contexttune.experiment import leaks as module
 from contexttune.repos.git import Tree
 from contexttune.types import GoldInstance
 from tests.gitrepos import commit

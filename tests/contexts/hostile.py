@@ -37,7 +37,7 @@ def configured():
     """(signals, generators by condition) as conf/ ships them."""
     from hydra import compose, initialize_config_dir
 
-    from contexttune.config.schema import schema
+    from contexttune.config import schema
     from contexttune.experiment.cell import cell_of
     from contexttune.paths import config_dir
 

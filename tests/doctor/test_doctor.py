@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune.config.schema import SliceConfig, schema
+from contexttune.config import schema
+from contexttune.config.schema import SliceConfig
 from contexttune.experiment.cell import cell_of
 from contexttune.instances import slices
 from contexttune.paths import config_dir

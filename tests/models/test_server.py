@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from contexttune.config import schema
 from contexttune.config.build import build, result_settings
-from contexttune.config.schema import schema
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.experiment.cell import cell_of
 from contexttune.models.openai_compatible import OpenAICompatible

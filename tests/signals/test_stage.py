@@ -106,9 +106,9 @@ def test_a_blob_is_scanned_once_per_repository(repository, tmp_path, monkeypatch
     scanned = []
     scan = files.scan
     monkeypatch.setattr(files, "scan", lambda content: scanned.append(content) or scan(content))
-    files = {f"m{n}.py": f"x = {n}\n" for n in range(20)}
-    one = repository.commit(files)
-    two = repository.commit(files | {"m0.py": "x = 'new'\n", "copy.py": "x = 1\n"})
+    contents = {f"m{n}.py": f"x = {n}\n" for n in range(20)}
+    one = repository.commit(contents)
+    two = repository.commit(contents | {"m0.py": "x = 'new'\n", "copy.py": "x = 1\n"})
     _fresh(repository, one, tmp_path / "1.json")
     assert len(scanned) == 20
     _fresh(repository, two, tmp_path / "2.json")

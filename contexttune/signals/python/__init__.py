@@ -1,1 +1,1 @@
-"""."""
+"""Facts of Python files: definitions, imports, modules."""

@@ -54,12 +54,12 @@ def _difference(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     shown = plain_table(f"{rows[0]['part']}, instances: {rows[0]['n_instances']}")
     left_out = {*_LEFT_OUT, *(() if any(row["n_leaking"] for row in rows) else ("leaking",))}
-    columns = [n for n, name in enumerate(columns.COLUMNS) if name not in left_out]
-    for n in columns:
+    shown_columns = [n for n, name in enumerate(columns.COLUMNS) if name not in left_out]
+    for n in shown_columns:
         shown.add_column(
             columns.COLUMNS[n], justify="left" if n == 0 else "right", overflow="fold", no_wrap=n > 0
         )
     for row in rows:
         own = columns.cells(row)
-        shown.add_row(*(escape(own[n]) for n in columns))
+        shown.add_row(*(escape(own[n]) for n in shown_columns))
     return shown

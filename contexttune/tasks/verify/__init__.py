@@ -22,7 +22,7 @@ class Verify:
         from contexttune.experiment.cell import layout_of
         from contexttune.experiment.manifest import job_dir
         from contexttune.report import group
-        from contexttune.tasks import check
+        from contexttune.tasks.check import examine, failed, n_warnings
         from contexttune.tasks.verify.checks import CHECKS
         from contexttune.tasks.verify.group_files import Records
 
@@ -30,9 +30,9 @@ class Verify:
         layout, group_id, job = layout_of(config), str(config.group_id), job_dir()
         group.require(layout, group_id)
         more = (job.parent.parent,) if job else ()  # Hydra's of this group
-        found = check.examine(CHECKS, Records(layout=layout, group_id=group_id, more=more))
-        if wrong := check.failed(found):
+        found = examine(CHECKS, Records(layout=layout, group_id=group_id, more=more))
+        if wrong := failed(found):
             raise PreflightError(f"group {group_id} does not hold together: {', '.join(wrong)}")
-        warnings = check.n_warnings(found)
+        warnings = n_warnings(found)
         log.info("group %s holds together%s", group_id, f", with {warnings} warnings" if warnings else "")
         return ExitCode.DONE
