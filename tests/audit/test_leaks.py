@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from contexttune.experiment.leaks import BaseText, leaks, name_of_test
 from contexttune.experiment import leaks as module
+from contexttune.experiment.leaks import BaseText, leaks, name_of_test
 from contexttune.repos.git import Tree
 from contexttune.types import GoldInstance
 from tests.gitrepos import commit
