@@ -19,9 +19,9 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import NamedTuple
 
-from contexttune.interfaces import Signal
+from contexttune.interfaces import RepoAtCommit, Signal
 from contexttune.repos.git import Tree
-from contexttune.types import Instance, RepoAtCommit
+from contexttune.types import Instance
 
 REPO = "bench/mark"
 LIMIT_BYTES = 2_000_000_000

@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import is_source
 from contexttune.errors import ArtifactError
+from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.git import git, try_git
 from contexttune.system.files import fingerprint, read_json, write_json
 from contexttune.tasks.audit.recall import cut
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.types import Context, Instance
 
 log = logging.getLogger(__name__)
 

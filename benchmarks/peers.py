@@ -18,9 +18,9 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from contexttune.config import schema
 from contexttune.errors import ContextTuneError
 from contexttune.experiment.cell import Cell, cell_of
+from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 from contexttune.tasks.audit.columns import DIFFERENCES, difference_cells, difference_note
 from contexttune.tasks.audit.conditions import Arm, arms_of, with_signals
@@ -40,7 +40,7 @@ def main() -> None:
     """Measure and print."""
     args = _arguments()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    schema.register()
+    hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         cell = _cell(args)
         ours = arms_of(cell, args.conditions, [])

@@ -6,23 +6,38 @@ named like a service (`model`, `workspace`, `seed`, `bundled`) is not a key: the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+
+from contexttune.errors import ExitCode
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from contexttune.models.journal import Recorded
+    from contexttune.paths import Layout
     from contexttune.repos.git import Tree
     from contexttune.types import (
+        Answered,
         Attempt,
+        Completion,
         Context,
         GoldInstance,
         Instance,
+        Message,
         Outcome,
-        RepoAtCommit,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepoAtCommit:
+    """A repository at `base_commit`, and nothing later."""
+
+    repo: str
+    base_commit: str
+    signals: Mapping[str, Any]  # signal name -> what it extracted
+    tree: Tree
 
 
 @runtime_checkable
@@ -85,6 +100,29 @@ class ContextGenerator(Protocol):
         ...
 
 
+class RecordedModel(Protocol):
+    """A model as one attempt asks it: every answer is in the attempt's journal before it is used."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def chat(
+        self, messages: Sequence[Mapping[str, Any]], *, on_wait: Callable[[], None] = ..., **parameters: Any
+    ) -> Answered:
+        """The journal's answer to this request, or else the endpoint's.
+
+        Raises:
+            ContextWindowExceeded: the prompt is too long for the model.
+            InfraError: no answer.
+        """
+        ...
+
+    def complete(self, messages: Sequence[Message]) -> Completion:
+        """One answer to a conversation of texts. Raises as `chat` does."""
+        ...
+
+
 @runtime_checkable
 class Model(Protocol):
     """An endpoint. Entered before the first call and left after the last, when there are calls to be made.
@@ -102,7 +140,7 @@ class Model(Protocol):
         """Raise PreflightError when no call could succeed."""
         ...
 
-    def recorded(self, out_dir: Path) -> Recorded:
+    def recorded(self, out_dir: Path) -> RecordedModel:
         """The only way to ask it: for the attempt whose own directory is `out_dir`, where each answer is kept.
 
         A model that inherits `models.journal.Journaled` only says what its endpoint is.
@@ -180,6 +218,22 @@ class Harness(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class TaskResult:
+    """What a task did.
+
+    Attributes:
+        groups: group_id -> where the files lie of each group that it worked on.
+        summaries: group_id -> the summary, of the groups that it summarized.
+        objective: what a sweeper that optimizes is to maximize.
+    """
+
+    exit_code: ExitCode = ExitCode.DONE
+    groups: Mapping[str, Layout] = field(default_factory=dict)
+    summaries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    objective: float | None = None
+
+
 @runtime_checkable
 class Task(Protocol):
     """A verb of the command line."""
@@ -187,6 +241,6 @@ class Task(Protocol):
     @property
     def name(self) -> str: ...
 
-    def execute(self, cfg: DictConfig) -> int:
-        """Do it, and return the exit code."""
+    def execute(self, cfg: DictConfig) -> TaskResult:
+        """Do it. Raises ContextTuneError with the exit code for what stopped it."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,11 @@ def resolve(location: str) -> str:
 def home_expanded(root: str) -> str:
     """`paths.root` for Hydra's own directories, which would take ~ for a name, and nothing for the root of the disk."""
     return str(Path(root or ".").expanduser())
+
+
+def slug(text: object) -> str:
+    """Letters, digits, dots, dashes and underscores: safe as a path component and on a command line."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", str(text)).strip("-._") or "none"
 
 
 def repo_slug(repo: str) -> str:

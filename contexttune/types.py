@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from contexttune.repos.git import Tree
+    from openai.types.chat import ChatCompletion
+
+STAGES = ("signals", "context", "inference", "evaluate", "summarize")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +43,6 @@ class GoldInstance(Instance):
             version=self.version,
             image=self.image,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class RepoAtCommit:
-    """A repository at `base_commit`, and nothing later."""
-
-    repo: str
-    base_commit: str
-    signals: Mapping[str, Any]  # signal name -> what it extracted
-    tree: Tree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +117,15 @@ class Completion:
     refusal: str | None = None
     n_requests: int = 1  # HTTP requests it took, retries included
     served_model: str = ""
+
+
+class Answered(NamedTuple):
+    """An endpoint's answer, which has a choice, and what it took to get it."""
+
+    completion: ChatCompletion
+    n_requests: int  # over HTTP, retries included; 0 for one that was read back
+    waited_s: float  # for the endpoint to be well and for the rate limit: no time of the model's
+    replayed_s: float = 0.0  # what the model took when an answer that was read back was given
 
 
 class AttemptStatus(StrEnum):

@@ -9,11 +9,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from contexttune import interfaces
-from contexttune.config import schema
 from contexttune.config.build import build
 from contexttune.errors import ConfigError
 from contexttune.experiment import identity
 from contexttune.experiment.cell import cell_of
+from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 
 GROUPS = {
@@ -44,7 +44,7 @@ def composing(monkeypatch):
         raise AssertionError("composing and building must not touch the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    schema.register()
+    hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         yield
 

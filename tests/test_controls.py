@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune.config import schema
 from contexttune.errors import ExitCode
 from contexttune.experiment.cell import cell_of
 from contexttune.experiment.run import Experiment
 from contexttune.experiment.run_record import RunRecord
+from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 from contexttune.system.files import read_json
 
@@ -19,7 +19,7 @@ CONTEXTS = "stages=[signals,context]"
 
 @pytest.fixture(scope="module", autouse=True)
 def composing():
-    schema.register()
+    hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         yield
 

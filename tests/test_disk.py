@@ -6,7 +6,7 @@ import logging
 import pytest
 from omegaconf import OmegaConf
 
-from contexttune import disk
+from contexttune.config.user_errors import disk_trouble
 from contexttune.errors import ExitCode
 from contexttune.experiment import job_record
 from contexttune.launch import job
@@ -48,7 +48,7 @@ def test_other_errors_of_files_are_what_they_were(tmp_path, monkeypatch, caplog)
     run_task(monkeypatch, FileNotFoundError(errno.ENOENT, "No such file"))
     assert job._noted(CONFIG, tmp_path) is ExitCode.FAILED
     assert "defect" in caplog.text
-    assert disk.trouble(ValueError("x")) is None
+    assert disk_trouble(ValueError("x")) is None
 
 
 def test_a_log_file_on_a_full_disk_does_not_bury_what_the_console_says(capsys):

@@ -9,8 +9,10 @@ from omegaconf import OmegaConf
 
 from contexttune.config import schema
 from contexttune.config.build import build
+from contexttune.config.check import check
 from contexttune.errors import ConfigError
 from contexttune.instances import slices
+from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 from contexttune.system.progress import console
 from contexttune.tasks.plan.assumptions import AMOUNTS, Range
@@ -22,7 +24,7 @@ AGENT = ("runner=mini_swe_agent_swebench", "model.name=gpt-5-mini")
 
 @functools.cache
 def composed(*overrides):
-    schema.register()
+    hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         return compose("config", overrides=["task=plan", *overrides])
 
@@ -36,13 +38,13 @@ def planned(tmp_path, *overrides):
 
 def study(tmp_path, *overrides):
     task, cfg = planned(tmp_path, *overrides)
-    return task.study(schema.check(cfg), OmegaConf.to_container(cfg, resolve=True))
+    return task.study(check(cfg), OmegaConf.to_container(cfg, resolve=True))
 
 
 def printed(tmp_path, *overrides) -> str:
     task, cfg = planned(tmp_path, *overrides)
     with console().capture() as capture:
-        assert task.execute(cfg) == 0
+        assert task.execute(cfg).exit_code == 0
     return capture.get()
 
 

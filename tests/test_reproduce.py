@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.config import schema
 from contexttune.errors import ConfigError
 from contexttune.experiment import drift
 from contexttune.experiment.past_run import past_run
+from contexttune.launch import hydra_setup
 from contexttune.launch.reproduce import expand, quoted
 from tests.command_line import contexttune
 
@@ -382,7 +382,7 @@ def test_a_group_id_stays_within_its_length(past, tmp_path):
     shutil.copytree(own(past), long)
     record = record_of(long) | {"group_id": "g" * 100}
     (long / "run.json").write_text(json.dumps(record))
-    schema.register()
+    hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         given = [f"reproduced_from={quoted(str(long))}", "group_id=${reproduced_group_id:}", "model.name=m"]
         group_id = compose("config", overrides=given).group_id

@@ -3,21 +3,17 @@ from types import SimpleNamespace
 import pytest
 
 from contexttune.config.schema import AnalysisConfig
+from contexttune.interfaces import TaskResult
 from contexttune.launch import session
 from contexttune.launch.sweep import PlannedJob, Sweep
-from contexttune.report import summary
 
 
 @pytest.mark.parametrize(("sweep", "kept"), [(None, []), (["a"], ["b"]), ([], ["a", "b"])])
-def test_a_job_makes_the_summaries_of_the_groups_that_the_sweep_fills_stale(
-    tmp_path, monkeypatch, sweep, kept
-):
-    monkeypatch.setattr(summary, "write", lambda *_: ({}, None))
+def test_a_job_makes_the_summaries_of_the_groups_that_the_sweep_fills_stale(sweep, kept):
     current = session.Session(sweep=sweep if sweep is None else SimpleNamespace(groups=dict.fromkeys(sweep)))
-    for name in ("a", "b"):
-        current.summarize(tmp_path, name, AnalysisConfig())
+    current.end_job(TaskResult(summaries={"a": {}, "b": {}}))
     current.begin_job()
-    assert sorted(current._fresh) == kept
+    assert sorted(current._summaries) == kept
 
 
 def test_a_group_is_judged_in_the_end_by_what_its_own_jobs_were_told(tmp_path):

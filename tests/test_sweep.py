@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from contexttune.launch import slurm
-from contexttune.slots import slot
+from contexttune.launch.job import slot
 from tests.command_line import contexttune, start
 
 GOLD = ("slice=demo", "runner=gold", "harness=none")

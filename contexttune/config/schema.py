@@ -6,18 +6,13 @@ their `_target_` names (see parts.py), so that a new part brings its own keys.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
-
 from contexttune.errors import ConfigError
+from contexttune.types import STAGES
 
-STAGES = ("signals", "context", "inference", "evaluate", "summarize")
 LEAKS = ("fail", "warn", "off")
 SPLITS = ("all", "development", "held_out")
 
@@ -248,50 +243,3 @@ class Config:
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
             raise ConfigError(f"stages={self.stages} must be a list of {', '.join(STAGES)}")
-
-
-def slug(text: object) -> str:
-    """Letters, digits, dots, dashes and underscores: safe as a path component and on a command line."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", str(text)).strip("-._") or "none"
-
-
-def register() -> None:
-    """Tell Hydra about the schema. Idempotent; called by the entry point, not on import."""
-    from hydra.core.config_store import ConfigStore
-
-    from contexttune.experiment.identity import default_group_id, reproduced_group_id
-    from contexttune.paths import home_expanded
-
-    ConfigStore.instance().store("schema", Config)
-    OmegaConf.register_new_resolver("default_group_id", default_group_id, replace=True)
-    OmegaConf.register_new_resolver("reproduced_group_id", reproduced_group_id, replace=True)
-    OmegaConf.register_new_resolver("home_expanded", home_expanded, replace=True)
-
-
-def check(cfg: DictConfig) -> Config:
-    """The configuration as typed objects. Raises ConfigError with the key in its sentence."""
-    from contexttune.config.unknown_keys import refuse_unread
-    from contexttune.config.user_errors import known
-
-    refuse_unread(cfg)
-    try:
-        config = OmegaConf.to_object(cfg)
-    except MissingMandatoryValue as error:
-        key = error.full_key
-        raise ConfigError(f"{key} is not set and has no default: say {key}=...") from None
-    except OmegaConfBaseException as error:
-        raise ConfigError(str(known(error))) from None
-    assert isinstance(config, Config)
-    for key, value in _numbers(OmegaConf.to_container(cfg, resolve=True)):
-        if not math.isfinite(value):  # no comparison holds for nan, so no limit would
-            raise ConfigError(f"{key}={value} must be a finite number")
-    return config
-
-
-def _numbers(node: Any, key: str = "") -> Iterator[tuple[str, float]]:
-    """Every float of a plain configuration, with its full key."""
-    if isinstance(node, float):
-        yield key, node
-    elif isinstance(node, dict | list):
-        for name, inner in node.items() if isinstance(node, dict) else enumerate(node):
-            yield from _numbers(inner, f"{key}.{name}".lstrip("."))

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from contexttune import disk
 from contexttune.config.unknown_keys import unknown_key
 from contexttune.errors import ConfigError, ContextTuneError, DiskTrouble, PreflightError
 
+_DISK_OUTAGES = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE}
 _OF_PLACES = {
     *(errno.EACCES, errno.EPERM),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
@@ -25,7 +25,7 @@ def known(error: BaseException) -> ContextTuneError | None:
         return error
     if isinstance(error, HydraException | OmegaConfBaseException):
         return ConfigError(_sentence(error))
-    if words := disk.trouble(error):
+    if words := disk_trouble(error):
         return DiskTrouble(words)
     if isinstance(error, OSError) and error.errno in _OF_PLACES:
         where = f"{error.filename}: " if error.filename else ""
@@ -34,6 +34,14 @@ def known(error: BaseException) -> ContextTuneError | None:
             "what is finished is kept, and the same command continues"
         )
     return None
+
+
+def disk_trouble(error: BaseException) -> str | None:
+    """What an error says of the disk, with the remedy; None where it is about something else."""
+    if not isinstance(error, OSError) or error.errno not in _DISK_OUTAGES:
+        return None
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror}{where}: see to the disk of paths.root and of TMPDIR, and the same command continues"
 
 
 def _sentence(error: HydraException | OmegaConfBaseException) -> str:

@@ -10,8 +10,9 @@ from typing import ClassVar
 
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ConfigError
+from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.git import Tree
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.types import Context, Instance
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from contexttune.contexts.budget import fit, join
 from contexttune.errors import ConfigError
-from contexttune.interfaces import Card
-from contexttune.types import CardText, Context, Instance, RepoAtCommit
+from contexttune.interfaces import Card, RepoAtCommit
+from contexttune.types import CardText, Context, Instance
 
 
 @dataclass(frozen=True, kw_only=True)

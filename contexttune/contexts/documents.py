@@ -15,18 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.config.build import settings_of
-from contexttune.config.schema import slug
 from contexttune.errors import ConfigError, InfraError, NotWritten, OverBudget, UnusableDocument
-from contexttune.interfaces import Model
+from contexttune.interfaces import Model, RepoAtCommit
 from contexttune.models.journal import CALLS
 from contexttune.models.prices import price_of
 from contexttune.models.shared import Held
 from contexttune.models.spending import Budget
-from contexttune.models.wire import Answered, ContextWindowExceeded, completion_of
-from contexttune.paths import Layout
+from contexttune.models.wire import ContextWindowExceeded, completion_of
+from contexttune.paths import Layout, slug
 from contexttune.system.files import fingerprint, locked, read_json, write_atomic, write_json
 from contexttune.system.redaction import without_passwords
-from contexttune.types import Document, Message, RepoAtCommit
+from contexttune.types import Answered, Document, Message
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ from typing import ClassVar, Literal
 
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ConfigError
+from contexttune.interfaces import RepoAtCommit
 from contexttune.system.files import sha256
 from contexttune.system.warn_once import Complaints
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.types import Context, Instance
 
 log = logging.getLogger(__name__)
 _COMPLAINTS = Complaints(log)

@@ -11,7 +11,8 @@ from contexttune.contexts.ranking.prior import FILE_LENGTH_POWER, activities
 from contexttune.contexts.ranking.relevance import Ranking, Weights, why
 from contexttune.contexts.ranking.sources import indexed_sources, other_sources
 from contexttune.errors import ConfigError
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.interfaces import RepoAtCommit
+from contexttune.types import Context, Instance
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from contexttune.contexts.documents import Documents
 from contexttune.contexts.placebo import own_inputs
 from contexttune.errors import ArtifactError, ConfigError, UnusableDocument
 from contexttune.injection import block
-from contexttune.interfaces import ContextGenerator, Model
-from contexttune.types import Context, Document, Instance, Message, RepoAtCommit
+from contexttune.interfaces import ContextGenerator, Model, RepoAtCommit
+from contexttune.types import Context, Document, Instance, Message
 
 log = logging.getLogger(__name__)
 

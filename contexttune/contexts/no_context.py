@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.interfaces import RepoAtCommit
+from contexttune.types import Context, Instance
 
 
 @dataclass(frozen=True, kw_only=True)

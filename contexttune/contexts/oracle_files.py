@@ -9,9 +9,10 @@ from typing import ClassVar
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ArtifactError, ConfigError
 from contexttune.instances.patch import parse
+from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.git import Tree
 from contexttune.system.files import sha256
-from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
+from contexttune.types import Context, GoldInstance, Instance
 
 log = logging.getLogger(__name__)
 

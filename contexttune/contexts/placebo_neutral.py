@@ -7,7 +7,8 @@ from hashlib import sha256
 
 from contexttune.contexts.budget import Unit, check_unit, cut_to, measure
 from contexttune.contexts.placebo import Wrapped
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.interfaces import RepoAtCommit
+from contexttune.types import Context, Instance
 
 _PARTS = (
     (

@@ -8,7 +8,8 @@ from hashlib import sha256
 from itertools import count
 
 from contexttune.contexts.placebo import Wrapped
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.interfaces import RepoAtCommit
+from contexttune.types import Context, Instance
 
 
 @dataclass(frozen=True, kw_only=True)

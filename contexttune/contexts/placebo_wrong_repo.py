@@ -11,8 +11,9 @@ from typing import Any
 from contexttune.contexts.budget import Unit, check_unit, cut_to, measure
 from contexttune.contexts.placebo import Wrapped, own_inputs
 from contexttune.errors import ArtifactError, ConfigError, PreflightError
+from contexttune.interfaces import RepoAtCommit
 from contexttune.system.files import sha256
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.types import Context, Instance
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,9 @@ from contexttune.contexts.ranking.prior import (
     why,
 )
 from contexttune.contexts.ranking.sources import indexed_sources, other_sources
+from contexttune.interfaces import RepoAtCommit
 from contexttune.system.gc_pause import gc_paused
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.types import Context, Instance
 
 
 @dataclass(frozen=True, kw_only=True)

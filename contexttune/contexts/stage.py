@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from contexttune.contexts.budget import join
 from contexttune.injection import block
-from contexttune.interfaces import ContextGenerator, Signal
+from contexttune.interfaces import ContextGenerator, RepoAtCommit, Signal
 from contexttune.paths import Layout, config_dir
 from contexttune.system.files import dump_json, fingerprint, read_json, sha256, write_atomic
-from contexttune.types import Context, Document, Instance, RepoAtCommit
+from contexttune.types import Context, Document, Instance
 
 log = logging.getLogger(__name__)
 

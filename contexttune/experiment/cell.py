@@ -14,15 +14,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from contexttune import paths
 from contexttune.config.build import build, result_settings, target_class, wants
-from contexttune.config.schema import Config, check
+from contexttune.config.check import check
+from contexttune.config.schema import Config
 from contexttune.contexts.documents import Documents
 from contexttune.contexts.stage import ContextStage
 from contexttune.errors import ConfigError, InfraError, PreflightError
-from contexttune.experiment import drift, identity
+from contexttune.experiment import identity
 from contexttune.experiment.manifest import installed_version, manifest
 from contexttune.instances import health, slices
 from contexttune.instances.exclusion import Exclusion
-from contexttune.interfaces import ContextGenerator, Harness, Model, Runner, Signal
+from contexttune.interfaces import ContextGenerator, Harness, Model, RepoAtCommit, Runner, Signal
 from contexttune.models.prices import Price, price_of
 from contexttune.models.shared import Held
 from contexttune.models.spending import Budget
@@ -31,7 +32,7 @@ from contexttune.signals.stage import write_signals
 from contexttune.system.fork_pool import cpus
 from contexttune.system.progress import Board
 from contexttune.system.redaction import masked
-from contexttune.types import GoldInstance, RepoAtCommit
+from contexttune.types import GoldInstance
 
 
 def cell_of(cfg: DictConfig) -> Cell:
@@ -111,11 +112,6 @@ class Cell:
         asks_elsewhere = self.answers_from == "endpoint"
         settings = identity.run_settings(self.container)
         return manifest(self.container, settings, self.instances, asks_elsewhere=asks_elsewhere)
-
-    @cached_property
-    def reproduction(self) -> dict[str, Any] | None:
-        """The run that this one reproduces, and what is not as it was then."""
-        return drift.reproduction(self)
 
     def image_digests(self, part: str, images: Sequence[str]) -> dict[str, str]:
         """image -> digest, of those that the engine of `part` ("runner", "harness") holds; {} without an engine."""

@@ -6,16 +6,14 @@ import logging
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from contexttune.config.differences import ABSENT, Difference, differences
 from contexttune.config.schema import Config
+from contexttune.experiment.cell import Cell
 from contexttune.experiment.past_run import PastRun, past_run
-
-if TYPE_CHECKING:
-    from contexttune.experiment.cell import Cell
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +35,10 @@ def reproduction(cell: Cell) -> dict[str, Any] | None:
     return {"from": str(past.directory), "versions_known": bool(past.manifest), "drift": rows}
 
 
-def warn(cell: Cell) -> None:
+def warn(cell: Cell, reproduced: Mapping[str, Any] | None) -> None:
     """One line for each thing that is not what it was: in the run that is reproduced, or when the job was submitted."""
     if cell.manifest["changed_since_submission"]:
         log.warning("the code is not that which was submitted (run.json: submitted, contexttune)")
-    reproduced = cell.reproduction
     if reproduced is None:
         return
     log.info("reproducing %s in group %s (group_id=... names another)", reproduced["from"], cell.group_id)

@@ -8,8 +8,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from contexttune.config.build import result_settings, wants
-from contexttune.config.schema import Config, slug
+from contexttune.config.schema import Config
 from contexttune.experiment.past_run import PastRun, past_run
+from contexttune.paths import slug
 from contexttune.system.files import fingerprint
 from contexttune.system.redaction import without_passwords
 

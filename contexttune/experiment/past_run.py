@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from contexttune.config.schema import STAGES
 from contexttune.errors import ConfigError, DamagedFile
 from contexttune.paths import results_of_predictions
 from contexttune.system.files import read_json
+from contexttune.types import STAGES
 
 _OWN_SOURCES = ("hydra", "main", "schema")  # of Hydra's list of where a configuration comes from
 

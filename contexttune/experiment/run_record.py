@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.config.differences import differences
+from contexttune.config.schema import AnalysisConfig
 from contexttune.errors import ConfigError
 from contexttune.experiment import identity
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.manifest import job_dir, rows_digest
 from contexttune.instances import health
-from contexttune.report.registered_analysis import registration
 from contexttune.system import gpu
 from contexttune.system.files import locked, read_json, write_json, write_jsonl
 from contexttune.system.redaction import masked
@@ -26,6 +26,11 @@ from contexttune.types import GoldInstance
 log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 1
+
+
+def registration(config: AnalysisConfig) -> dict[str, Any]:
+    """What a group's first run puts into group.json."""
+    return {"control": config.control, "margin": config.margin}
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,9 @@ class RunRecord:
         return {"excluded": excluded}
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self, reproduced: Mapping[str, Any] | None = None) -> Iterator[None]:
         """Say `running` inside, then `finished` or `interrupted`."""
-        record, began = self._describe(), time.monotonic()
+        record, began = self._describe() | {"reproduction": reproduced}, time.monotonic()
         self._keep_problems()
         self._write(record | {"status": "running"})
         try:
@@ -152,7 +157,6 @@ class RunRecord:
             "gold_context": cell.gold_context,
             "instances": [_named(i) for i in cell.instances],
             "manifest": cell.manifest,
-            "reproduction": cell.reproduction,
             "images": begun.get("images", {}),
             "served_models": begun.get("served_models", []),
             "documents": self._documents(begun),

@@ -6,25 +6,28 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from contexttune import disk
 from contexttune.config.build import build
-from contexttune.config.user_errors import known
+from contexttune.config.user_errors import disk_trouble, known
 from contexttune.errors import ExitCode
 from contexttune.experiment import job_record
-from contexttune.interfaces import Task
-from contexttune.launch import session, slurm
-from contexttune.slots import slot
+from contexttune.interfaces import Task, TaskResult
+from contexttune.launch import slurm
+from contexttune.launch.session import current_session
+from contexttune.system.files import locked
 from contexttune.system.redaction import masked
 
 log = logging.getLogger(__name__)
+
+_POLL_S = 1.0
 
 
 def run_job(cfg: DictConfig) -> float | None:
@@ -32,20 +35,21 @@ def run_job(cfg: DictConfig) -> float | None:
 
     Returns what a sweeper that looks for the best is to make large; None where there is nothing, or the task failed.
     """
-    session.current.begin_job()
+    session = current_session()
+    session.begin_job()
     output_dir = Path(HydraConfig.get().runtime.output_dir)
     launcher = str(HydraConfig.get().launcher._target_)
     if "submitit" not in launcher:  # which runs each job in a process of its own
-        session.current.exit_codes.append(_noted(cfg, output_dir))
-        return session.current.objective
+        result = _noted(cfg, output_dir)
+        session.end_job(result)
+        return result.objective
     try:
         on_slurm = launcher.endswith(
             ".SlurmLauncher"
         )  # by SLURM_JOB_ID other jobs inside an allocation would be, too
         # Slurm has array_parallelism, and a queue
         with _cancellable(on_slurm), slot(output_dir.parent, None if on_slurm else cfg.jobs_at_once):
-            _noted(cfg, output_dir)
-        return session.current.objective
+            return _noted(cfg, output_dir).objective
     except BaseException:  # noqa: BLE001 - noted, and nothing may keep this process: not a thread that waits for an answer
         logging.shutdown()
         sys.stdout.flush()
@@ -53,27 +57,29 @@ def run_job(cfg: DictConfig) -> float | None:
         os._exit(ExitCode.INTERRUPTED)
 
 
-def _noted(cfg: DictConfig, output_dir: Path) -> ExitCode:
-    """The task's exit code, written beside Hydra's files of the job. Raises what interrupts."""
+def _noted(cfg: DictConfig, output_dir: Path) -> TaskResult:
+    """The task's result, its exit code written beside Hydra's files of the job. Raises what interrupts."""
     try:
         return _executed(cfg, output_dir)
     except OSError as error:  # of the note itself
-        if (words := disk.trouble(error)) is None:
+        if (words := disk_trouble(error)) is None:
             raise
         log.error("%s", words)
-    return ExitCode.MISSING_UNITS
+    return TaskResult(exit_code=ExitCode.MISSING_UNITS)
 
 
-def _executed(cfg: DictConfig, output_dir: Path) -> ExitCode:
+def _executed(cfg: DictConfig, output_dir: Path) -> TaskResult:
     with job_record.kept(output_dir) as note:
         try:
             task: Task = build(dict(cfg.task), "task")
-            note.code = ExitCode(task.execute(cfg))
+            result = task.execute(cfg)
+            note.code = result.exit_code
+            return result
         except Exception as error:
             if (found := known(error)) is not None:
                 note.code, note.error = found.exit_code, masked(str(found))
                 log.error("%s", note.error)
-                return note.code
+                return TaskResult(exit_code=note.code)
             from submitit.core.utils import UncompletedJobError
 
             if isinstance(
@@ -84,7 +90,7 @@ def _executed(cfg: DictConfig, output_dir: Path) -> ExitCode:
             # a defect of ours: Hydra 1.3 would leave it out of the job's log
             log.exception("this is a defect of contexttune, please report it")
             note.code, note.error = ExitCode.FAILED, masked(f"{type(error).__name__}: {error}")
-    return note.code
+    return TaskResult(exit_code=note.code)
 
 
 @contextmanager
@@ -100,3 +106,23 @@ def _cancellable(on_slurm: bool) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def slot(sweep_dir: Path, n_slots: int | None) -> Iterator[None]:
+    """One of `n_slots` places; waits until one is free. None: no limit."""
+    with ExitStack() as stack:
+        if n_slots is not None:
+            while not _took_one(stack, sweep_dir, n_slots):
+                time.sleep(_POLL_S)
+        yield
+
+
+def _took_one(stack: ExitStack, sweep_dir: Path, n_slots: int) -> bool:
+    from filelock import Timeout
+
+    for number in range(n_slots):
+        with suppress(Timeout):
+            stack.enter_context(locked(sweep_dir / f".slot{number}.lock", timeout_s=0))
+            return True
+    return False

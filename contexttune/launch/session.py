@@ -1,33 +1,22 @@
-"""What this process has done so far, for its exit code and its closing table.
-
-Hydra gives a sweep's results to nobody when one of its jobs fails, so jobs leave a note here instead.
-"""
+"""What one invocation of the program has done so far: its jobs, their exit codes, the groups that they worked on."""
 
 from __future__ import annotations
 
-import shlex
-import sys
-import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any
 
-from hydra.experimental.callback import Callback
-from omegaconf import OmegaConf
-
-from contexttune.config.user_errors import known
-from contexttune.errors import ConfigError, ExitCode
+from contexttune.errors import ExitCode
+from contexttune.interfaces import TaskResult
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from contexttune.config.schema import AnalysisConfig
     from contexttune.launch.sweep import Sweep
     from contexttune.paths import Layout
-    from contexttune.report.group import Group
 
-# The most telling code of several jobs wins.
+# The exit code of several jobs is the last of these that one of them has.
 _ORDER = (
     ExitCode.DONE,
     ExitCode.MISSING_UNITS,
@@ -47,32 +36,33 @@ class Session:
     exit_codes: list[ExitCode] = field(default_factory=list)
     groups: dict[str, Layout] = field(default_factory=dict)  # group_id -> where its files are
     sweep: Sweep | None = None
-    sweep_dir: Path | None = None  # Hydra's directory of this sweep, whatever sweeper it has
-    objective: float | None = None  # of the last job of this process, for a sweeper that looks for the best
-    _fresh: dict[str, dict[str, Any]] = field(default_factory=dict)  # summaries that nothing was done after
+    sweep_dir: Path | None = None  # Hydra's directory of this sweep, whatever the sweeper
+    _summaries: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # those that are still current
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Make this the session that Hydra's callback and jobs in this process see."""
+        token = _SESSION.set(self)
+        try:
+            yield
+        finally:
+            _SESSION.reset(token)
 
     def begin_job(self) -> None:
-        """Count a job of this process; what it does, or fails to do, no summary of its group knows yet."""
+        """Count a job of this process, and drop the summaries that it may make stale."""
         self.jobs += 1
-        self.objective = None
-        changing = list(self._fresh) if self.sweep is None else self.sweep.groups
+        changing = list(self._summaries) if self.sweep is None else self.sweep.groups
         for group_id in changing:
-            self._fresh.pop(group_id, None)
+            self._summaries.pop(group_id, None)
 
-    def summarize(self, layout: Layout, group_id: str, analysis: AnalysisConfig) -> Group:
-        """Rebuild a group's summary, which the closing table then shows."""
-        from contexttune.report import summary
-
-        self.groups[group_id] = layout
-        self._fresh[group_id], found = summary.write(layout, group_id, analysis)
-        return found
-
-    def summary_of(self, group_id: str) -> Mapping[str, Any]:
-        """The one that `summarize` made last."""
-        return self._fresh[group_id]
+    def end_job(self, result: TaskResult) -> None:
+        """Take over what a job of this process has done."""
+        self.exit_codes.append(result.exit_code)
+        self.groups |= result.groups
+        self._summaries |= result.summaries
 
     def launch(self, sweep: Sweep) -> None:
-        """Take note of a sweep whose jobs are about to begin."""
+        """Record a sweep whose jobs are about to begin."""
         self.sweep = sweep
         sweep.record()
         if sweep.is_launched:
@@ -83,13 +73,13 @@ class Session:
 
     @property
     def jobs_in_queue(self) -> list[str]:
-        """Slurm's numbers of the jobs that were submitted; they do not end with this process."""
+        """Slurm job ids of the submitted jobs, which outlive this process."""
         from contexttune.launch.slurm import submitted_jobs
 
         return submitted_jobs() if self.sweep and self.sweep.is_slurm else []
 
     def finish(self) -> ExitCode:
-        """The exit code of all jobs, with what those have done that were not this process's own."""
+        """The exit code of all jobs, those that ran in other processes included."""
         codes = list(self.exit_codes)
         if self.sweep and self.sweep.is_launched:
             codes += self.sweep.exit_codes()
@@ -97,64 +87,20 @@ class Session:
         return max(codes, key=_ORDER.index, default=ExitCode.DONE)
 
     def show_tables(self) -> None:
-        """The tables of every group that this process worked on, and what the audits of its sweep add up to."""
+        """Print the summary of every group that the jobs worked on."""
         from contexttune.report import group, summary, tables
 
         for group_id, layout in self.groups.items():
-            if group_id in self._fresh or group.exists(layout, group_id):
+            if group_id in self._summaries or group.exists(layout, group_id):
                 asked = self.sweep.analysis(group_id) if self.sweep else (None, [])
-                tables.show(layout, self._fresh.get(group_id) or summary.rebuild(layout, group_id, *asked))
-        if self.sweep_dir is not None:
-            from contexttune.tasks.audit import pareto_front
-
-            pareto_front.close(self.sweep_dir)
+                tables.show(
+                    layout, self._summaries.get(group_id) or summary.rebuild(layout, group_id, *asked)
+                )
 
 
-current = Session()
+_SESSION: ContextVar[Session] = ContextVar("session")
 
 
-class Watch(Callback):
-    """Hydra's callback: refuses what Hydra would do silently wrong."""
-
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        _before_jobs(config)
-        launcher = config.hydra.runtime.choices.get("hydra/launcher")
-        if launcher != "basic":  # Hydra would run it here, on the login node, and say nothing
-            typed = " ".join(map(shlex.quote, sys.argv[1:]))
-            _refuse(f"hydra/launcher={launcher} needs -m: python -m contexttune -m {typed}")
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        _before_jobs(config)
-        # holds the time: once asked for, it is the same in every job
-        current.sweep_dir = Path(config.hydra.sweep.dir).absolute()
-        if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
-            return  # it decides as it goes what the jobs are
-        from contexttune.launch import slurm, sweep
-
-        try:
-            current.launch(sweep.plan(config))
-            if current.sweep and current.sweep.is_slurm:
-                slurm.requeue_at_time_limit(config)
-        except Exception as error:  # noqa: BLE001 - Hydra would go on, with jobs that nobody watches
-            if (found := known(error)) is not None:
-                _refuse(str(found), found.exit_code)
-            traceback.print_exc()
-            _refuse(f"this is a defect of contexttune, please report it ({type(error).__name__})")
-
-
-def _before_jobs(config: DictConfig) -> None:
-    """In the launching process, before a file is written."""
-    from contexttune.experiment import code_state
-    from contexttune.system import redaction
-
-    try:
-        redaction.refuse(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
-    except ConfigError as error:
-        _refuse(str(error))
-    code_state.note_submission()
-
-
-def _refuse(words: str, code: ExitCode = ExitCode.BAD_CONFIG) -> NoReturn:
-    """Hydra swallows a callback's exceptions, but not this one."""
-    sys.stderr.write(f"error: {words}\n")
-    raise SystemExit(code)
+def current_session() -> Session:
+    """The active session; a new one in a process that a launcher started."""
+    return _SESSION.get(None) or Session()

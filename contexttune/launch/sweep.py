@@ -13,7 +13,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from contexttune.config.schema import AnalysisConfig, check
+from contexttune.config.check import check
+from contexttune.config.schema import AnalysisConfig
 from contexttune.config.user_errors import known
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.experiment import job_record

@@ -20,7 +20,6 @@ from typing import IO, Any, Protocol, Self
 
 from contexttune.errors import ArtifactError, InfraError
 from contexttune.models.wire import (
-    Answered,
     ContextWindowExceeded,
     add_usage,
     answer_in,
@@ -30,7 +29,7 @@ from contexttune.models.wire import (
     usage_in,
 )
 from contexttune.system.files import fingerprint, read_jsonl
-from contexttune.types import Completion, Message, Usage
+from contexttune.types import Answered, Completion, Message, Usage
 
 CALLS = "calls.jsonl"
 _SCHEMA_VERSION = 1

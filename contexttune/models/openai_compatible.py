@@ -23,7 +23,6 @@ from contexttune.models.retry import call_with_retries
 from contexttune.models.server import NoServer, RunningServer, Server
 from contexttune.models.wire import (
     IMPORTING,
-    Answered,
     ContextWindowExceeded,
     MalformedAnswer,
     completion_of,
@@ -33,7 +32,7 @@ from contexttune.models.wire import (
 )
 from contexttune.system.files import fingerprint
 from contexttune.system.redaction import without_passwords
-from contexttune.types import Completion
+from contexttune.types import Answered, Completion
 
 if TYPE_CHECKING:
     from ssl import SSLContext

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from contexttune.types import Completion, Usage
+from contexttune.types import Answered, Completion, Usage
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
@@ -22,15 +22,6 @@ class ContextWindowExceeded(Exception):
 
 class MalformedAnswer(Exception):
     """The endpoint answered 200 with something that is no chat completion."""
-
-
-class Answered(NamedTuple):
-    """An endpoint's answer, which has a choice, and what it took to get it."""
-
-    completion: ChatCompletion
-    n_requests: int  # over HTTP, retries included; 0 for one that was read back
-    waited_s: float  # for the endpoint to be well and for the rate limit: no time of the model's
-    replayed_s: float = 0.0  # what the model took when an answer that was read back was given
 
 
 def request_body(

@@ -34,11 +34,6 @@ class Analysis:
         return self.seeds is None or seed in self.seeds
 
 
-def registration(config: AnalysisConfig) -> dict[str, Any]:
-    """What a group's first run puts into group.json."""
-    return {"control": config.control, "margin": config.margin}
-
-
 def analysis_of(
     layout: Layout, group_id: str, config: AnalysisConfig | None, typed: Sequence[str] | None = None
 ) -> Analysis:

@@ -11,10 +11,10 @@ from contexttune.instances import health
 from contexttune.paths import Layout
 from contexttune.report import group, markdown, shards
 from contexttune.report.caveats import remarks
+from contexttune.report.flaky import flaky
 from contexttune.report.group import Group
 from contexttune.report.registered_analysis import Analysis, analysis_of
 from contexttune.system.files import locked, write_atomic, write_json
-from contexttune.tasks import reevaluate
 
 if TYPE_CHECKING:
     from contexttune.analysis.evidence import Contrast
@@ -78,7 +78,7 @@ def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any
         cells=[schema.Cell(**state.as_json()) for state in found.states],
         runs=[schema.Run(**{key: run[key] for key in _OF_A_RUN}) for run in found.runs],
         health=health.of_group(layout, found.group_id, names) if names else None,
-        flaky=reevaluate.flaky(layout, found.begun),
+        flaky=flaky(layout, found.begun),
         warnings=remarks(found, analysis),
     )
     return schema.as_json(summary)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from contexttune.config.schema import slug
 from contexttune.errors import InfraError, PreflightError
+from contexttune.paths import slug
 from contexttune.system import subprocesses
 
 log = logging.getLogger(__name__)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from contexttune.interfaces import TaskResult
+
 if TYPE_CHECKING:
     from contexttune.tasks.cache_contents import Holding
 
@@ -24,9 +26,8 @@ class Clean:
 
     name: str = "clean"
 
-    def execute(self, cfg: DictConfig) -> int:
-        from contexttune.config.schema import check
-        from contexttune.errors import ExitCode
+    def execute(self, cfg: DictConfig) -> TaskResult:
+        from contexttune.config.check import check
         from contexttune.experiment.cell import layout_of
         from contexttune.tasks import cache_contents
 
@@ -41,7 +42,7 @@ class Clean:
                 for one in holding.surplus:
                     one.delete()
         _show(found, applied=config.clean.apply)
-        return ExitCode.DONE
+        return TaskResult()
 
 
 def _show(found: Sequence[Holding], *, applied: bool) -> None:

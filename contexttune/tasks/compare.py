@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from contexttune.interfaces import TaskResult
+
 if TYPE_CHECKING:
     from contexttune.config.schema import Config
     from contexttune.report.comparison import Comparison
@@ -18,9 +20,8 @@ class Compare:
 
     name: str = "compare"
 
-    def execute(self, cfg: DictConfig) -> int:
-        from contexttune.config.schema import check
-        from contexttune.errors import ExitCode
+    def execute(self, cfg: DictConfig) -> TaskResult:
+        from contexttune.config.check import check
         from contexttune.experiment.cell import layout_of
         from contexttune.report import comparison, tables
 
@@ -28,7 +29,7 @@ class Compare:
         found = _compare(config)
         path = comparison.write(layout_of(config), found)
         tables.show_comparison(found, path)
-        return ExitCode.DONE
+        return TaskResult()
 
 
 def _compare(config: Config) -> Comparison:

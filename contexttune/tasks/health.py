@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
+from contexttune.interfaces import TaskResult
+
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
@@ -13,8 +15,8 @@ class Health:
 
     name: str = "health"
 
-    def execute(self, cfg: DictConfig) -> int:
+    def execute(self, cfg: DictConfig) -> TaskResult:
         from contexttune.experiment.cell import cell_of
         from contexttune.tasks.health_check import HealthCheck
 
-        return HealthCheck(cell_of(cfg)).run()
+        return TaskResult(exit_code=HealthCheck(cell_of(cfg)).run())

@@ -13,11 +13,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from contexttune.config.schema import slug
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.experiment.cell import Cell
 from contexttune.instances import health, slices
 from contexttune.instances.health import KINDS, NO_CHANGE, Check, row_digest
+from contexttune.paths import slug
 from contexttune.system.files import fingerprint, locked, read_json, write_json, write_jsonl
 from contexttune.types import GoldInstance, Outcome
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from contexttune.interfaces import TaskResult
+
 if TYPE_CHECKING:
     from contexttune.config.schema import Config
     from contexttune.experiment.rows import Row
@@ -29,12 +31,11 @@ class Report:
 
     name: str = "report"
 
-    def execute(self, cfg: DictConfig) -> int:
-        from contexttune.config.schema import check
+    def execute(self, cfg: DictConfig) -> TaskResult:
+        from contexttune.config.check import check
         from contexttune.errors import ExitCode
         from contexttune.experiment.cell import layout_of
-        from contexttune.launch import session
-        from contexttune.report import cell_states, group
+        from contexttune.report import cell_states, group, summary
         from contexttune.report.registered_analysis import require_known
 
         config = check(cfg)
@@ -46,11 +47,14 @@ class Report:
             from contexttune.tasks import reevaluate
 
             n_missing = reevaluate.reevaluate(layout, group_id, config.reevaluate_flips, config.analysis)
-        found = session.current.summarize(layout, group_id, config.analysis)
-        rebuilt = session.current.summary_of(group_id)
+        rebuilt, found = summary.write(layout, group_id, config.analysis)
         _write_page(layout, config, rebuilt, found.rows)
         complete = not n_missing and all(cell["state"] == "finished" for cell in rebuilt["cells"])
-        return ExitCode.DONE if complete else ExitCode.MISSING_UNITS
+        return TaskResult(
+            exit_code=ExitCode.DONE if complete else ExitCode.MISSING_UNITS,
+            groups={group_id: layout},
+            summaries={group_id: rebuilt},
+        )
 
 
 def _write_page(layout: Layout, config: Config, rebuilt: Mapping[str, Any], rows: Sequence[Row]) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
+from contexttune.interfaces import TaskResult
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -13,7 +15,14 @@ class Run:
 
     name: str = "run"
 
-    def execute(self, cfg: DictConfig) -> int:
+    def execute(self, cfg: DictConfig) -> TaskResult:
         from contexttune.experiment.run import run_experiment
+        from contexttune.report import summary
 
-        return run_experiment(cfg)
+        cell, code = run_experiment(cfg)
+        if not cell.keeps_records:
+            return TaskResult(exit_code=code)
+        summaries = {}
+        if "summarize" in cell.config.stages:
+            summaries[cell.group_id] = summary.rebuild(cell.layout, cell.group_id, cell.config.analysis)
+        return TaskResult(exit_code=code, groups={cell.group_id: cell.layout}, summaries=summaries)

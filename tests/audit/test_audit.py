@@ -8,13 +8,13 @@ import xml.etree.ElementTree as ET
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune.config import schema
 from contexttune.config.build import build
 from contexttune.errors import ConfigError, PreflightError
 from contexttune.experiment.cell import cell_of
 from contexttune.experiment.run import run_experiment
 from contexttune.instances import slices
 from contexttune.instances.slices import HARNESS
+from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 from contexttune.system.progress import console
 from tests.gitrepos import commit
@@ -55,7 +55,7 @@ def dataset(tmp_path):
 
 @pytest.fixture(autouse=True)
 def composing():
-    schema.register()
+    hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         yield
 
@@ -72,7 +72,7 @@ def composed(tmp_path, dataset):
 
 def audit(cfg) -> str:
     with console().capture() as capture:
-        assert build(dict(cfg.task), "task").execute(cfg) == 0
+        assert build(dict(cfg.task), "task").execute(cfg).exit_code == 0
     return capture.get()
 
 
@@ -270,7 +270,7 @@ def test_a_condition_brings_the_signals_that_no_other_needs(composed, tmp_path):
 
 def test_a_row_whose_patch_cannot_be_read_is_named_with_the_remedy(composed, monkeypatch):
     rows, cut = slices.load_rows, "--- a/x\n+++ b/x\n@@ -1,5 +1,9 @@\n-x\n+y\n"
-    monkeypatch.setattr(slices, "load_rows", lambda config: [row | {"patch": cut} for row in rows(schema)])
+    monkeypatch.setattr(slices, "load_rows", lambda config: [row | {"patch": cut} for row in rows(config)])
     with pytest.raises(ConfigError, match=r"o__lib-\d: the patch cannot be read .*audit\.leaks=off"):
         run_experiment(composed(*RUN))
     run_experiment(composed(*RUN, "audit.leaks=off"))

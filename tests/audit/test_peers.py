@@ -8,8 +8,9 @@ import pytest
 from benchmarks import peers
 from benchmarks.peer_contexts import AiderMap, Bm25Outlines, ChangeHistory, DirectoryListing, outline, words
 from contexttune.errors import ArtifactError
+from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.git import Tree
-from contexttune.types import Instance, RepoAtCommit
+from contexttune.types import Instance
 from tests.audit.test_audit import dataset  # noqa: F401
 from tests.gitrepos import commit
 

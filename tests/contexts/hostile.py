@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from contexttune.contexts.placebo_wrong_repo import PlaceboWrongRepo
+from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.git import Tree
 from contexttune.signals.stage import write_signals
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.types import Context, Instance
 
 OF_COMMITS = ["baseline_context", "repo_map", "agents_md"]
 PLACEBOS = ["placebo_shuffled", "placebo_neutral"]
@@ -37,11 +38,11 @@ def configured():
     """(signals, generators by condition) as conf/ ships them."""
     from hydra import compose, initialize_config_dir
 
-    from contexttune.config import schema
     from contexttune.experiment.cell import cell_of
+    from contexttune.launch import hydra_setup
     from contexttune.paths import config_dir
 
-    schema.register()
+    hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         cells = {
             name: cell_of(compose("config", [f"condition={name}"]))

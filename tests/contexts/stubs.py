@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.git import Tree
-from contexttune.types import Context, Instance, RepoAtCommit
+from contexttune.types import Context, Instance
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 

@@ -2,7 +2,7 @@ import pytest
 
 from contexttune.contexts.placebo_wrong_repo import PlaceboWrongRepo
 from contexttune.errors import ArtifactError, ConfigError, PreflightError
-from contexttune.types import RepoAtCommit
+from contexttune.interfaces import RepoAtCommit
 from tests.contexts.stubs import SHA, Said, at, instance
 
 RIGHT = "\n".join(f"right {n}" for n in range(10))

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune.config import schema
 from contexttune.config.schema import SliceConfig
 from contexttune.experiment.cell import cell_of
 from contexttune.instances import slices
+from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 from contexttune.system.files import write_jsonl
 from contexttune.tasks.check import State
@@ -27,7 +27,7 @@ DEMO = ["slice=demo", "harness=none", "model.name=m", "model.api_key_env=null"]
 @pytest.fixture
 def findings(tmp_path):
     """What is found of a configuration, by what was looked at; the lines of one check together."""
-    schema.register()
+    hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
 
         def examine(*overrides):

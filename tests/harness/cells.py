@@ -8,8 +8,8 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from contexttune.config import schema
 from contexttune.experiment.cell import Cell, cell_of
+from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 from contexttune.system.files import write_jsonl
 
@@ -22,7 +22,7 @@ def dataset(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
 
 def cell(root: Path, rows: Path, toy_repo: Path, *overrides: str) -> Cell:
     """A cell over those rows, whose files are under `root`."""
-    schema.register()
+    hydra_setup.register()
     own = [
         *("runner=empty", "condition=no_context", "harness=local", "slice=custom", f"paths.root={root}"),
         *(f"paths.cache={root}/cache", f"slice.dataset={rows}"),

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from contexttune.config import schema
 from contexttune.config.build import build, result_settings
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.experiment.cell import cell_of
+from contexttune.launch import hydra_setup
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.server import CommandServer, LlamaCpp, NoServer, Server
 from contexttune.models.wire import completion_of
@@ -247,7 +247,7 @@ def composed():
     def cell(*overrides: str):
         return cell_of(compose("config", overrides=["slice=demo", "model.name=m", *overrides]))
 
-    schema.register()
+    hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         yield cell
 

@@ -12,7 +12,7 @@ from contexttune.contexts.ranking.issue import Issue
 from contexttune.contexts.ranking.locations import named_files
 from contexttune.contexts.ranking.outline import Definition, RankedFile, definitions, symbols_of
 from contexttune.contexts.ranking.tokenize import identifiers
-from contexttune.types import RepoAtCommit
+from contexttune.interfaces import RepoAtCommit
 
 _SHOWN = 0.005  # less is 0.00
 _MAX_BYTES = 2_000_000  # of a larger file the words are not read

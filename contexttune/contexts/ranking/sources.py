@@ -6,8 +6,8 @@ import re
 from functools import cache
 
 from contexttune.contexts.cards.source_files import is_source, is_unambiguous
+from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.file_kinds import NOT_CODE
-from contexttune.types import RepoAtCommit
 
 _CODE = re.compile(
     r"\.(?:pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|kt|cs|js|jsx|mjs|ts|tsx|vue|rb|php|swift|scala|f|f90|sh)\Z"

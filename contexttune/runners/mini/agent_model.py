@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contexttune.errors import InfraError
-from contexttune.models.journal import Recorded
+from contexttune.interfaces import RecordedModel
 from contexttune.models.prices import Price
 from contexttune.models.wire import add_usage, response_of, served_model_of, usage_of
 from contexttune.runners.mini.protocols import AgentProtocol
@@ -47,7 +47,7 @@ class TokenLimits:
 class AgentModel:
     """One attempt's conversation with the endpoint."""
 
-    endpoint: Recorded
+    endpoint: RecordedModel
     protocol: AgentProtocol
     templates: Mapping[str, str]  # the protocol's own: observation_template and others
     limits: TokenLimits

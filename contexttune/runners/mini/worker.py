@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from contexttune.models.journal import Recorded
+from contexttune.interfaces import RecordedModel
 from contexttune.models.prices import Price
 from contexttune.models.wire import ContextWindowExceeded
 from contexttune.runners.mini.agent_model import AgentModel, TokenLimits
@@ -47,7 +47,7 @@ class Job:
     instance_id: str
     task: str
     trajectory: Path
-    endpoint: Recorded
+    endpoint: RecordedModel
     shell: Shell
     described: Mapping[str, Any]
     protocol: str

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from contexttune.interfaces import TaskResult
+
 if TYPE_CHECKING:
     from contexttune.experiment.cell import Cell
     from contexttune.tasks.audit.conditions import Arm
@@ -27,8 +29,7 @@ class Audit:
 
     name: str = "audit"
 
-    def execute(self, cfg: DictConfig) -> int:
-        from contexttune.errors import ExitCode
+    def execute(self, cfg: DictConfig) -> TaskResult:
         from contexttune.experiment.cell import cell_of
         from contexttune.tasks.audit import held_out
         from contexttune.tasks.audit.conditions import arms_of, require_reference, with_signals
@@ -45,9 +46,8 @@ class Audit:
         cell = with_signals(cell, arms)
         if cell.config.show is not None:
             _show(cell, arms, cell.config.show)
-        else:
-            _measure(cell, arms, job)
-        return ExitCode.DONE
+            return TaskResult()
+        return TaskResult(objective=_measure(cell, arms, job))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +84,7 @@ def _show(cell: Cell, arms: Sequence[Arm], instance_id: str) -> None:
     annotate.show(cell, arms, found)
 
 
-def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> None:
-    from contexttune.launch.session import current
+def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> float | None:
     from contexttune.tasks.audit import console, held_out, search, write
     from contexttune.tasks.audit.means import summarize
     from contexttune.tasks.audit.measure import measure
@@ -105,8 +104,8 @@ def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> None:
     console.show(found, home, brief=job.in_sweep)  # the end of a sweep has a table of its own
     if job.directory and job.in_sweep:
         search.note_job(job.directory, home, keys.name, job.typed)
-    current.objective = search.objective(found.summary, cell.condition)
     _judge(cell, measured)
+    return search.objective(found.summary, cell.condition)
 
 
 def _judge(cell: Cell, measured: Sequence[Measured]) -> None:

@@ -15,9 +15,9 @@ from contexttune.config.build import target_class
 from contexttune.config.user_errors import known
 from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell
-from contexttune.interfaces import ContextGenerator
+from contexttune.interfaces import ContextGenerator, RepoAtCommit
 from contexttune.tasks.audit.recall import cut
-from contexttune.types import Context, GoldInstance, Instance, RepoAtCommit
+from contexttune.types import Context, GoldInstance, Instance
 
 _OF_A_CONDITION = re.compile(r"[+~]*(?:condition\b|card@condition\b|[\w/]+@condition\b)")
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.leaks import BaseText, Leak, leaks
+from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.file_mentions import Paths
 from contexttune.system.progress import Progress
 from contexttune.tasks.audit.conditions import Arm, Built
 from contexttune.tasks.audit.gold_targets import Gold, gold_of
 from contexttune.tasks.audit.recall import Recall, names_a_file, recall
-from contexttune.types import GoldInstance, RepoAtCommit
+from contexttune.types import GoldInstance
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from contexttune.config.schema import slug
 from contexttune.experiment.cell import Cell
+from contexttune.paths import slug
 from contexttune.system.files import fingerprint, write_atomic, write_json
 from contexttune.system.redaction import masked
 from contexttune.tasks.audit import columns, plot

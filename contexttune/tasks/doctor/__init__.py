@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
+from contexttune.interfaces import TaskResult
+
 log = logging.getLogger(__name__)
 
 
@@ -16,8 +18,8 @@ class Doctor:
 
     name: str = "doctor"
 
-    def execute(self, cfg: DictConfig) -> int:
-        from contexttune.errors import ExitCode, PreflightError
+    def execute(self, cfg: DictConfig) -> TaskResult:
+        from contexttune.errors import PreflightError
         from contexttune.experiment.cell import cell_of
         from contexttune.tasks import check
         from contexttune.tasks.doctor.checks import CHECKS
@@ -27,4 +29,4 @@ class Doctor:
             raise PreflightError(f"a run would fail here for want of {', '.join(wanting)}")
         warnings = check.n_warnings(found)
         log.info("a run would work here%s", f", with {warnings} warnings" if warnings else "")
-        return ExitCode.DONE
+        return TaskResult()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from contexttune.interfaces import TaskResult
+
 if TYPE_CHECKING:
     from contexttune.config.schema import Config
     from contexttune.tasks.plan.assumptions import Range
@@ -37,16 +39,15 @@ class Plan:
         if not 0 < range_of(self.icc_range, "task.icc_range").low <= self.icc_range[1] < 1:
             raise ConfigError(f"task.icc_range={list(self.icc_range)} must be above 0 and below 1")
 
-    def execute(self, cfg: DictConfig) -> int:
-        from contexttune.config.schema import check
-        from contexttune.errors import ExitCode
+    def execute(self, cfg: DictConfig) -> TaskResult:
+        from contexttune.config.check import check
         from contexttune.tasks.plan.table import show
 
         config = check(cfg)
         container: Any = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
         study = self.study(config, container)
         show(study, config.plan.seeds, _left_out(study, container))
-        return ExitCode.DONE
+        return TaskResult()
 
     def study(self, config: Config, container: Mapping[str, Any]) -> Study:
         """What is planned, from the configuration and `plan.group`. Raises ConfigError."""

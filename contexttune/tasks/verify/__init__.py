@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
+from contexttune.interfaces import TaskResult
+
 log = logging.getLogger(__name__)
 
 
@@ -16,9 +18,9 @@ class Verify:
 
     name: str = "verify"
 
-    def execute(self, cfg: DictConfig) -> int:
-        from contexttune.config.schema import check
-        from contexttune.errors import ExitCode, PreflightError
+    def execute(self, cfg: DictConfig) -> TaskResult:
+        from contexttune.config.check import check
+        from contexttune.errors import PreflightError
         from contexttune.experiment.cell import layout_of
         from contexttune.experiment.manifest import job_dir
         from contexttune.report import group
@@ -35,4 +37,4 @@ class Verify:
             raise PreflightError(f"group {group_id} does not hold together: {', '.join(wrong)}")
         warnings = n_warnings(found)
         log.info("group %s holds together%s", group_id, f", with {warnings} warnings" if warnings else "")
-        return ExitCode.DONE
+        return TaskResult()

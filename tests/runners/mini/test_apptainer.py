@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from contexttune.config.schema import slug
+from contexttune.paths import slug
 from tests.models.fault_server import serving
 from tests.runners.mini.agents import ROTA, TABLET, Agent, after, calls
 from tests.runners.mini.conftest import publish
