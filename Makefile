@@ -40,7 +40,7 @@ lock: ## after a change of dependencies: uv.lock and requirements.txt
 	$(BIN)/uv export --frozen --quiet --no-dev --no-hashes --output-file requirements.txt
 
 schema: env ## after a change of summary.json: docs/summary.schema.json
-	$(BIN)/python -m contexttune.report.schema docs/summary.schema.json
+	$(BIN)/python -m contexttune.report.summary_schema docs/summary.schema.json
 
 clean: ## remove the environment and the demo's output
 	rm -rf .venv cache artifacts/preds/demo-* results/demo-* multirun/demo-*

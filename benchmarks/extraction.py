@@ -78,7 +78,7 @@ def main() -> None:
     if args.what != "maps":
         steps = _parsed(args.mirror, args.commits, lean=args.what == "lean_parser")
     scanned = _Scanned()
-    logger = logging.getLogger("contexttune.signals.python.files")
+    logger = logging.getLogger("contexttune.signals.python.python_files")
     logger.addHandler(scanned)
     logger.setLevel(logging.DEBUG)
     next(steps)  # imports
@@ -105,10 +105,10 @@ def _maps(mirror: Path, commits: Iterable[str], work: Path, workers: int) -> Ite
 
     import filelock  # noqa: F401
 
+    from contexttune.contexts.context_files import ContextStage
     from contexttune.contexts.repo_map import RepoMap
-    from contexttune.contexts.stage import ContextStage
     from contexttune.paths import Layout
-    from contexttune.signals.stage import write_signals
+    from contexttune.signals.extraction import write_signals
 
     layout = Layout(cache=work / "cache", artifacts=work / "artifacts", results=work / "results")
     signals = _signals()
@@ -117,7 +117,9 @@ def _maps(mirror: Path, commits: Iterable[str], work: Path, workers: int) -> Ite
     for commit in commits:
         instance = Instance(instance_id="i", repo=REPO, base_commit=commit, problem_statement="")
         path = layout.signals(REPO, commit)
-        if stage.saved_block(instance) is not None and path.exists():  # as contexttune/experiment/run.py asks
+        if (
+            stage.saved_block(instance) is not None and path.exists()
+        ):  # as contexttune/experiment/pipeline.py asks
             continue
         tree = Tree(mirror, REPO, commit, layout.blob_cache, cache_bytes=LIMIT_BYTES, workers=workers)
         facts = write_signals(tree, signals, path)

@@ -107,6 +107,11 @@ class RecordedModel(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
+    @property
+    def sampling(self) -> Mapping[str, Any]:
+        """The sampling settings that every request carries."""
+        ...
+
     def chat(
         self, messages: Sequence[Mapping[str, Any]], *, on_wait: Callable[[], None] = ..., **parameters: Any
     ) -> Answered:

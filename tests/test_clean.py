@@ -14,7 +14,7 @@ import pytest
 from contexttune.repos.git import git
 from contexttune.signals.cache import pruning
 from contexttune.signals.cache.blob_cache import BlobCache, Kept
-from contexttune.signals.stage import write_signals
+from contexttune.signals.extraction import write_signals
 from contexttune.system.files import locked
 from contexttune.tasks.cache_contents import Holding, holdings
 from tests.command_line import contexttune

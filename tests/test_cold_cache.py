@@ -108,7 +108,7 @@ from contexttune.repos.git import git
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
-from contexttune.signals.stage import write_signals
+from contexttune.signals.extraction import write_signals
 from contexttune.signals.test_manifest import TestManifest
 from contexttune.signals.tree import FileTree
 from tests.gitrepos import layout, workspace

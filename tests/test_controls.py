@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 
 from contexttune.errors import ExitCode
 from contexttune.experiment.cell import cell_of
-from contexttune.experiment.run import Experiment
+from contexttune.experiment.pipeline import Experiment
 from contexttune.experiment.run_record import RunRecord
 from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from contexttune.config import schema
 from contexttune.config.build import build
-from contexttune.config.check import check
+from contexttune.config.validation import check
 from contexttune.errors import ConfigError
 from contexttune.instances import slices
 from contexttune.launch import hydra_setup

@@ -14,21 +14,21 @@ from omegaconf import DictConfig, OmegaConf
 
 from contexttune import paths
 from contexttune.config.build import build, result_settings, target_class, wants
-from contexttune.config.check import check
 from contexttune.config.schema import Config
+from contexttune.config.validation import check
+from contexttune.contexts.context_files import ContextStage
 from contexttune.contexts.documents import Documents
-from contexttune.contexts.stage import ContextStage
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.experiment import identity
 from contexttune.experiment.manifest import installed_version, manifest
-from contexttune.instances import health, slices
+from contexttune.instances import health_records, slices
 from contexttune.instances.exclusion import Exclusion
 from contexttune.interfaces import ContextGenerator, Harness, Model, RepoAtCommit, Runner, Signal
 from contexttune.models.prices import Price, price_of
 from contexttune.models.shared import Held
 from contexttune.models.spending import Budget
 from contexttune.repos.workspace import Workspace
-from contexttune.signals.stage import write_signals
+from contexttune.signals.extraction import write_signals
 from contexttune.system.fork_pool import cpus
 from contexttune.system.progress import Board
 from contexttune.system.redaction import masked
@@ -76,7 +76,7 @@ class Cell:
         return Exclusion(
             layout=self.layout,
             slice=self.config.slice,
-            harness=health.harness_key(settings["harness"], installed_version("swebench")),
+            harness=health_records.harness_key(settings["harness"], installed_version("swebench")),
             grades=getattr(target_class(self.container["harness"], "harness"), "grades", True),
         )
 

@@ -17,7 +17,7 @@ from contexttune.errors import ConfigError
 from contexttune.experiment import identity
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.manifest import job_dir, rows_digest
-from contexttune.instances import health
+from contexttune.instances import health_records
 from contexttune.system import gpu
 from contexttune.system.files import locked, read_json, write_json, write_jsonl
 from contexttune.system.redaction import masked
@@ -123,7 +123,7 @@ class RunRecord:
         if not path.exists():
             keys = ("instance_id", "repo", "base_commit", "problem_statement")
             rows = [
-                {key: getattr(i, key) for key in keys} | {"row_digest": health.row_digest(i)}
+                {key: getattr(i, key) for key in keys} | {"row_digest": health_records.row_digest(i)}
                 for i in self.cell.instances
             ]
             write_jsonl(path, rows)

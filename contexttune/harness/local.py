@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.harness import run_logs
-from contexttune.harness.verdict import (
+from contexttune.harness.gradings import (
     EMPTY,
     Prediction,
     Verdict,

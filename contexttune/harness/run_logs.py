@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from contexttune.harness.verdict import Verdict
+from contexttune.harness.gradings import Verdict
 from contexttune.types import Outcome
 
 _END = b">>>>> End Test Output"  # the eval script prints it when the tests are over, whatever they did

@@ -18,7 +18,7 @@ from typing import ClassVar
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.harness import engine, run_logs
-from contexttune.harness.verdict import (
+from contexttune.harness.gradings import (
     EMPTY,
     Prediction,
     Verdict,

@@ -9,8 +9,8 @@ from typing import Any
 
 from contexttune.config.schema import SliceConfig
 from contexttune.errors import ConfigError
-from contexttune.instances import health, slices
-from contexttune.instances.health import Knowledge
+from contexttune.instances import health_records, slices
+from contexttune.instances.health_records import Knowledge
 from contexttune.paths import Layout
 from contexttune.system.files import read_json
 from contexttune.types import GoldInstance
@@ -56,7 +56,7 @@ class Exclusion:
             )
         known, unhealthy, unchecked, n_kept = self._knowledge(), [], [], 0
         for instance in self._candidates():
-            row = instance.instance_id, health.row_digest(instance)
+            row = instance.instance_id, health_records.row_digest(instance)
             if n_kept == self.slice.limit:
                 break
             if (reason := known.defect(*row)) is not None:
@@ -72,7 +72,7 @@ class Exclusion:
         """Say where the health files no longer are of the group's mind, which it does not change."""
         known, before = self._knowledge(), {entry["instance_id"] for entry in excluded}
         for instance in self._candidates():
-            name, digest = instance.instance_id, health.row_digest(instance)
+            name, digest = instance.instance_id, health_records.row_digest(instance)
             reason = known.defect(name, digest)
             if reason and name not in before:
                 log.warning("%s is unhealthy (%s): this group has begun with it, and keeps it", name, reason)
@@ -80,14 +80,14 @@ class Exclusion:
                 log.warning("%s is healthy now: this group has begun without it, and leaves it out", name)
 
     def _knowledge(self) -> Knowledge:
-        return health.knowledge(self.layout, self.harness)
+        return health_records.knowledge(self.layout, self.harness)
 
     def _candidates(self) -> list[GoldInstance]:
         return slices.load(replace(self.slice, limit=None, shard_index=0, shard_count=1))
 
     def _refuse(self, unchecked: Sequence[str]) -> None:
         names = ", ".join(unchecked[:3]) + (f" and {len(unchecked) - 3} more" if len(unchecked) > 3 else "")
-        typed = health.command(vars(self.slice), str(self.harness["name"]))
+        typed = health_records.command(vars(self.slice), str(self.harness["name"]))
         raise ConfigError(
             f"slice.healthy_only=true: {len(unchecked)} instances have no health check by this harness ({names}): "
             f"first run {typed} (and this command's other settings of slice and harness)"

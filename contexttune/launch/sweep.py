@@ -13,9 +13,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from contexttune.config.check import check
 from contexttune.config.schema import AnalysisConfig
 from contexttune.config.user_errors import known
+from contexttune.config.validation import check
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.experiment import job_record
 from contexttune.experiment.cell import Cell, cell_of

@@ -198,6 +198,11 @@ class Recorded:
         line = self._journal.append(call | {"took_s": round(took_s, 3), "waited_s": round(fresh.waited_s, 3)})
         return _answered(line, n_requests=fresh.n_requests, waited_s=fresh.waited_s)
 
+    @property
+    def sampling(self) -> Mapping[str, Any]:
+        """The sampling settings that every request carries."""
+        return self.client.sampling
+
     def complete(self, messages: Sequence[Message]) -> Completion:
         """One answer to a conversation of texts. Raises as `chat` does."""
         return completion_of(self.chat(messages))

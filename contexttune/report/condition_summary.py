@@ -12,14 +12,14 @@ from contexttune.types import AttemptStatus, Outcome
 
 if TYPE_CHECKING:
     from contexttune.analysis.outcomes import Arm
-    from contexttune.report.schema import Condition
+    from contexttune.report.summary_schema import Condition
 
 
 def condition(arm: Arm, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Condition:
     """`runs` are the records of the arm, `rows` its results, measured or not."""
     from contexttune.analysis.rates import rate_ci95
     from contexttune.analysis.seed_noise import repeats
-    from contexttune.report.schema import Condition
+    from contexttune.report.summary_schema import Condition
 
     measured = [row for row in rows if not is_missing(row)]
     n_resolved = sum(row["outcome"] == Outcome.RESOLVED for row in measured)

@@ -10,7 +10,7 @@ from contexttune.experiment.rows import Row
 from contexttune.types import AttemptStatus
 
 if TYPE_CHECKING:
-    from contexttune.report.schema import Documents
+    from contexttune.report.summary_schema import Documents
 
 Written = Mapping[str, Any]
 _NOT_MADE = ("", AttemptStatus.INFRA_ERROR.value)
@@ -28,7 +28,7 @@ def distinct(runs: Sequence[Mapping[str, Any]]) -> list[Written]:
 
 def spread(runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Documents | None:
     """Of one arm's runs and rows; None where no model wrote."""
-    from contexttune.report.schema import Documents
+    from contexttune.report.summary_schema import Documents
 
     written = distinct(runs)
     if not written:

@@ -20,7 +20,7 @@ from contexttune.analysis.number_format import (
     times,
     usd,
 )
-from contexttune.instances import health
+from contexttune.instances import health_records
 
 _LISTED = 30  # discordant instances of a contrast; instances.csv has all
 
@@ -30,7 +30,7 @@ def page(summary: Mapping[str, Any]) -> str:
     lines = [f"# {_text(summary['group_id'])}"]
     for contrast in summary["contrasts"]:
         lines += ["", f"**{_text(contrast['sentence'])}**"]
-    ceiling = [health.words(summary["health"])] if summary["health"] else []
+    ceiling = [health_records.words(summary["health"])] if summary["health"] else []
     lines += _listed([*summary["warnings"], *ceiling])
     lines += _conditions(summary)
     for contrast in summary["contrasts"]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from contexttune.config.schema import AnalysisConfig
 from contexttune.experiment.rows import as_csv
-from contexttune.instances import health
+from contexttune.instances import health_records
 from contexttune.paths import Layout
 from contexttune.report import group, markdown, shards
 from contexttune.report.caveats import remarks
@@ -19,7 +19,7 @@ from contexttune.system.files import locked, write_atomic, write_json
 if TYPE_CHECKING:
     from contexttune.analysis.evidence import Contrast
     from contexttune.analysis.outcomes import Arm
-    from contexttune.report.schema import Condition
+    from contexttune.report.summary_schema import Condition
 
 _OF_A_RUN = ("run_id", "condition", "seed", "status", "n_shards", "model_name_or_path", "manifest")
 
@@ -60,12 +60,12 @@ def write(
 def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any]:
     """The summary of runs that share everything but condition, seed and shard, as JSON values."""
     from contexttune.analysis import outcomes
-    from contexttune.report import schema
+    from contexttune.report import summary_schema
 
     arms = outcomes.arms(found.rows, found.conditions, analysis.seeds)
     names = sorted({row["instance_id"] for row in found.rows})
-    summary = schema.Summary(
-        schema_version=schema.SCHEMA_VERSION,
+    summary = summary_schema.Summary(
+        schema_version=summary_schema.SCHEMA_VERSION,
         group_id=found.group_id,
         harness=found.runs[0]["harness"] if found.runs else None,
         official=all(run["official"] for run in found.runs),
@@ -75,13 +75,13 @@ def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any
         analysis=analysis,
         conditions=_conditions(found, arms, analysis),
         contrasts=_contrasts(found, arms, analysis),
-        cells=[schema.Cell(**state.as_json()) for state in found.states],
-        runs=[schema.Run(**{key: run[key] for key in _OF_A_RUN}) for run in found.runs],
-        health=health.of_group(layout, found.group_id, names) if names else None,
+        cells=[summary_schema.Cell(**state.as_json()) for state in found.states],
+        runs=[summary_schema.Run(**{key: run[key] for key in _OF_A_RUN}) for run in found.runs],
+        health=health_records.of_group(layout, found.group_id, names) if names else None,
         flaky=flaky(layout, found.begun),
         warnings=remarks(found, analysis),
     )
-    return schema.as_json(summary)
+    return summary_schema.as_json(summary)
 
 
 def _conditions(found: Group, arms: Mapping[str, Arm], analysis: Analysis) -> dict[str, Condition]:

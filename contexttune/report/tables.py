@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from contexttune.analysis.number_format import chance, effect, interval, points, times
-from contexttune.instances import health
+from contexttune.instances import health_records
 from contexttune.paths import Layout
 from contexttune.system.progress import console, plain_table
 
@@ -43,7 +43,7 @@ def show(layout: Layout, summary: Mapping[str, Any]) -> None:
         counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
         out.print(f"cells: {counted}; the same command goes on with what is not finished", highlight=False)
     answers = [contrast["sentence"] for contrast in summary["contrasts"]]
-    ceiling = [health.words(summary["health"])] if summary["health"] else []
+    ceiling = [health_records.words(summary["health"])] if summary["health"] else []
     for line in (*answers, *summary["warnings"], *ceiling):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
     out.print(f"summary: {home / 'summary.json'}", highlight=False, soft_wrap=True, markup=False)

@@ -12,7 +12,7 @@ from contexttune.repos.git import Contents, Tree
 from contexttune.signals.cache import listing
 from contexttune.signals.cache.blob_cache import BlobCache, Kept
 from contexttune.signals.cache.raw_json import JsonList
-from contexttune.signals.languages.files import code_files
+from contexttune.signals.languages.language_files import code_files
 from contexttune.signals.python.source import printable
 
 _LAYOUT = 1  # of a kept record

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from contexttune.repos.git import Contents, Tree
 from contexttune.signals.cache.blob_cache import BlobCache, Kept
-from contexttune.signals.tests_howto import READERS
+from contexttune.signals.test_commands import READERS
 
 RUNNERS = ("tests/runtests.py", "runtests.py", "test/runtests.py", "bin/test")  # a repository's own
 _MAX_BYTES = 1_000_000

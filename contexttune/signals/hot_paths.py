@@ -14,7 +14,7 @@ from contexttune.repos.file_kinds import NOT_PRODUCT
 from contexttune.repos.git import Tree
 from contexttune.signals import history
 from contexttune.signals.import_graph import edges, in_degree
-from contexttune.signals.python.files import MAX_BYTES
+from contexttune.signals.python.python_files import MAX_BYTES
 from contexttune.signals.python.source import printable
 
 _SOURCE = re.compile(r"\.(?:py|pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|js|jsx|ts|tsx|rb|f|f90)\Z")

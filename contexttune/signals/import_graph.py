@@ -13,10 +13,15 @@ from contexttune.signals.cache.blob_cache import Kept
 from contexttune.signals.cache.last_commit import LastCommit, is_stale
 from contexttune.signals.cache.path_lists import packed, unpacked
 from contexttune.signals.cache.scan_records import Record
-from contexttune.signals.python import files
-from contexttune.signals.python.files import MAX_BYTES, analyses, modules, python_files
 from contexttune.signals.python.imports import Import
 from contexttune.signals.python.modules import Modules
+from contexttune.signals.python.python_files import (
+    MAX_BYTES,
+    analyses,
+    modules,
+    python_files,
+    start_reading,
+)
 from contexttune.signals.python.scan import VERSION
 from contexttune.signals.python.source import printable
 from contexttune.signals.python.unchanged_edges import still_true
@@ -43,7 +48,7 @@ class ImportGraph:
 
     def start(self, tree: Tree) -> None:
         """Resolve the imports of the files that the cache knows, while git reads the others."""
-        _resolve(tree, self.max_bytes, files.start(tree, self.max_bytes))
+        _resolve(tree, self.max_bytes, start_reading(tree, self.max_bytes))
 
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Edges between files of the repository only, none from a file to itself."""

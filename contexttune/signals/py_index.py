@@ -8,8 +8,13 @@ from typing import Any
 from contexttune.errors import ConfigError
 from contexttune.repos.git import Tree
 from contexttune.signals.cache import listing
-from contexttune.signals.python import files
-from contexttune.signals.python.files import MAX_BYTES, analyses, modules, python_files
+from contexttune.signals.python.python_files import (
+    MAX_BYTES,
+    analyses,
+    modules,
+    python_files,
+    start_reading,
+)
 from contexttune.signals.python.source import printable
 
 
@@ -36,7 +41,7 @@ class PyIndex:
 
     def start(self, tree: Tree) -> None:
         """Begin reading the files that are new to the cache."""
-        files.start(tree, self.max_bytes)
+        start_reading(tree, self.max_bytes)
 
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Every `.py` file, with what the scanner found even in those that do not parse."""

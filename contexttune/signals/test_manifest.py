@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from contexttune.repos.git import Tree
 from contexttune.signals import config_files
 from contexttune.signals.config_files import RUNNERS
-from contexttune.signals.python.files import MAX_BYTES, analyses, python_files
+from contexttune.signals.python.python_files import MAX_BYTES, analyses, python_files
 from contexttune.signals.python.source import printable
-from contexttune.signals.tests_howto import READERS, ini_sections, toml_table
+from contexttune.signals.test_commands import READERS, ini_sections, toml_table
 
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_tests?|tests)\.py\Z")
 _TEST_DIR = re.compile(r"(?:^|.*/)_?(?:tests?|testing)\Z", re.IGNORECASE)

@@ -27,7 +27,7 @@ class Clean:
     name: str = "clean"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.config.check import check
+        from contexttune.config.validation import check
         from contexttune.experiment.cell import layout_of
         from contexttune.tasks import cache_contents
 

@@ -21,7 +21,7 @@ class Compare:
     name: str = "compare"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.config.check import check
+        from contexttune.config.validation import check
         from contexttune.experiment.cell import layout_of
         from contexttune.report import comparison, tables
 

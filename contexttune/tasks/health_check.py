@@ -15,8 +15,8 @@ from typing import Any
 
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.experiment.cell import Cell
-from contexttune.instances import health, slices
-from contexttune.instances.health import KINDS, NO_CHANGE, Check, row_digest
+from contexttune.instances import health_records, slices
+from contexttune.instances.health_records import KINDS, NO_CHANGE, Check, row_digest
 from contexttune.paths import slug
 from contexttune.system.files import fingerprint, locked, read_json, write_json, write_jsonl
 from contexttune.types import GoldInstance, Outcome
@@ -95,7 +95,7 @@ class HealthCheck:
             for instance in self.instances
             if instance.instance_id in verdicts
         ]
-        health.write(self.path, health.updated(health.read(self.path), found))
+        health_records.write(self.path, health_records.updated(health_records.read(self.path), found))
 
     def _check(self, instance: GoldInstance, digests: Mapping[str, str], **fields: Any) -> Check:
         return Check(
@@ -112,7 +112,7 @@ class HealthCheck:
         rows = {(i.instance_id, row_digest(i)): digests.get(i.image) for i in self.instances}
         return {
             check.instance_id: check
-            for check in health.read(self.path)
+            for check in health_records.read(self.path)
             if check.harness == self.harness
             and rows.get((check.instance_id, check.row_digest), "") == check.image_digest
             and (check.image_digest is not None or not has_images)

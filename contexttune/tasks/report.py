@@ -32,7 +32,7 @@ class Report:
     name: str = "report"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.config.check import check
+        from contexttune.config.validation import check
         from contexttune.errors import ExitCode
         from contexttune.experiment.cell import layout_of
         from contexttune.report import cell_states, group, summary

@@ -16,7 +16,7 @@ class Run:
     name: str = "run"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.experiment.run import run_experiment
+        from contexttune.experiment.pipeline import run_experiment
         from contexttune.report import summary
 
         cell, code = run_experiment(cfg)

@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from contexttune.config.build import build
 from contexttune.errors import ConfigError, PreflightError
 from contexttune.experiment.cell import cell_of
-from contexttune.experiment.run import run_experiment
+from contexttune.experiment.pipeline import run_experiment
 from contexttune.instances import slices
 from contexttune.instances.slices import HARNESS
 from contexttune.launch import hydra_setup

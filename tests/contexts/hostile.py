@@ -12,7 +12,7 @@ from typing import ClassVar
 from contexttune.contexts.placebo_wrong_repo import PlaceboWrongRepo
 from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.git import Tree
-from contexttune.signals.stage import write_signals
+from contexttune.signals.extraction import write_signals
 from contexttune.types import Context, Instance
 
 OF_COMMITS = ["baseline_context", "repo_map", "agents_md"]

@@ -8,8 +8,8 @@ from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.git import Tree
 from contexttune.signals.churn import Churn
 from contexttune.signals.code_index import CodeIndex
+from contexttune.signals.extraction import write_signals
 from contexttune.signals.py_index import PyIndex
-from contexttune.signals.stage import write_signals
 from contexttune.signals.tree import FileTree
 from tests.gitrepos import commit
 

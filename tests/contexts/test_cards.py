@@ -11,10 +11,10 @@ from contexttune.contexts.cards.source_files import is_source
 from contexttune.contexts.cards.tests_howto import TestsHowto
 from contexttune.contexts.cards.where_to_look import WhereToLook
 from contexttune.repos.git import Tree
+from contexttune.signals.extraction import write_signals
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
-from contexttune.signals.stage import write_signals
 from contexttune.signals.test_manifest import TestManifest
 from contexttune.signals.tree import FileTree
 from tests.gitrepos import commit

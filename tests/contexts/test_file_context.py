@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
+from contexttune.contexts.context_files import ContextStage
 from contexttune.contexts.file_context import FileContext
-from contexttune.contexts.stage import ContextStage
 from contexttune.errors import ConfigError
 from tests.contexts.stubs import SHA, at, instance
 from tests.gitrepos import layout

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contexttune.contexts.stage import ContextStage
+from contexttune.contexts.context_files import ContextStage
 from tests.contexts.stubs import Said, at, instance
 from tests.gitrepos import layout
 

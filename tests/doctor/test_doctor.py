@@ -17,7 +17,7 @@ from contexttune.system.files import write_jsonl
 from contexttune.tasks.check import State
 from contexttune.tasks.check import examine as examined
 from contexttune.tasks.doctor import configured_run, machine
-from contexttune.tasks.doctor.checks import CHECKS
+from contexttune.tasks.doctor.environment_checks import CHECKS
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, raw, serving
 

@@ -10,7 +10,7 @@ import pytest
 
 from contexttune.errors import ConfigError, PreflightError
 from contexttune.experiment.cell import Cell
-from contexttune.experiment.run import Experiment
+from contexttune.experiment.pipeline import Experiment
 from contexttune.harness import local
 from contexttune.report import cell_states
 from contexttune.report.flaky import flaky

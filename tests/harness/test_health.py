@@ -14,9 +14,9 @@ import pytest
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.run_record import RunRecord
-from contexttune.instances import health
+from contexttune.instances import health_records
 from contexttune.instances.exclusion import Exclusion
-from contexttune.instances.health import Check
+from contexttune.instances.health_records import Check
 from contexttune.system.files import read_json, read_jsonl
 from contexttune.tasks.health_check import HealthCheck
 from contexttune.types import GoldInstance, Outcome
@@ -84,7 +84,7 @@ def checked_with(made: Cell, grader: Grader) -> ExitCode:
 
 def checks(made: Cell) -> list[Check]:
     (path,) = made.layout.health.glob("*.json")
-    return health.read(path)
+    return health_records.read(path)
 
 
 @pytest.mark.bwrap
@@ -139,7 +139,7 @@ def test_another_image_is_checked_anew_and_not_by_what_was_found_in_the_first(ma
     assert back.asked == []  # that image is known
     key = made.exclusion.harness
     rows = {c.instance_id: c.row_digest for c in checks(made)}
-    known = health.knowledge(made.layout, key).of("calc-good", rows["calc-good"])
+    known = health_records.knowledge(made.layout, key).of("calc-good", rows["calc-good"])
     assert [check.image_digest for check in known.values()] == ["sha256:1"]  # the one that is here now
 
 
@@ -150,7 +150,7 @@ def test_processes_of_one_machine_check_after_each_other(make: MakeCell) -> None
         codes = list(pool.map(checked_with, cells, graders))
     assert codes == [ExitCode.DONE] * 3
     assert sorted(one for grader in graders for one in grader.asked) == sorted(
-        (name, kind) for name in NAMES for kind in health.KINDS
+        (name, kind) for name in NAMES for kind in health_records.KINDS
     )
     assert len(checks(cells[0])) == 3
 
@@ -160,7 +160,11 @@ def test_a_row_is_the_same_in_every_form_of_a_dataset(instances: list[GoldInstan
     as_text = {k: str(v).replace("'", '"') if isinstance(v, list) else v for k, v in row.items()}
     assert as_text != row
     same, other = toy_tasks.instance(as_text), toy_tasks.instance({**row, "eval_script": "exit 1"})
-    assert health.row_digest(same) == health.row_digest(instances[0]) != health.row_digest(other)
+    assert (
+        health_records.row_digest(same)
+        == health_records.row_digest(instances[0])
+        != health_records.row_digest(other)
+    )
 
 
 def know(made: Cell, defects: Mapping[str, bool], host: str = "node1") -> None:
@@ -169,7 +173,7 @@ def know(made: Cell, defects: Mapping[str, bool], host: str = "node1") -> None:
     found = [
         Check(
             instance_id=name,
-            row_digest=health.row_digest(rows[name]),
+            row_digest=health_records.row_digest(rows[name]),
             harness=made.exclusion.harness,
             image_digest=None,
             confirmed="2026-01-01",
@@ -178,7 +182,7 @@ def know(made: Cell, defects: Mapping[str, bool], host: str = "node1") -> None:
         )
         for name, unhealthy in defects.items()
     ]
-    health.write(made.layout.health / f"{host}.json", found)
+    health_records.write(made.layout.health / f"{host}.json", found)
 
 
 def replace_slice(made: Cell) -> Cell:
@@ -281,8 +285,8 @@ def test_healthy_only_is_a_slice_of_its_own_and_nothing_else_is_called_otherwise
 def test_the_command_that_checks_is_of_the_same_slice_and_safe_to_paste() -> None:
     custom = {"name": "custom", "dataset": "a b; rm -rf ~", "limit": 5}
     words = "python -m contexttune experiment=health slice=custom 'slice.dataset=a b; rm -rf ~'"
-    assert health.command(custom, "local") == f"{words} slice.limit=5 harness=local"
-    assert health.command(custom | {"healthy_only": True}, "local") == f"{words} harness=local"
+    assert health_records.command(custom, "local") == f"{words} slice.limit=5 harness=local"
+    assert health_records.command(custom | {"healthy_only": True}, "local") == f"{words} harness=local"
 
 
 def test_the_ceiling_is_of_the_groups_rows_and_harness(make: MakeCell) -> None:
@@ -290,19 +294,21 @@ def test_the_ceiling_is_of_the_groups_rows_and_harness(make: MakeCell) -> None:
     RunRecord(made).check()
     with RunRecord(made).kept():
         pass
-    nothing = health.of_group(made.layout, "g", NAMES)
+    nothing = health_records.of_group(made.layout, "g", NAMES)
     assert (nothing["ceiling"], nothing["n_checked"], nothing["n_instances"]) == (None, 0, 3)
-    assert health.words(nothing).startswith("ceiling: not checked: python -m contexttune experiment=health")
+    assert health_records.words(nothing).startswith(
+        "ceiling: not checked: python -m contexttune experiment=health"
+    )
     know(make("harness.timeout_s=7"), ALL)  # other settings of the harness
-    assert health.of_group(made.layout, "g", NAMES) == nothing
+    assert health_records.of_group(made.layout, "g", NAMES) == nothing
     know(made, {"calc-good": False, "calc-badgold": True})
-    found = health.of_group(made.layout, "g", NAMES)
+    found = health_records.of_group(made.layout, "g", NAMES)
     assert (found["ceiling"], found["n_checked"]) == (0.5, 2)
     assert found["unhealthy"] == [
         {"instance_id": "calc-badgold", "reason": "its gold patch ends as unresolved on node1"}
     ]
     words = "ceiling: the gold patch resolves 1 of 2 checked instances (of 3); unhealthy: calc-badgold"
-    assert health.words(found) == words
+    assert health_records.words(found) == words
 
 
 @pytest.mark.bwrap

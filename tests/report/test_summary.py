@@ -8,8 +8,8 @@ from contexttune.config.schema import AnalysisConfig
 from contexttune.errors import ConfigError
 from contexttune.report import group
 from contexttune.report.registered_analysis import require_known
-from contexttune.report.schema import json_schema
 from contexttune.report.summary import rebuild
+from contexttune.report.summary_schema import json_schema
 from contexttune.report.tables import show
 from contexttune.system.files import read_json, sha256, write_json
 from tests.gitrepos import layout

@@ -15,8 +15,8 @@ import pytest
 from contexttune.errors import ArtifactError
 from contexttune.repos.git import Tree
 from contexttune.signals import claim
-from contexttune.signals.python import files
-from contexttune.signals.stage import write_signals
+from contexttune.signals.extraction import write_signals
+from contexttune.signals.python import python_files
 from contexttune.system import fork_pool
 from tests.signals.test_stage import ALL
 
@@ -26,7 +26,7 @@ DRIVER = """
 import logging, sys
 from pathlib import Path
 from contexttune.repos.git import Tree
-from contexttune.signals.stage import write_signals
+from contexttune.signals.extraction import write_signals
 from tests.signals.test_stage import ALL
 git_dir, cache, out, workers, *shas = sys.argv[1:]
 logging.basicConfig(level="DEBUG", format="%(message)s", stream=sys.stdout)
@@ -97,7 +97,7 @@ def test_another_repository_is_not_scanned_where_a_first_one_has_the_same_files(
     repository, commits, tmp_path, caplog
 ):
     write_signals(repository.tree(commits[0], cached=True), ALL, tmp_path / "1.json")
-    caplog.set_level("DEBUG", logger=files.__name__)
+    caplog.set_level("DEBUG", logger=python_files.__name__)
     fork = Tree(repository.git_dir, "other/fork", commits[0], repository.blob_cache)
     write_signals(fork, ALL, tmp_path / "2.json")
     assert not [record for record in caplog.records if "scanned" in record.msg]
@@ -151,7 +151,7 @@ def test_any_number_of_workers_makes_the_same_bytes(repository, commits, tmp_pat
     alone = _bytes(repository.tree(commits[0]), tmp_path / "1.json")
     tree = repository.tree(commits[0], cached=True, workers=workers)
     assert _bytes(tree, tmp_path / "2.json") == alone
-    (repository.blob_cache.parent / "owner__name" / f"{files.KIND}").unlink()  # from single rows
+    (repository.blob_cache.parent / "owner__name" / f"{python_files.KIND}").unlink()  # from single rows
     assert _bytes(repository.tree(commits[0], cached=True), tmp_path / "3.json") == alone
 
 

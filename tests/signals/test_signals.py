@@ -222,7 +222,7 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 from contexttune.repos.git import Tree
-from contexttune.signals.stage import write_signals
+from contexttune.signals.extraction import write_signals
 from tests.signals.test_signals import ALL
 write_signals(Tree(Path(sys.argv[1]), "owner/name", sys.argv[2]), ALL, Path(sys.argv[3]))
 """

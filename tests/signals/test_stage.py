@@ -18,11 +18,11 @@ from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
 from contexttune.signals import history
 from contexttune.signals.cache import blob_cache
+from contexttune.signals.extraction import write_signals
 from contexttune.signals.hot_paths import HotPaths
 from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
-from contexttune.signals.python import files
-from contexttune.signals.stage import write_signals
+from contexttune.signals.python import python_files
 from contexttune.signals.test_manifest import TestManifest
 from contexttune.signals.tree import FileTree
 
@@ -104,8 +104,8 @@ def _fresh(repository, commit, path: Path) -> bytes:
 
 def test_a_blob_is_scanned_once_per_repository(repository, tmp_path, monkeypatch):
     scanned = []
-    scan = files.scan
-    monkeypatch.setattr(files, "scan", lambda content: scanned.append(content) or scan(content))
+    scan = python_files.scan
+    monkeypatch.setattr(python_files, "scan", lambda content: scanned.append(content) or scan(content))
     contents = {f"m{n}.py": f"x = {n}\n" for n in range(20)}
     one = repository.commit(contents)
     two = repository.commit(contents | {"m0.py": "x = 'new'\n", "copy.py": "x = 1\n"})

@@ -11,8 +11,8 @@ from contexttune.repos.git import Tree
 from contexttune.signals.cache import listing
 from contexttune.signals.cache.blob_cache import Kept
 from contexttune.signals.cache.last_commit import LastCommit, is_stale
-from contexttune.signals.python import files
-from contexttune.signals.stage import write_signals
+from contexttune.signals.extraction import write_signals
+from contexttune.signals.python import python_files
 from tests.signals.test_stage import ALL
 
 _PATHS = [
@@ -86,7 +86,7 @@ def _bytes(tree: Tree, path: Path) -> bytes:
 def replaced(request, monkeypatch):
     """How often a commit becomes the last one."""
     always = request.param == "always replaced"
-    for module in (files, listing):
+    for module in (python_files, listing):
         monkeypatch.setattr(module, "is_stale", lambda n, of: always or n == 0)
     monkeypatch.setattr("contexttune.signals.import_graph.is_stale", lambda n, of: always or n == 0)
 

@@ -11,7 +11,7 @@ from contexttune.paths import Layout
 from contexttune.report import summary
 from contexttune.tasks.check import State, examine
 from contexttune.tasks.verify import answer
-from contexttune.tasks.verify.checks import CHECKS
+from contexttune.tasks.verify.group_checks import CHECKS
 from contexttune.tasks.verify.group_files import Records
 from tests.command_line import contexttune
 

@@ -11,8 +11,8 @@ from typing import Any
 from contexttune.errors import ArtifactError
 from contexttune.injection import BEGIN, END, block
 from contexttune.paths import Layout
+from contexttune.report.page.attempt_files import Files
 from contexttune.report.page.escape import middle_cut, visible
-from contexttune.report.page.files import Files
 from contexttune.report.page.steps import Step, branches, partings, prompt_of, shorten, steps_of
 from contexttune.system.files import read_jsonl, sha256
 

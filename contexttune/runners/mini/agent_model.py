@@ -114,7 +114,7 @@ class AgentModel:
         return kwargs
 
     def serialize(self) -> dict[str, Any]:
-        sent = dict(self.endpoint.client.sampling)
+        sent = dict(self.endpoint.sampling)
         shown = {"model_name": sent.pop("model", None), **sent, "protocol": self.protocol.name}
         return {"info": {"config": {"model": shown, "model_type": type(self).__name__}}}
 

@@ -22,7 +22,7 @@ class Doctor:
         from contexttune.errors import PreflightError
         from contexttune.experiment.cell import cell_of
         from contexttune.tasks import check
-        from contexttune.tasks.doctor.checks import CHECKS
+        from contexttune.tasks.doctor.environment_checks import CHECKS
 
         found = check.examine(CHECKS, cell_of(cfg))
         if wanting := check.failed(found):  # one sentence: of a sweep's job, one sees no more

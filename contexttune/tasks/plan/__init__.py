@@ -40,7 +40,7 @@ class Plan:
             raise ConfigError(f"task.icc_range={list(self.icc_range)} must be above 0 and below 1")
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.config.check import check
+        from contexttune.config.validation import check
         from contexttune.tasks.plan.table import show
 
         config = check(cfg)

@@ -19,13 +19,13 @@ class Verify:
     name: str = "verify"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.config.check import check
+        from contexttune.config.validation import check
         from contexttune.errors import PreflightError
         from contexttune.experiment.cell import layout_of
         from contexttune.experiment.manifest import job_dir
         from contexttune.report import group
         from contexttune.tasks.check import examine, failed, n_warnings
-        from contexttune.tasks.verify.checks import CHECKS
+        from contexttune.tasks.verify.group_checks import CHECKS
         from contexttune.tasks.verify.group_files import Records
 
         config = check(cfg)

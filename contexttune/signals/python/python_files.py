@@ -58,7 +58,7 @@ def modules(tree: Tree) -> Modules:
     return _MODULES[tree]
 
 
-def start(tree: Tree, max_bytes: int = MAX_BYTES) -> Mapping[str, Record]:
+def start_reading(tree: Tree, max_bytes: int = MAX_BYTES) -> Mapping[str, Record]:
     """Begin reading the blobs that the cache does not know; the records of those it does."""
     if max_bytes in _KNOWN.get(tree, {}):
         return _KNOWN[tree][max_bytes]
