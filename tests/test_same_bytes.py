@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.command_line import contexttune
 from tests.gitrepos import commit
-from tests.test_cold_cache import artifacts, write_rows
+from tests.repos.test_cold_cache import artifacts, write_rows
 
 _BODY = "class C{n}:\n    def m(self, x={n}):\n        return x\n\n\ndef f{n}(a, *b):\n    return C{n}\n\n\n"
 

@@ -1,7 +1,7 @@
 """One pass over a Python source: definitions, imports, module docstring, and whether it would parse.
 
 Regular expressions over the source less its long strings, not a parser: docs/adr/0003 says why, and
-tests/signals/test_scan.py holds the result against `ast`.
+tests/signals/python/test_scan.py holds the result against `ast`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What an import means depends on which paths exist, and on few of them: those that end as it ends. So a file
 keeps its edges unless it changed, it imports something that is called like a path that came or went, or it
-lies where one did. To see that, imports need not be decoded. tests/signals/test_kept_edges.py holds this
+lies where one did. To see that, imports need not be decoded. tests/signals/python/test_unchanged_edges.py holds this
 against resolving everything anew.
 """
 

@@ -23,7 +23,7 @@ from contexttune.system.files import fingerprint
 from contexttune.types import Instance
 from tests.gitrepos import commit, workspace
 from tests.runners.mini.agents import DEMO, ROTA
-from tests.test_removal import nest
+from tests.system.test_remove_tree import nest
 
 NOBODY = 65534
 

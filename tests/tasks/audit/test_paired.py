@@ -6,7 +6,7 @@ import pytest
 from contexttune.analysis.bootstrap import mean_ci95
 from contexttune.tasks.audit.columns import difference_cells
 from contexttune.tasks.audit.paired import differences
-from tests.audit.measurements import measured
+from tests.tasks.audit.measurements import measured
 
 
 def rows(pairs, metric="file"):

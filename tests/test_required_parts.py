@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 MARKED = "import pytest\n@pytest.mark.docker\ndef test_it(): pass\n"
 
 

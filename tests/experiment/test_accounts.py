@@ -20,9 +20,9 @@ from contexttune.models.prices import Price
 from contexttune.models.spending import Budget
 from contexttune.models.wire import add_usage
 from contexttune.types import Attempt, AttemptStatus, Instance, Message, Usage
+from tests.experiment.test_inference import instances
 from tests.gitrepos import layout
 from tests.models.fault_server import FaultServer, ok, serving
-from tests.test_inference import instances
 
 PRICE = Price(prompt=1.0, completion=2.0, cached=0.5)
 OUTAGE = "!"

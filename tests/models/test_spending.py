@@ -9,8 +9,8 @@ from contexttune.models.spending import Budget, spent_in
 from contexttune.system.files import read_jsonl
 from contexttune.types import Attempt, AttemptStatus, Usage
 from tests.command_line import contexttune
+from tests.experiment.test_inference import instances, stage
 from tests.models.fault_server import error, ok, serving
-from tests.test_inference import instances, stage
 
 KEYS = ("slice=demo", "runner=single_shot", "harness=none", "condition=no_context", "group_id=g", "workers=1")
 MODEL = ("model.name=m", "model.api_key_env=null")

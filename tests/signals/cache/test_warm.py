@@ -13,7 +13,7 @@ from contexttune.signals.cache.blob_cache import Kept
 from contexttune.signals.cache.last_commit import LastCommit, is_stale
 from contexttune.signals.extraction import write_signals
 from contexttune.signals.python import python_files
-from tests.signals.test_stage import ALL
+from tests.signals.test_extraction import ALL
 
 _PATHS = [
     *("p/__init__.py", "p/a.py", "p/b.py", "p/q/__init__.py", "p/q/a.py", "p/q.py", "q/a.py", "src/p/a.py"),

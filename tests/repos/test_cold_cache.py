@@ -131,7 +131,7 @@ for sha in shas:
 def drive(root: Path, folder: Path, orders: list[list[str]], **env: str) -> str:
     """What the drivers said, one for each order of commits, all begun at once."""
     command = [sys.executable, "-c", DRIVER, str(root), str(folder)]
-    path = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    path = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     running = [
         subprocess.Popen(
             [*command, *order],

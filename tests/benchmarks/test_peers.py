@@ -11,8 +11,8 @@ from contexttune.errors import ArtifactError
 from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.git import Tree
 from contexttune.types import Instance
-from tests.audit.test_audit import dataset  # noqa: F401
 from tests.gitrepos import commit
+from tests.tasks.audit.test_audit import dataset  # noqa: F401
 
 SYMBOLS = [
     {"name": name, "kind": kind, "line": n}

@@ -24,7 +24,7 @@ class Plain:
     pass
 
 
-HERE = "tests.test_parts"
+HERE = "tests.config.test_build"
 
 
 def node(**keys):

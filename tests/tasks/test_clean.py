@@ -19,7 +19,7 @@ from contexttune.system.files import locked
 from contexttune.tasks.cache_contents import Holding, holdings
 from tests.command_line import contexttune
 from tests.gitrepos import commit, layout, workspace
-from tests.signals.test_stage import ALL
+from tests.signals.test_extraction import ALL
 
 REPO, MONTH_S = "owner/lib", 30 * 86_400
 LIMIT_BYTES = 2_000_000_000

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from tests.command_line import contexttune
+from tests.launch.slurm.cluster import SLURM, attempts, cells, outcomes, sweeping, until
 from tests.models.fault_server import ok, serving
-from tests.slurm.cluster import SLURM, attempts, cells, outcomes, sweeping, until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 

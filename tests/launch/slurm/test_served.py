@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
+from tests.launch.slurm.cluster import sweeping
 from tests.models.families import alive, gone, pids
-from tests.models.test_served_run import arguments
-from tests.slurm.cluster import sweeping
+from tests.models.test_server_process import arguments
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 

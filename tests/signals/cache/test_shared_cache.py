@@ -18,7 +18,7 @@ from contexttune.signals import claim
 from contexttune.signals.extraction import write_signals
 from contexttune.signals.python import python_files
 from contexttune.system import fork_pool
-from tests.signals.test_stage import ALL
+from tests.signals.test_extraction import ALL
 
 N = 8
 # Imports first, so that all of them begin in the same moment: when the standard input ends.
@@ -27,7 +27,7 @@ import logging, sys
 from pathlib import Path
 from contexttune.repos.git import Tree
 from contexttune.signals.extraction import write_signals
-from tests.signals.test_stage import ALL
+from tests.signals.test_extraction import ALL
 git_dir, cache, out, workers, *shas = sys.argv[1:]
 logging.basicConfig(level="DEBUG", format="%(message)s", stream=sys.stdout)
 print("ready", flush=True)
@@ -53,7 +53,7 @@ def commits(repository):
 
 def _start(repository, out: Path, shas: list[str], workers: int = 1) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", DRIVER, str(repository.git_dir), str(repository.blob_cache), str(out)]
-    root = Path(__file__).parent.parent.parent
+    root = Path(__file__).resolve().parents[3]
     process = subprocess.Popen(
         [*command, str(workers), *shas],
         stdin=subprocess.PIPE,
