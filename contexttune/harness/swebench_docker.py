@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
-from contexttune.harness import engine, run_logs
+from contexttune.harness import docker_engine, run_logs
 from contexttune.harness.gradings import (
     EMPTY,
     Prediction,
@@ -64,19 +64,19 @@ class SwebenchDocker:
                 f"harness.open_file_limit={self.open_file_limit} is above the hard limit of {hard} open files: "
                 f"set harness.open_file_limit={hard} or raise the limit (ulimit -Hn)"
             )
-        with closing(engine.preflight()) as client:
-            missing = engine.missing_images(client, (instance.image for instance in instances))
+        with closing(docker_engine.preflight()) as client:
+            missing = docker_engine.missing_images(client, (instance.image for instance in instances))
         if missing:
             log.warning("%d images are not here and must be pulled, first %s", len(missing), missing[0])
 
     def image_digests(self, images: Sequence[str]) -> dict[str, str]:
         """image -> digest of those that are here. Raises InfraError."""
-        with closing(engine.connect()) as client:
-            return engine.digests(client, images)
+        with closing(docker_engine.connect()) as client:
+            return docker_engine.digests(client, images)
 
     def image_directory(self) -> Path:
         """Where the engine keeps images, on its own machine. Raises InfraError."""
-        with closing(engine.connect()) as client:
+        with closing(docker_engine.connect()) as client:
             return Path(client.info()["DockerRootDir"])
 
     def evaluate(
@@ -124,7 +124,7 @@ class SwebenchDocker:
 
     def _run(self, pending: Sequence[Prediction], out_dir: Path) -> dict[str, Verdict]:
         try:
-            engine.connect().close()
+            docker_engine.connect().close()
         except InfraError as error:
             log.warning("%d instances not evaluated: %s", len(pending), error)
             outage = Verdict(outcome=Outcome.INFRA_ERROR, reason="engine_unreachable")
@@ -253,8 +253,8 @@ def _sweep(harness_run_ids: Collection[str]) -> None:
     if not harness_run_ids:
         return
     try:
-        with closing(engine.connect()) as client:
-            engine.remove_containers(client, harness_run_ids)
+        with closing(docker_engine.connect()) as client:
+            docker_engine.remove_containers(client, harness_run_ids)
     except (InfraError, OSError) as error:
         log.warning("containers of %s not looked for: %s", ", ".join(harness_run_ids), error)
 
