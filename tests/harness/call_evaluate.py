@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from contexttune.harness.swebench_docker import SwebenchDocker
-
-from . import toy_tasks
+from tests.harness import toy_tasks
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from contexttune.types import GoldInstance
-
-from . import toy_tasks
+from tests.harness import toy_tasks
 
 
 @pytest.fixture(scope="session")

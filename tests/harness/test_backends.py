@@ -11,8 +11,7 @@ from contexttune.harness.none import NoHarness
 from contexttune.harness.swebench_docker import SwebenchDocker
 from contexttune.interfaces import Harness
 from contexttune.types import GoldInstance
-
-from . import toy_tasks
+from tests.harness import toy_tasks
 
 
 @pytest.mark.parametrize("name", ["local", "none", "swebench_docker"])

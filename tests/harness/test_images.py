@@ -12,8 +12,7 @@ from types import ModuleType
 import pytest
 
 from contexttune.types import GoldInstance
-
-from . import toy_tasks
+from tests.harness import toy_tasks
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "demo_images.py"
 

@@ -16,8 +16,7 @@ from contexttune.errors import PreflightError
 from contexttune.harness.local import Local
 from contexttune.system.files import read_json
 from contexttune.types import GoldInstance, Outcome
-
-from . import toy_tasks
+from tests.harness import toy_tasks
 
 MATRIX = {
     "ctlab__calc-gold": (toy_tasks.GOLD, "resolved", None),

@@ -19,8 +19,7 @@ from contexttune.harness.swebench_docker import SwebenchDocker
 from contexttune.system import subprocesses
 from contexttune.system.files import read_json, read_jsonl
 from contexttune.types import GoldInstance, Outcome
-
-from . import toy_tasks
+from tests.harness import toy_tasks
 
 MATRIX = {
     "ctlab__calc-gold": (toy_tasks.GOLD, "resolved", None),

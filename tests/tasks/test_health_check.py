@@ -21,9 +21,8 @@ from contexttune.system.files import read_json, read_jsonl
 from contexttune.tasks.health_check import HealthCheck
 from contexttune.types import GoldInstance, Outcome
 from tests.command_line import contexttune
-
-from . import toy_tasks
-from .cells import cell, dataset
+from tests.harness import toy_tasks
+from tests.harness.cells import cell, dataset
 
 NAMES = ("calc-good", "calc-nofix", "calc-badgold")
 REASONS = {

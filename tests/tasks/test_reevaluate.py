@@ -18,9 +18,8 @@ from contexttune.system.files import read_json, read_jsonl, sha256, write_json, 
 from contexttune.tasks import reevaluate
 from contexttune.types import GoldInstance
 from tests.command_line import contexttune
-
-from . import toy_tasks
-from .cells import cell, dataset
+from tests.harness import toy_tasks
+from tests.harness.cells import cell, dataset
 
 NAMES = ("calc-flaky", "calc-real", "calc-same")
 # as the runs have graded them; grading again resolves a prediction by what its patch does
