@@ -12,7 +12,7 @@ from typing import Any
 
 from contexttune.errors import ArtifactError
 from contexttune.paths import PACKAGE
-from contexttune.repos.git import git
+from contexttune.repos.porcelain import porcelain
 
 VARIABLE = "CONTEXTTUNE_SUBMITTED"  # sbatch and child processes hand the environment on
 _CODE = ("contexttune", "conf")
@@ -35,10 +35,18 @@ def state_of(checkout: Path) -> dict[str, Any]:
     if not (checkout / ".git").exists():
         return {}
     try:
-        commit = _git(checkout, "rev-parse", "HEAD").decode().strip()
-        tracked = _git(checkout, "diff", "--name-only", "-z", "HEAD")
-        untracked = _git(checkout, "ls-files", "--others", "--exclude-standard", "-z", "--", *_CODE)
-    except (ArtifactError, OSError):
+        commands = porcelain(checkout)
+        from git import CommandError
+    except ArtifactError:
+        return {}
+    # git refuses the checkout of another user, common in containers; none of the code in it is run here
+    trusted = {"c": ["safe.directory=*", "core.fsmonitor=false"]}
+    names = {"z": True, "stdout_as_string": False}
+    try:
+        commit = commands(**trusted).rev_parse("HEAD")
+        tracked = commands(**trusted).diff("HEAD", name_only=True, **names)
+        untracked = commands(**trusted).ls_files("--", *_CODE, others=True, exclude_standard=True, **names)
+    except CommandError:
         return {}
     changed = sorted({*tracked.split(b"\0"), *untracked.split(b"\0")} - {b""})
     return {
@@ -64,11 +72,6 @@ def changed_since(submitted: dict[str, Any] | None) -> bool | None:
     if not submitted or "commit" not in submitted or not code_state():
         return None
     return any(submitted[key] != code_state()[key] for key in ("commit", "diff_sha256"))
-
-
-def _git(checkout: Path, *arguments: str) -> bytes:
-    # git refuses a checkout of another user's, as it often is in a container; nothing of it is run here
-    return git("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", checkout, *arguments)
 
 
 def _digest(checkout: Path, changed: list[bytes]) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from contexttune import paths
 from contexttune.errors import ArtifactError
 from contexttune.repos.git import Tree, git, try_git
+from contexttune.repos.porcelain import clone_bare, last_line, porcelain
 from contexttune.system.files import locked
 from contexttune.system.redaction import without_passwords
 
@@ -125,9 +126,7 @@ class Workspace:
         log.info("cloning %s", without_passwords(self.url(repo)))
         url, env = _password_apart(self.url(repo))
         try:
-            git("clone", "--quiet", "--bare", "--template=", url, aside, env=env)
-            if without_passwords(url) != url:  # git would keep it in the mirror, and we name it at each fetch
-                git("--git-dir", aside, "config", "--unset", "remote.origin.url")
+            clone_bare(url, aside, env)
             _index_history(aside)
             aside.replace(mirror)
         except ArtifactError as error:
@@ -140,13 +139,19 @@ class Workspace:
     def _fetch(self, repo: str, commit: str, mirror: Path) -> None:
         log.info("fetching %s for commit %s", repo, commit[:10])
         url, env = _password_apart(self.url(repo))
-        fetch = ("--git-dir", mirror, "fetch", "--quiet", url)
-        done = try_git(*fetch, *_REFS, env=env)
-        if not _has(mirror, commit):  # a commit that no branch or tag holds any more
-            done = try_git(*fetch, commit, env=env)
-        if not _has(mirror, commit):
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            reason = f" ({said[-1]})" if done.returncode and said else ""
+        # named, and not discovered: a mirror that is damaged must not be taken for a repository around it
+        commands = porcelain(Path.cwd(), {**env, "GIT_DIR": str(mirror.absolute())})
+        from git import CommandError
+
+        reason = ""
+        for refs in (_REFS, [commit]):  # by its id: a commit that no branch or tag contains any more
+            try:
+                commands.fetch(url, *refs, quiet=True)
+            except CommandError as error:
+                reason = f" ({last_line(error)})"
+            if _has(mirror, commit):
+                break
+        else:
             words = f"{repo}: {self.url(repo)} has no commit {commit}{reason}"
             raise ArtifactError(without_passwords(words))
         _index_history(mirror)

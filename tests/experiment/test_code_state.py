@@ -143,7 +143,7 @@ def test_code_that_changed_while_a_job_was_queued_is_a_warning_and_in_the_record
 def python(code: str, submitted: str = "") -> str:
     """What another process prints, which was handed `submitted`."""
     env = environment(**({VARIABLE: submitted} if submitted else {}))
-    command = [sys.executable, "-c", f"import os; from contexttune import checkout as c; {code}"]
+    command = [sys.executable, "-c", f"import os; from contexttune.experiment import code_state as c; {code}"]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.strip()
 
 

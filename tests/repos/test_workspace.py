@@ -126,7 +126,29 @@ def test_the_users_git_configuration_changes_nothing(tmp_path, remotes, lib, mon
     (home / ".gitconfig").write_text("[core]\n\tautocrlf = true\n[init]\n\tdefaultBranch = other\n")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_DIR", "/nowhere")
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(home / "objects"))
     sha = commit(lib, {"a.py": "1\n2\n"})
     checkout = tmp_path / "checkout"
     workspace(tmp_path, remotes).agent_checkout(REPO, sha, checkout)
     assert (checkout / "a.py").read_bytes() == b"1\n2\n"
+
+
+def test_a_damaged_mirror_is_an_error_and_leaves_a_repository_around_it_alone(tmp_path, remotes, lib):
+    own = commit(tmp_path, {".gitignore": "*"})
+    sha = commit(lib, {"a.py": "1"})
+    (tmp_path / "cache/mirrors/owner__lib.git").mkdir(parents=True)
+    with pytest.raises(ArtifactError, match="not a git repository"):
+        workspace(tmp_path, remotes).mirror(REPO, sha)
+    assert git("rev-parse", "main", cwd=tmp_path).decode().strip() == own
+
+
+def test_without_git_a_clone_is_an_error_of_one_sentence(tmp_path):
+    script = (
+        "from pathlib import Path; from tests.gitrepos import workspace\n"
+        f"workspace(Path({str(tmp_path)!r}), Path('/nowhere')).mirror({REPO!r}, '0' * 40)"
+    )
+    env = {**os.environ, "PATH": "/nonexistent"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False
+    )
+    assert "ArtifactError: owner/lib: git is not on PATH: install git" in done.stderr
