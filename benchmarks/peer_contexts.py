@@ -38,6 +38,7 @@ def source_files(repo: RepoAtCommit) -> list[str]:
 class DirectoryListing:
     """Every such file, a line a directory."""
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = False
     sends_block: ClassVar[bool] = True
     name: str
@@ -56,6 +57,7 @@ class DirectoryListing:
 class ChangeHistory:
     """Such files by how many of the last 1000 commits changed them, a path a line."""
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = False
     sends_block: ClassVar[bool] = True
     name: str
@@ -73,6 +75,7 @@ class Bm25Outlines:
     An outline ends after `file_chars`, so that one long file does not take all the room.
     """
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = True
     sends_block: ClassVar[bool] = True
     name: str
@@ -123,6 +126,7 @@ def outline(path: str, symbols: Iterable[Mapping[str, Any]]) -> str:
 class AiderMap:
     """aider's repo map, made by `python`, an interpreter that has aider, and kept under `home` by instance."""
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = True
     sends_block: ClassVar[bool] = True
     name: str

@@ -151,7 +151,7 @@ def test_a_group_refuses_runs_that_differ_in_more_than_condition_and_seed(tmp_pa
     assert contexttune(*base, "runner=gold", cwd=tmp_path).returncode == 0
     refused = contexttune(*base, "runner=empty", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "another runner._target_, runner.name: choose another group_id" in refused.stdout
+    assert "another runner.class, runner.name: choose another group_id" in refused.stdout
     assert contexttune(*base, "runner=gold", "seed=1", cwd=tmp_path).returncode == 0
 
 

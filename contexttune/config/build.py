@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from importlib import import_module
 from typing import Any, get_type_hints
 
@@ -20,37 +20,64 @@ NO_EFFECT: Mapping[str, bool] = {"affects_results": False}
 """`metadata` of a field that cannot change a result (a time-out that is retried, a number of workers)."""
 
 
-def result_settings(node: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The node's values that can change a result; defaults of keys that it does not mention are not added.
+def result_settings(node: Any, key: str) -> Any:
+    """The values of a configuration node that can change a result, without the defaults that it omits.
 
-    A nested part whose class says `affects_results = False` is as good as not there.
+    Each part in it stands for its class's own name and version, wherever that class lives. Left out are nested parts
+    whose class has `affects_results = False`, and fields with `NO_EFFECT`.
+
+    Raises ConfigError for a part without a version.
     """
-    cls = _target(node, key)
-    inert = {f.name for f in fields(cls) if not f.metadata.get("affects_results", True)}
-    settings = {}
-    for name, value in node.items():
-        if name in inert:
-            continue
-        if isinstance(value, Mapping) and "_target_" in value:
-            if getattr(_target(value, f"{key}.{name}"), "affects_results", True):
-                settings[name] = result_settings(value, f"{key}.{name}")
-        else:
-            settings[name] = value
-    return settings
+    if isinstance(node, list):
+        return [result_settings(item, key) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    own, left_out = _class_settings(node, key) if "_target_" in node else ({}, {"_target_"})
+    return own | {
+        name: result_settings(value, f"{key}.{name}")
+        for name, value in node.items()
+        if name not in left_out and not _is_inert(value, f"{key}.{name}")
+    }
 
 
-def settings_of(part: Any) -> dict[str, Any]:
-    """The same of a part that is built, its class and the defaults of its keys included."""
-    settings: dict[str, Any] = {"_target_": f"{type(part).__module__}.{type(part).__qualname__}"}
-    for spec in fields(part):
-        value = getattr(part, spec.name)
-        if not spec.init or spec.name in SERVICES or not spec.metadata.get("affects_results", True):
-            continue
-        if not is_dataclass(value):
-            settings[spec.name] = value
-        elif getattr(value, "affects_results", True):
-            settings[spec.name] = settings_of(value)
-    return settings
+def _class_settings(node: Mapping[str, Any], key: str) -> tuple[dict[str, Any], set[str]]:
+    cls = target_class(node, key)
+    return identity(cls), {"_target_", *(f.name for f in fields(cls) if not _affects_results(f))}
+
+
+def _is_inert(value: Any, key: str) -> bool:
+    is_part = isinstance(value, Mapping) and "_target_" in value
+    return is_part and not getattr(target_class(value, key), "affects_results", True)
+
+
+def _affects_results(spec: Field[Any]) -> bool:
+    return bool(spec.metadata.get("affects_results", True))
+
+
+def identity(cls: type[Any]) -> dict[str, Any]:
+    """What a class contributes to ids: its own name, not its module, and its version. Raises ConfigError without one."""
+    version = getattr(cls, "version", None)
+    if not isinstance(version, int):
+        raise ConfigError(
+            f"{cls.__qualname__} states no version: add `version: ClassVar[int] = 1`, and raise it when its results change"
+        )
+    return {"class": cls.__name__, "version": version}
+
+
+def settings_of(part: Any) -> Any:
+    """As `result_settings`, of a part that is built: with the defaults of its keys."""
+    if isinstance(part, Mapping):
+        return {name: settings_of(value) for name, value in part.items()}
+    if isinstance(part, list):
+        return [settings_of(item) for item in part]
+    if not is_dataclass(part):
+        return part
+    return identity(type(part)) | {
+        spec.name: settings_of(value)
+        for spec in fields(part)
+        if spec.init and spec.name not in SERVICES and _affects_results(spec)
+        if getattr(value := getattr(part, spec.name), "affects_results", True)
+    }
 
 
 def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None = None) -> Any:
@@ -64,7 +91,7 @@ def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None 
     Raises:
         ConfigError: no such class, an unknown or missing key, a value of the wrong type.
     """
-    cls = _target(node, key)
+    cls = target_class(node, key)
     known = {f.name: f for f in fields(cls) if f.init}
     given = {
         name: _value(value, f"{key}.{name}", services) for name, value in node.items() if name != "_target_"
@@ -83,17 +110,13 @@ def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None 
 def wants(node: Mapping[str, Any], service: str, key: str) -> bool:
     """Whether the class that `node` names, or one of a part in it, has a field for that service."""
     nested = [(name, part) for name, part in node.items() if isinstance(part, Mapping) and "_target_" in part]
-    return service in {f.name for f in fields(_target(node, key))} or any(
+    return service in {f.name for f in fields(target_class(node, key))} or any(
         wants(part, service, f"{key}.{name}") for name, part in nested
     )
 
 
 def target_class(node: Mapping[str, Any], key: str) -> type[Any]:
-    """The class that `node` names, not constructed."""
-    return _target(node, key)
-
-
-def _target(node: Mapping[str, Any], key: str) -> type[Any]:
+    """The class that `node` names. Raises ConfigError when it cannot be imported, or is no dataclass."""
     name = str(node.get("_target_") or "")
     if not name:
         raise ConfigError(f"{key} is not set: choose an option of that group, see --help")

@@ -27,6 +27,7 @@ class AgentsMd:
     A symlink is followed as long as it stays in the tree. Nothing found: an empty text, and no block.
     """
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = False
     sends_block: ClassVar[bool] = True
     name: str = "agents_md"

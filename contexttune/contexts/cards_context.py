@@ -15,6 +15,7 @@ from contexttune.types import CardText, Context, Instance
 class CardsContext:
     """Cards in the order they are configured, within a budget that counts headings and blank lines too."""
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = False
     sends_block: ClassVar[bool] = True
     name: str

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from contexttune.config.build import result_settings, settings_of
 from contexttune.contexts.budget import join
 from contexttune.injection import block
 from contexttune.interfaces import ContextGenerator, RepoAtCommit, Signal
@@ -66,7 +67,7 @@ class ContextStage:
         return self.settings == shipped_settings(self.generator.name)
 
     def _inputs(self, instance: Instance) -> str:
-        versions = {signal.name: asdict(cast("Any", signal)) for signal in self.signals}
+        versions = {signal.name: settings_of(signal) for signal in self.signals}
         issue = sha256(instance.problem_statement) if self.generator.per_instance else None
         more = getattr(self.generator, "inputs", None)
         own = [] if more is None else [more(instance)]  # contexts of generators without it keep their digest
@@ -123,4 +124,4 @@ def shipped_settings(condition: str) -> dict[str, Any] | None:
     for card in cards:
         merged |= yaml.safe_load((conf / "card" / f"{card}.yaml").read_text(encoding="utf-8"))
     whole = OmegaConf.create(settings | {"cards": merged})
-    return cast("dict[str, Any]", OmegaConf.to_container(whole, resolve=True))
+    return dict(result_settings(OmegaConf.to_container(whole, resolve=True), "condition"))

@@ -29,6 +29,7 @@ class FileContext:
     A relative path starts at the working directory. Bytes that are not UTF-8 are replaced.
     """
 
+    version: ClassVar[int] = 1
     sends_block: ClassVar[bool] = True
     name: str = "file_context"
     path: str

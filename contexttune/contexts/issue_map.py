@@ -19,6 +19,7 @@ from contexttune.types import Context, Instance
 class IssueMap(MapSettings):
     """Files by what the issue says, with their definitions that it is likely about; all others by directory."""
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = True
     name: str = "issue_map"
     tree_share: float = 0.4

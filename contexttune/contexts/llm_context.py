@@ -33,6 +33,7 @@ class LlmContext:
     `prompt_budget_chars`. In `instructions`, {repo} and {budget} are filled in. `temperature` null is the model's own.
     """
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = False
     sends_block: ClassVar[bool] = True
     name: str = "llm_context"

@@ -13,6 +13,7 @@ from contexttune.types import Context, Instance
 class NoContext:
     """Sends no block, so that the task is the problem statement alone."""
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = False
     sends_block: ClassVar[bool] = False
     name: str = "no_context"

@@ -23,6 +23,7 @@ _FIRST_LINE = "The files to change are:"
 class OracleFiles:
     """Paths that exist at the commit and that the gold patch changes; never a result, and named so everywhere."""
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = True
     sends_block: ClassVar[bool] = True
     needs_gold: ClassVar[bool] = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import ClassVar
 
 from contexttune.contexts.budget import Unit, check_unit, cut_to, measure
 from contexttune.contexts.placebo import Wrapped
@@ -78,6 +79,7 @@ class PlaceboNeutral(Wrapped):
     Never longer than the wrapped context, and shorter by less than a line; one that is shorter than a line has no block.
     """
 
+    version: ClassVar[int] = 1
     name: str = "placebo_neutral"
     budget_unit: Unit = "chars"
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
+from typing import ClassVar
 
 from contexttune.contexts.placebo import Wrapped
 from contexttune.interfaces import RepoAtCommit
@@ -21,6 +22,7 @@ class PlaceboShuffled(Wrapped):
     than before unless all lines are the same.
     """
 
+    version: ClassVar[int] = 1
     name: str = "placebo_shuffled"
     shuffle_seed: int = 0
 

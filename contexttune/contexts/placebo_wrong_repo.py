@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.contexts.budget import Unit, check_unit, cut_to, measure
 from contexttune.contexts.placebo import Wrapped, own_inputs
@@ -31,6 +31,7 @@ class PlaceboWrongRepo(Wrapped):
     context, and within a line of its length where one as long was found; else as short as it is, as the log says.
     """
 
+    version: ClassVar[int] = 1
     name: str = "placebo_wrong_repo"
     other: str | None = None
     budget_unit: Unit = "chars"

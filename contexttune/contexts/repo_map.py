@@ -25,6 +25,7 @@ from contexttune.types import Context, Instance
 class RepoMap(MapSettings):
     """Files by how often and how lately they changed, with their longest definitions; all others by directory."""
 
+    version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = False
     name: str = "repo_map"
     file_length_power: float = FILE_LENGTH_POWER

@@ -271,7 +271,9 @@ class Cell:
 
     @cached_property
     def context_stage(self) -> ContextStage:
-        chosen = masked(self.container["condition"])  # it is written beside the context
+        chosen = masked(
+            result_settings(self.container["condition"], "condition")
+        )  # written beside the context
         settings = {key: value for key, value in chosen.items() if key != "name"}
         if getattr(self.generator, "asks", None) is self.model:
             settings["model"] = masked(result_settings(self.container["model"], "model"))

@@ -51,7 +51,12 @@ def warn(cell: Cell, reproduced: Mapping[str, Any] | None) -> None:
 def configuration(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
     """The differences, but for those that must be, and keys of this version that say what the other did without them."""
     found = [one for one in differences(then, now) if not one[0].startswith(_MUST_DIFFER)]
-    return [one for one in found if not _is_new(*one)]
+    return [one for one in found if not _is_new(*one) and not _has_moved(*one)]
+
+
+def _has_moved(key: str, then: Any, now: Any) -> bool:
+    """Whether a class is in another module: its name and `version` are what counts."""
+    return key.endswith("_target_") and str(then).rpartition(".")[2] == str(now).rpartition(".")[2]
 
 
 def _is_new(key: str, then: Any, now: Any) -> bool:

@@ -21,8 +21,6 @@ _GROUP_ID_CHARS = 100  # config.py accepts no more
 def group_settings(container: dict[str, Any]) -> dict[str, Any]:
     """All that can change a result but condition and seed: what the runs of a group have in common."""
     chosen = {key: value for key, value in container["slice"].items() if not key.startswith("shard_")}
-    if not chosen.get("healthy_only"):  # runs from before there was this key are called the same
-        chosen.pop("healthy_only", None)
     settings = {key: result_settings(container[key], key) for key in _PARTS} | {"slice": chosen}
     return dict(without_passwords(settings))
 
@@ -31,9 +29,7 @@ def run_settings(container: dict[str, Any]) -> dict[str, Any]:
     """All that can change a result."""
     own = {
         "condition": result_settings(container["condition"], "condition"),
-        "signal": {
-            name: result_settings(node, f"signal.{name}") for name, node in container["signal"].items()
-        },
+        "signal": result_settings(container["signal"], "signal"),
         "seed": container["seed"],
     }
     return group_settings(container) | dict(without_passwords(own))

@@ -14,6 +14,7 @@ from contexttune.types import GoldInstance, Outcome
 class NoHarness:
     """Leaves predictions ungraded: for runs that are evaluated elsewhere or later."""
 
+    version: ClassVar[int] = 1
     official: ClassVar[bool] = False
     grades: ClassVar[bool] = False
 

@@ -42,6 +42,7 @@ _SECRET = re.compile(r"_(API_KEY|TOKEN|SECRET)$")
 class SwebenchDocker:
     """Grades with `swebench.harness.run_evaluation`; one directory under `out_dir` per run of it."""
 
+    version: ClassVar[int] = 1
     official: ClassVar[bool] = True
     grades: ClassVar[bool] = True
 

@@ -83,7 +83,7 @@ def _plain(value: Any) -> Any:
 
 def harness_key(settings: Mapping[str, Any], swebench: str | None) -> dict[str, Any]:
     """What tells one harness's verdicts from another's: its part of a group's settings, and swebench's version."""
-    return {**{key: value for key, value in settings.items() if key != "_target_"}, "swebench": swebench}
+    return {**settings, "swebench": swebench}
 
 
 def read(path: Path) -> list[Check]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from contexttune.config.build import NO_EFFECT
@@ -67,6 +67,7 @@ class OpenAICompatible(Journaled):
     that holds the key, null for a server that checks none; a null sampling parameter is not sent.
     """
 
+    version: ClassVar[int] = 1
     seed: int
     name: str | None
     base_url: str | None = None

@@ -30,6 +30,7 @@ class Replay:
     may be its last one.
     """
 
+    version: ClassVar[int] = 1
     answers_from: ClassVar[str] = "journal"
     seed: int
     source: str

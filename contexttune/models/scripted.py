@@ -46,6 +46,7 @@ class Rule:
 class Scripted(Journaled):
     """Replies from a YAML file: a list of `contains`, `lacks`, `reply`, `finish_reason`; the first match answers."""
 
+    version: ClassVar[int] = 1
     answers_from: ClassVar[str] = "script"
     seed: int
     name: str = "scripted"

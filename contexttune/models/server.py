@@ -49,6 +49,7 @@ class Server(Protocol):
 class NoServer:
     """Nothing to start: the endpoint is where model.base_url says."""
 
+    version: ClassVar[int] = 1
     affects_results: ClassVar[bool] = False
     starts: ClassVar[bool] = False
 
@@ -88,6 +89,7 @@ class CommandServer:
     that runs this program) are replaced.
     """
 
+    version: ClassVar[int] = 1
     starts: ClassVar[bool] = True
     command: list[str | int | float]
     options: list[str | int | float] = field(default_factory=list)
@@ -177,6 +179,8 @@ class CommandServer:
 @dataclass(frozen=True, kw_only=True)
 class LlamaCpp(CommandServer):
     """One that serves a GGUF file."""
+
+    version: ClassVar[int] = 1
 
     def preflight(self, name: str) -> None:
         """Raise ConfigError without a file of weights."""

@@ -13,6 +13,7 @@ from contexttune.types import Attempt, AttemptStatus, Instance
 class Empty:
     """Submits the empty patch."""
 
+    version: ClassVar[int] = 1
     needs_gold: ClassVar[bool] = False
     name: str = "empty"
 

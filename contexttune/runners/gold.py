@@ -13,6 +13,7 @@ from contexttune.types import Attempt, AttemptStatus, GoldInstance, Instance
 class Gold:
     """Submits what the instance's authors did."""
 
+    version: ClassVar[int] = 1
     needs_gold: ClassVar[bool] = True
     name: str = "gold"
 

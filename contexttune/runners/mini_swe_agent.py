@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from contexttune.errors import PreflightError
 from contexttune.runners.mini.agent_runner import AgentRunner
@@ -19,6 +19,7 @@ from contexttune.types import Instance
 class MiniSweAgent(AgentRunner):
     """The agent sees one commit at /testbed, a read-only system, no network, and nothing else of the machine."""
 
+    version: ClassVar[int] = 1
     name: str = "mini_swe_agent"
     sandbox: Literal["bwrap", "none"] = "bwrap"
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
@@ -30,6 +31,7 @@ _PULLS_AT_ONCE = 2
 class MiniSweAgentSwebench(AgentRunner):
     """The agent's commands run in a container of the instance's image, without a network."""
 
+    version: ClassVar[int] = 1
     name: str = "mini_swe_agent_swebench"
     container: str = "docker"  # a name in ENGINES
     container_command: str | None = field(default=None, metadata=NO_EFFECT)  # what that engine is called here

@@ -40,6 +40,7 @@ _ASK = {
 class SingleShot:
     """Issue, context block and file list in; a patch out, checked against the commit."""
 
+    version: ClassVar[int] = 1
     needs_gold: ClassVar[bool] = False
     model: Model
     workspace: Workspace

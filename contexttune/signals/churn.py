@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.errors import ConfigError
 from contexttune.repos.git import Tree
@@ -19,7 +19,7 @@ class Churn:
     """
 
     name: str = "churn"
-    version: int = 1
+    version: ClassVar[int] = 1
     window_commits: int = 1000
 
     def __post_init__(self) -> None:

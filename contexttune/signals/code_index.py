@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.errors import ConfigError
@@ -53,7 +53,7 @@ class CodeIndex:
     """
 
     name: str = "code_index"
-    version: int = 1
+    version: ClassVar[int] = 1
     max_bytes: int = 1_000_000  # larger files are skipped
     min_share: float = 0.3
 

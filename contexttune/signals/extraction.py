@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
+from contexttune.config.build import settings_of
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
 from contexttune.signals.cache.raw_json import dump_lines
@@ -50,9 +50,7 @@ def _extract(tree: Tree, signals: Sequence[Signal]) -> dict[str, Any]:
 
 
 def _version(signal: Signal) -> str:
-    settings = asdict(cast(Any, signal))
-    kind = f"{type(signal).__module__}.{type(signal).__qualname__}"
-    return f"{settings.get('version', 0)}-{fingerprint([kind, settings, scan.VERSION])}"
+    return fingerprint([settings_of(signal), scan.VERSION])
 
 
 def _read(path: Path, tree: Tree) -> dict[str, Any]:

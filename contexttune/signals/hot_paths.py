@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.errors import ConfigError
 from contexttune.repos.file_kinds import NOT_PRODUCT
@@ -33,7 +33,7 @@ class HotPaths:
     """
 
     name: str = "hot_paths"
-    version: int = 1
+    version: ClassVar[int] = 1
     window_commits: int = 500  # non-merge commits looked at, `base_commit` included
     top: int = 200
     max_bytes: int = MAX_BYTES

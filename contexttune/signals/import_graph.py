@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.repos.git import Tree
@@ -43,7 +43,7 @@ class ImportGraph:
     """{"edges": {path: [paths it imports]}, "in_degree": {path: how many files import it}}."""
 
     name: str = "import_graph"
-    version: int = 1
+    version: ClassVar[int] = 1
     max_bytes: int = MAX_BYTES
 
     def start(self, tree: Tree) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.errors import ConfigError
 from contexttune.repos.git import Tree
@@ -28,7 +28,7 @@ class PyIndex:
     """
 
     name: str = "py_index"
-    version: int = 1
+    version: ClassVar[int] = 1
     max_bytes: int = MAX_BYTES  # larger files are listed as unparsed
 
     def __post_init__(self) -> None:

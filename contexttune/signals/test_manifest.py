@@ -29,7 +29,7 @@ class TestManifest:
 
     __test__: ClassVar[bool] = False  # pytest takes a class of this name for a test
     name: str = "test_manifest"
-    version: int = 1
+    version: ClassVar[int] = 1
     max_bytes: int = MAX_BYTES
 
     def start(self, tree: Tree) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.repos.git import Tree, is_file
 from contexttune.signals.python.source import printable
@@ -20,7 +20,7 @@ class FileTree:
     """
 
     name: str = "tree"
-    version: int = 1
+    version: ClassVar[int] = 1
 
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Sorted paths, by what git says they are; nothing is followed."""

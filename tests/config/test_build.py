@@ -1,4 +1,7 @@
+import sys
+import types
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pytest
 
@@ -8,11 +11,13 @@ from contexttune.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class Inner:
+    version: ClassVar[int] = 3
     n: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outer:
+    version: ClassVar[int] = 1
     seed: int
     name: str
     limit: int | None = None
@@ -59,7 +64,46 @@ def test_a_wrong_key_or_value_is_one_sentence_with_its_place(bad, words):
 
 
 def test_settings_leave_out_what_cannot_change_a_result():
-    assert result_settings(node(limit=2, timeout_s=9.0), "runner") == node(limit=2)
+    named = {"class": "Outer", "version": 1, "name": "x", "limit": 2}
+    assert result_settings(node(limit=2, timeout_s=9.0), "runner") == named
+
+
+def test_every_part_in_a_node_stands_for_its_name_and_version():
+    inner = {"a": {"_target_": f"{HERE}.Inner", "n": 2}}
+    assert result_settings(node(inner=inner), "runner")["inner"] == {
+        "a": {"class": "Inner", "version": 3, "n": 2}
+    }
+    assert settings_of(build(node(inner=inner), "runner", {"seed": 7}))["inner"] == {
+        "a": {"class": "Inner", "version": 3, "n": 2}
+    }
+
+
+def module_with_part(monkeypatch, name, version):
+    """A module that defines the part `Same` of that version."""
+    module = types.ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    stated = "" if version is None else f"    version: ClassVar[int] = {version}\n"
+    source = f"@dataclass(frozen=True, kw_only=True)\nclass Same:\n{stated}    n: int = 1\n"
+    exec("from dataclasses import dataclass\nfrom typing import ClassVar\n" + source, module.__dict__)
+    return {"_target_": f"{name}.Same", "n": 2}
+
+
+def test_settings_do_not_depend_on_where_a_class_lives_but_on_its_version(monkeypatch):
+    here, there, raised = (
+        module_with_part(monkeypatch, name, version)
+        for name, version in (("first_home", 1), ("second_home", 1), ("raised", 2))
+    )
+    assert result_settings(here, "runner") == result_settings(there, "runner")
+    assert result_settings(here, "runner") != result_settings(raised, "runner")
+    assert settings_of(build(here, "runner")) == settings_of(build(there, "runner"))
+    assert settings_of(build(here, "runner")) != settings_of(build(raised, "runner"))
+
+
+def test_a_part_without_a_version_is_refused(monkeypatch):
+    unversioned = module_with_part(monkeypatch, "unversioned", None)
+    for bad in (unversioned, node(inner={"a": unversioned})):
+        with pytest.raises(ConfigError, match="Same states no version"):
+            result_settings(bad, "runner")
 
 
 def test_a_part_says_which_services_it_wants():
@@ -70,5 +114,5 @@ def test_a_part_says_which_services_it_wants():
 def test_settings_of_a_built_part_leave_out_what_cannot_change_a_result_and_what_was_supplied():
     one, other = (build(node(timeout_s=t), "runner", {"seed": s}) for t, s in ((2.0, 7), (3.0, 8)))
     assert settings_of(one) == settings_of(other)
-    assert settings_of(one) == {"_target_": f"{HERE}.Outer", "name": "x", "limit": None, "inner": {}}
+    assert settings_of(one) == {"class": "Outer", "version": 1, "name": "x", "limit": None, "inner": {}}
     assert settings_of(build(node(limit=1), "runner", {"seed": 7})) != settings_of(one)

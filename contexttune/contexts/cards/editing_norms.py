@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import is_unambiguous
 
@@ -28,6 +28,7 @@ _GUIDES = ("contributing", "agents", "claude", "hacking")
 class EditingNorms:
     """The repository's own guides, changelog and style configuration, by path."""
 
+    version: ClassVar[int] = 1
     name: str = "editing_norms"
 
     def render(self, signals: Mapping[str, Any]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
 from contexttune.contexts.map_layout import outlines
@@ -15,6 +15,7 @@ from contexttune.contexts.ranking.prior import outlined
 class KeyModules:
     """The likeliest modules, with the longest of their definitions: methods stand behind their class."""
 
+    version: ClassVar[int] = 1
     name: str = "key_modules"
     max_chars: int = 700
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.contexts.braces import braced
 from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
@@ -14,6 +14,7 @@ from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
 class Layout:
     """Source files by directory, less the likeliest `without_first`, which another card names."""
 
+    version: ClassVar[int] = 1
     name: str = "layout"
     without_first: int = 0
     max_chars: int = 880

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import count_by, is_source, is_unambiguous
 
@@ -13,6 +13,7 @@ from contexttune.contexts.cards.source_files import count_by, is_source, is_unam
 class Pitfalls:
     """File names that occur many times, files that do not parse, submodules that are not there."""
 
+    version: ClassVar[int] = 1
     name: str = "pitfalls"
     n_names: int = 4
 

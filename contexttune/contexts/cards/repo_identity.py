@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import is_source, packages
 
@@ -13,6 +13,7 @@ from contexttune.contexts.cards.source_files import is_source, packages
 class RepoIdentity:
     """Top-level packages with the first line of their docstrings, and sizes."""
 
+    version: ClassVar[int] = 1
     name: str = "repo_identity"
     n_packages: int = 3
 

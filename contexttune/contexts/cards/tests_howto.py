@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import is_unambiguous
 
@@ -20,6 +20,7 @@ _VARIABLE = re.compile(r"\$[({]\w+[)}]")
 class TestsHowto:
     """Framework, commands as the repository's own configuration has them, directories."""
 
+    version: ClassVar[int] = 1
     __test__ = False  # a name that pytest would otherwise collect
     name: str = "tests_howto"
     n_commands: int = 3

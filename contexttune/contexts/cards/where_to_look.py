@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from contexttune.contexts.braces import braced
 from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
@@ -16,6 +16,7 @@ _HEADING = "Source files by how often and lately they changed, the first ones in
 class WhereToLook:
     """The likeliest files: the first ones a line each, the next ones grouped by directory."""
 
+    version: ClassVar[int] = 1
     name: str = "where_to_look"
     n_files: int = 50
     n_leading: int = 6
