@@ -63,7 +63,7 @@ def _imported() -> list[str]:
     probe = (
         "import sys, atexit, os; sys.argv = ['contexttune', '--cfg', 'job']\nimport contexttune.main as m\n"
     )
-    probe += "m._close = lambda code: sys.stderr.write(' '.join(sys.modules))\nm.main()"
+    probe += "m._close = lambda code, _: sys.stderr.write(' '.join(sys.modules)) * 0\nm.main()"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     return [name for name in _HEAVY if name in done.stderr.split()]
 

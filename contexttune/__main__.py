@@ -1,8 +1,28 @@
-"""`python -m contexttune [overrides]`."""
+"""`python -m contexttune [overrides]`, and the console script `contexttune`."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    # Imports stay inside: the workers of agents import this module too, and need no Hydra.
+    match sys.argv[1:]:
+        case []:
+            from contexttune.launch.welcome import first_steps
+
+            sys.exit(first_steps())
+        case ["--version"]:
+            from contexttune.launch.version import print_versions
+
+            print_versions()
+            sys.exit()
+    from contexttune import main as program
+
+    program.main()
+
 
 if __name__ == "__main__":
-    from contexttune.main import (
-        main,
-    )  # here, because an agent's worker imports this module too, and needs no Hydra
-
     main()

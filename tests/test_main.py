@@ -1,14 +1,23 @@
 """What a user types and what comes back: exit codes, one sentence, no traceback."""
 
 import json
+import logging
+import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 
+from contexttune.errors import ExitCode
+from contexttune.main import run_command
 from tests.command_line import contexttune, start
 from tests.models.fault_server import error, ok, serving, stall
 
@@ -298,3 +307,66 @@ def test_a_group_that_has_not_begun_is_compared_with_nothing(tmp_path):
         assert done.returncode == 2, done.stdout
         assert "no run of b has begun" in done.stdout
     assert not (tmp_path / "results/comparisons").exists()
+
+
+@pytest.fixture
+def in_process(tmp_path, monkeypatch):
+    """`run_command` in a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    return lambda *arguments: run_command(arguments)
+
+
+def test_one_process_can_run_several_commands(in_process, tmp_path, capfd):
+    for group_id in ("a", "b"):
+        assert in_process(*ONE, "condition=no_context", f"group_id={group_id}") is ExitCode.DONE
+        said = capfd.readouterr().out
+        assert str(tmp_path / f"results/{group_id}/summary.json") in "".join(said.split())
+        assert said.count("summary.json") == 1
+        (job_log,) = tmp_path.glob(f"multirun/{group_id}/*/0/contexttune.log")
+        assert f"of group {group_id}" in job_log.read_text()
+    assert "of group b" not in next(tmp_path.glob("multirun/a/*/0/contexttune.log")).read_text()
+    assert in_process("-m", *ONE, "condition=no_context,repo_map", "group_id=c") is ExitCode.DONE
+    assert in_process("seed=-1") is ExitCode.BAD_CONFIG
+    assert in_process("--help") is ExitCode.DONE
+    summary = json.loads((tmp_path / "results/c/summary.json").read_text())
+    assert set(summary["conditions"]) == {"no_context", "repo_map"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*ONE, "condition=no_context"],
+        ["-m", *ONE, "condition=no_context", "seed=0,1"],
+        [*ONE, "condition=no_context", "hydra.verbose=true"],
+        ["--cfg", "job"],
+        ["seed=-1"],
+        ["no-such-override"],
+    ],
+)
+def test_a_command_restores_the_state_of_its_process(in_process, monkeypatch, arguments):
+    monkeypatch.setattr(sys, "argv", ["pytest", "an-argument"])
+
+    def state():
+        root = logging.root
+        return (
+            (list(sys.argv), dict(os.environ), Path.cwd()),
+            (root.level, list(root.handlers), logging.getLogger("contexttune").level),
+            (GlobalHydra.instance().hydra, HydraConfig.instance().cfg),
+            [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+        )
+
+    before = state()
+    in_process(*arguments)
+    assert state() == before
+
+
+@pytest.mark.parametrize(
+    "entry", [["-m", "contexttune"], ["-c", "from contexttune.__main__ import main; main()"]]
+)
+def test_versions_are_printed_without_loading_hydra(tmp_path, entry):
+    command = [sys.executable, "-X", "importtime", *entry, "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    printed = dict(line.split() for line in done.stdout.splitlines())
+    assert printed == {name: version(name) for name in ("contexttune", "swebench", "mini-swe-agent")}
+    assert not re.search(r"\| +(hydra|omegaconf|swebench)$", done.stderr, re.MULTILINE)

@@ -21,7 +21,7 @@ from contexttune.errors import ExitCode
 from contexttune.experiment import job_record
 from contexttune.interfaces import Task, TaskResult
 from contexttune.launch import slurm
-from contexttune.launch.session import current_session
+from contexttune.launch.session import BUG_NOTICE, current_session
 from contexttune.system.files import locked
 from contexttune.system.redaction import masked
 
@@ -88,7 +88,7 @@ def _executed(cfg: DictConfig, output_dir: Path) -> TaskResult:
                 log.warning("interrupted: %s", error)
                 raise KeyboardInterrupt from None
             # a defect of ours: Hydra 1.3 would leave it out of the job's log
-            log.exception("this is a defect of contexttune, please report it")
+            log.exception(BUG_NOTICE)
             note.code, note.error = ExitCode.FAILED, masked(f"{type(error).__name__}: {error}")
     return TaskResult(exit_code=note.code)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from contexttune.launch.sweep import Sweep
     from contexttune.paths import Layout
 
+BUG_NOTICE = "this is a bug in contexttune, please report it"
 # The exit code of several jobs is the last of these that one of them has.
 _ORDER = (
     ExitCode.DONE,
@@ -38,15 +39,6 @@ class Session:
     sweep: Sweep | None = None
     sweep_dir: Path | None = None  # Hydra's directory of this sweep, whatever the sweeper
     _summaries: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # those that are still current
-
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        """Make this the session that Hydra's callback and jobs in this process see."""
-        token = _SESSION.set(self)
-        try:
-            yield
-        finally:
-            _SESSION.reset(token)
 
     def begin_job(self) -> None:
         """Count a job of this process, and drop the summaries that it may make stale."""
@@ -101,6 +93,16 @@ class Session:
 _SESSION: ContextVar[Session] = ContextVar("session")
 
 
+@contextmanager
+def new_session() -> Iterator[Session]:
+    """A session that Hydra's callback and the jobs of this process find by `current_session`."""
+    token = _SESSION.set(Session())
+    try:
+        yield _SESSION.get()
+    finally:
+        _SESSION.reset(token)
+
+
 def current_session() -> Session:
-    """The active session; a new one in a process that a launcher started."""
+    """The session of this invocation; an empty one in a process that a launcher started."""
     return _SESSION.get(None) or Session()

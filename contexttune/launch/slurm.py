@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, read_write
 
-from contexttune.errors import ExitCode
+from contexttune.errors import ConfigError
 from contexttune.system.slurm_job import job_state
 
 if TYPE_CHECKING:
@@ -40,13 +38,11 @@ def watch_jobs_to_their_end() -> None:
     submitit asks sacct alone, and so waits for ever for a job that was killed where there is none; and it stops
     waiting for the others at the first job that is lost. What jobs have done is read from disk, not from here.
     """
-    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher
     from submitit.local.local import LocalJob
     from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
 
     for kind in (LocalJob, SlurmJob):
         kind.results = _results  # type: ignore[assignment, method-assign]
-    BaseSubmititLauncher.launch = _refusable(BaseSubmititLauncher.launch)
     SlurmJob.watcher = SlurmInfoWatcher(delay_s=_POLL_S) if _sacct_answers() else _squeue_watcher()
 
 
@@ -65,20 +61,14 @@ def requeue_at_time_limit(config: DictConfig) -> None:
             config.hydra.launcher.max_num_timeout = _REQUEUES
 
 
-def _refusable(launch: Callable[..., Any]) -> Callable[..., Any]:
-    """The launcher's `launch`, but what sbatch refuses is its own words and not a traceback."""
+def refusal(error: Exception) -> ConfigError | None:
+    """sbatch's own message, where `error` is submitit's for jobs that it refused."""
+    from submitit.core.utils import FailedJobError
 
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        from submitit.core.utils import FailedJobError
-
-        try:
-            return launch(*args, **kwargs)
-        except FailedJobError as error:
-            words = "; ".join(line.removeprefix("sbatch: error: ") for line in str(error).splitlines())
-            sys.stderr.write(f"error: Slurm refuses the jobs: {words}: see the keys of hydra.launcher\n")
-            raise SystemExit(ExitCode.BAD_CONFIG) from None
-
-    return wrapped
+    if not isinstance(error, FailedJobError):
+        return None
+    message = "; ".join(line.removeprefix("sbatch: error: ") for line in str(error).splitlines())
+    return ConfigError(f"Slurm refuses the jobs: {message}: see the keys of hydra.launcher")
 
 
 def _results(job: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from contexttune.config.user_errors import known
 from contexttune.errors import ConfigError, ExitCode
-from contexttune.launch.session import current_session
+from contexttune.launch.session import BUG_NOTICE, current_session
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -46,7 +46,7 @@ class Watch(Callback):
             if (found := known(error)) is not None:
                 _refuse(str(found), found.exit_code)
             traceback.print_exc()
-            _refuse(f"this is a defect of contexttune, please report it ({type(error).__name__})")
+            _refuse(f"{BUG_NOTICE} ({type(error).__name__})")
 
 
 def _before_jobs(config: DictConfig) -> None:

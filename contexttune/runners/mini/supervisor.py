@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -120,9 +119,7 @@ def _end(worker: Any, *, is_done: bool) -> None:
 def _context() -> ForkServerContext:
     """The server is up, or will be in a moment."""
     context = multiprocessing.get_context("forkserver")
-    # a worker imports its program's own module: that of the console script imports all of this one
-    script = [] if sys.modules["__main__"].__spec__ else ["contexttune.main"]
-    context.set_forkserver_preload([*script, *_PRELOAD])
+    context.set_forkserver_preload(_PRELOAD)
     with _STARTING:
         if not _FOLDERS:  # not by the variable: the program that started this one may have set it
             _FOLDERS.append(_socket_folder())
