@@ -148,7 +148,7 @@ class Model(Protocol):
     def recorded(self, out_dir: Path) -> RecordedModel:
         """The only way to ask it: for the attempt whose own directory is `out_dir`, where each answer is kept.
 
-        A model that inherits `models.journal.Journaled` only says what its endpoint is.
+        A model that inherits `models.journaled.JournaledModel` only says what its endpoint is.
         """
         ...
 

@@ -18,12 +18,13 @@ from contexttune.config.build import settings_of
 from contexttune.errors import ConfigError, InfraError, NotWritten, OverBudget, UnusableDocument
 from contexttune.interfaces import Model, RepoAtCommit
 from contexttune.models.journal import CALLS
-from contexttune.models.prices import price_of
-from contexttune.models.shared import Held
+from contexttune.models.prices import cost_usd, price_of
+from contexttune.models.shared import SharedModel
 from contexttune.models.spending import Budget
 from contexttune.models.wire import ContextWindowExceeded, completion_of
 from contexttune.paths import Layout, slug
 from contexttune.system.files import fingerprint, locked, read_json, write_atomic, write_json
+from contexttune.system.outage_streak import OutageStreak
 from contexttune.system.redaction import without_passwords
 from contexttune.types import Answered, Document, Message
 
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 1
 _WORD_CHARS = 1000
-_GIVE_UP_AFTER = 3  # outages in a row with the same words: the rest would meet the same one
 
 
 @dataclass(kw_only=True)
@@ -42,13 +42,13 @@ class Documents:
     label: str  # group_id/run_id: who pays
     prices: Mapping[str, Mapping[str, Any]]
     budget: Callable[[], Budget]
-    main: Held  # the experiment's own model, which other stages use too
+    main: SharedModel  # the experiment's own model, which other stages use too
     used: dict[str, Document] = field(default_factory=dict)  # by place, those that were handed out
     _open: ExitStack | None = None
     _until: ExitStack | None = None
     _is_rehearsal: bool = False
-    _held: dict[int, Held] = field(default_factory=dict)
-    _outages: list[str] = field(default_factory=list)  # those in a row
+    _held: dict[int, SharedModel] = field(default_factory=dict)
+    _outages: OutageStreak = field(default_factory=OutageStreak)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @contextmanager
@@ -137,9 +137,8 @@ class Documents:
                 )
             if why := self.budget().exceeded():
                 raise OverBudget(why)
-            last = self._outages[-_GIVE_UP_AFTER:]
-            if len(last) == _GIVE_UP_AFTER and len(set(last)) == 1:
-                raise InfraError(last[0])
+            if outage := self._outages.repeated:
+                raise InfraError(outage)
         completion = completion_of(self._ask(home, model, messages, parameters))
         usage = completion.usage
         document = Document(
@@ -154,7 +153,7 @@ class Documents:
             finish_reason=_plain(completion.finish_reason),
             refusal=_plain(completion.refusal) if completion.refusal else None,
             n_calls=1,
-            cost_usd=price.cost_usd(usage) if price else None,
+            cost_usd=cost_usd(price, usage),
             paid_by=self.label,
             **asdict(usage),
         )
@@ -175,9 +174,9 @@ class Documents:
                 f"the prompt of a document is too long for {model.name}, lower condition.prompt_budget_chars: {error}"
             ) from None
         except InfraError as error:
-            self._outages.append(str(error))
+            self._outages.add(str(error))
             raise
-        self._outages.clear()
+        self._outages.end()
         return answered
 
     def _enter(self, model: Model) -> None:
@@ -185,7 +184,7 @@ class Documents:
             if id(model) in self._held or self._open is None or self._until is None:
                 return
             is_main = model is self.main.model
-            held = self.main if is_main else Held(model)
+            held = self.main if is_main else SharedModel(model)
             held.preflight()
             self._held[id(model)] = (self._until if is_main else self._open).enter_context(held)
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from contexttune.errors import ArtifactError, ConfigError, InfraError, NotWritten, OverBudget, PreflightError
+from contexttune.errors import (
+    ArtifactError,
+    ConfigError,
+    ExitCode,
+    InfraError,
+    NotWritten,
+    OverBudget,
+    PreflightError,
+)
 from contexttune.experiment.cell import Cell
+from contexttune.experiment.finished_work import saved_block
 from contexttune.system.progress import Progress
 from contexttune.types import GoldInstance, Instance
 
 log = logging.getLogger(__name__)
 
-Why = InfraError | NotWritten | OverBudget
+Reason = InfraError | NotWritten | OverBudget
 
 
 @dataclass
@@ -29,15 +38,37 @@ class Blocks:
     """
 
     cell: Cell
-    before_documents: Callable[[], None]
-    absent: dict[str, Why] = field(default_factory=dict)
+    before_documents: Callable[[], object]
+    absent: dict[str, Reason] = field(default_factory=dict)
     stopped_by: str | None = None
 
-    def build(self, serving: ExitStack) -> dict[str, str]:
-        """instance_id -> block, with the signals that it takes; those of `absent` are left out.
+    def make(self, serving: ExitStack) -> dict[str, str]:
+        """Return instance_id -> block, without instances in `absent`, and with signals as the stages ask for them.
 
-        A model that has written is left when `serving` ends.
+        The experiment's model stays entered until `serving` ends if a document had to be written.
         """
+        cell, stages = self.cell, set(self.cell.config.stages)
+        blocks = self._build(serving) if stages & {"signals", "context"} else {}
+        if "context" not in stages:
+            blocks = self._saved() if "inference" in stages else {}
+        if cell.wants_documents:
+            self._count_documents(blocks)
+        return blocks
+
+    @property
+    def outages(self) -> dict[str, str]:
+        """instance_id -> the outage because of which it has no context."""
+        return {name: str(why) for name, why in sorted(self.absent.items()) if isinstance(why, InfraError)}
+
+    def exit_code(self) -> ExitCode:
+        """The result of a run that only builds contexts."""
+        for name, why in self.outages.items():
+            log.warning("%s: %s; the same command tries it again", name, why)
+        if self.stopped_by:
+            return ExitCode.BUDGET
+        return ExitCode.MISSING_UNITS if self.outages else ExitCode.DONE
+
+    def _build(self, serving: ExitStack) -> dict[str, str]:
         cell = self.cell
         if not cell.generator.sends_block:
             log.info("condition=%s sends no block and needs no signals", cell.condition)
@@ -53,91 +84,88 @@ class Blocks:
                 progress.finish(instance.instance_id, f"{len(block)} characters", detail=False)
         return blocks
 
-    def saved(self) -> dict[str, str]:
+    def _saved(self) -> dict[str, str]:
+        """The blocks that an earlier command has built."""
         cell = self.cell
         if not cell.generator.sends_block:
             return {i.instance_id: "" for i in cell.instances}
         blocks = {i.instance_id: cell.context_stage.saved_block(self._as_shown(i)) for i in cell.instances}
-        absent = [name for name, block in blocks.items() if block is None]
-        if absent:
+        built = {name: block for name, block in blocks.items() if block is not None}
+        if len(built) < len(blocks):
             raise ConfigError(
-                f"{len(absent)} contexts are not built yet: run stages=[signals,context] first, or all stages"
+                f"{len(blocks) - len(built)} contexts are not built yet: run stages=[signals,context] first, or all stages"
             )
-        return {name: block for name, block in blocks.items() if block is not None}
+        return built
 
-    def count_documents(self, blocks: Mapping[str, str]) -> None:
-        """Those that the blocks are made of, also where another run has paid for them."""
+    def _count_documents(self, blocks: Mapping[str, str]) -> None:
+        """Register the documents that the blocks contain, including those that another run has paid for."""
         cell = self.cell
-        if not cell.wants_documents:
-            return
         for instance in cell.instances:
             if instance.instance_id in blocks:
                 for document in cell.context_stage.documents(self._as_shown(instance)):
                     cell.documents.use(document)
         if cell.keeps_records:
-            cell.documents.keep_calls(cell.layout.predictions(cell.group_id, cell.run_id).parent)
+            cell.documents.keep_calls(cell.finished_work.predictions.parent)
 
     def _write_documents(self, serving: ExitStack) -> None:
-        """Have a model write what the contexts need, but for a dry run; say in `absent` what could not be had."""
-        cell, shown = self.cell, [self._as_shown(i) for i in self.cell.instances]
+        """Have models write the documents that contexts need; in a dry run only write the prompts."""
+        cell, instances = self.cell, [self._as_shown(i) for i in self.cell.instances]
         self.before_documents()
         documents = cell.documents
         with documents.rehearsed() if cell.config.dry_run else documents.opened(serving):
-            self.absent = _written(cell, shown, self._context)
+            self.absent = _build_in_parallel(cell, instances, self._context)
         budgets = [str(why) for why in self.absent.values() if isinstance(why, OverBudget)]
         if budgets:
             self.stopped_by = budgets[0]
-            log.warning("%s: no further document is asked for", budgets[0])
-        unwritten = [why for why in self.absent.values() if isinstance(why, NotWritten)]
-        _say_unwritten(cell.condition, unwritten)
+            log.warning("%s: no further document is requested", budgets[0])
+        _log_unwritten(cell.condition, self.absent.values())
 
     def _as_shown(self, instance: GoldInstance) -> Instance:
-        """The instance as the generator may see it."""
+        """What the generator may see of an instance."""
         return instance if self.cell.gold_context else instance.public()
 
     def _context(self, instance: Instance) -> str:
-        """An instance's block, read back when nothing that determines it has changed."""
-        cell, repo, commit = self.cell, instance.repo, instance.base_commit
+        """An instance's block, built unless it is done already; "" if only signals are wanted."""
+        cell = self.cell
         wanted = "context" in cell.config.stages
-        saved = cell.context_stage.saved_block(instance) if wanted else None
-        if saved is not None and cell.layout.signals(repo, commit).exists():
+        saved = saved_block(cell.context_stage, instance) if wanted else None
+        if saved is not None:
             return saved
         try:
-            at_commit = cell.repository(repo, commit)
+            at_commit = cell.repository(instance.repo, instance.base_commit)
         except ArtifactError as error:
             raise PreflightError(str(error)) from None
         return cell.context_stage.build(at_commit, instance) if wanted else ""
 
 
-def _written(
+def _build_in_parallel(
     cell: Cell, instances: Iterable[Instance], build: Callable[[Instance], object]
-) -> dict[str, Why]:
-    """Build the contexts of `instances`, those that they share once; what for, `build` keeps.
+) -> dict[str, Reason]:
+    """Call `build` once for all instances that share a context.
 
-    Returns instance_id -> why its context cannot be had now: an outage or an answer that is no document, no budget, or
-    no leave to ask a model.
+    Returns instance_id -> why its context is not available now: an outage or an unusable answer, the budget, or that no
+    model may be asked.
     """
     sharing: dict[str, list[Instance]] = {}
-    for instance in instances:
-        of = (
-            instance.instance_id if cell.generator.per_instance else f"{instance.repo}@{instance.base_commit}"
-        )
-        sharing.setdefault(of, []).append(instance)
-    failed: dict[str, Why] = {}
+    for i in instances:
+        key = i.instance_id if cell.generator.per_instance else f"{i.repo}@{i.base_commit}"
+        sharing.setdefault(key, []).append(i)
+    failed: dict[str, Reason] = {}
     pool = ThreadPoolExecutor(cell.workers, thread_name_prefix="document")
     with Progress("documents", len(sharing)) as progress:
 
-        def one(of: str) -> Why | None:
-            progress.start(of)
-            why = _tried(build, sharing[of][0])
-            progress.finish(of, "there" if why is None else str(why), detail=isinstance(why, InfraError))
-            return why
+        def build_one(key: str) -> Reason | None:
+            progress.start(key)
+            reason = _try(build, sharing[key][0])
+            done = "there" if reason is None else str(reason)
+            progress.finish(key, done, detail=isinstance(reason, InfraError))
+            return reason
 
-        futures = {pool.submit(one, of): of for of in sharing}
+        futures = {pool.submit(build_one, key): key for key in sharing}
         try:
             for future in as_completed(futures):
-                if why := future.result():
-                    failed |= {instance.instance_id: why for instance in sharing[futures[future]]}
+                if reason := future.result():
+                    failed |= {instance.instance_id: reason for instance in sharing[futures[future]]}
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -145,20 +173,20 @@ def _written(
     return failed
 
 
-def _say_unwritten(condition: str, missing: Sequence[NotWritten]) -> None:
-    """What a dry run leaves out; instances that share a document have the same error."""
-    if distinct := {id(error): error for error in missing}:
-        chars = sum(error.prompt_chars for error in distinct.values())
-        log.info(
-            "dry run: %d documents of condition=%s are not written yet; no model is asked, their prompts (prompt.md beside the "
-            "contexts, %d characters in all) are made, and those of the attempts are measured without a block",
-            *(len(distinct), condition, chars),
-        )
-
-
-def _tried(build: Callable[[Instance], object], instance: Instance) -> Why | None:
+def _try(build: Callable[[Instance], object], instance: Instance) -> Reason | None:
     try:
         build(instance)
-    except (InfraError, NotWritten, OverBudget) as why:
-        return why
+    except (InfraError, NotWritten, OverBudget) as reason:
+        return reason
     return None
+
+
+def _log_unwritten(condition: str, reasons: Iterable[Reason]) -> None:
+    """Log what a dry run leaves out; instances that share a document have the same error."""
+    if distinct := {id(error): error for error in reasons if isinstance(error, NotWritten)}:
+        message = (
+            "dry run: %d documents of condition=%s are not written yet, and no model is asked. Their prompts "
+            "(prompt.md beside the contexts, %d characters in all) are; prompts of attempts are measured without them"
+        )
+        n_chars = sum(error.prompt_chars for error in distinct.values())
+        log.info(message, len(distinct), condition, n_chars)

@@ -20,12 +20,13 @@ from contexttune.contexts.context_files import ContextStage
 from contexttune.contexts.documents import Documents
 from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.experiment import identity
+from contexttune.experiment.finished_work import FinishedWork
 from contexttune.experiment.manifest import installed_version, manifest
 from contexttune.instances import health_records, slices
 from contexttune.instances.exclusion import Exclusion
 from contexttune.interfaces import ContextGenerator, Harness, Model, RepoAtCommit, Runner, Signal
 from contexttune.models.prices import Price, price_of
-from contexttune.models.shared import Held
+from contexttune.models.shared import SharedModel
 from contexttune.models.spending import Budget
 from contexttune.repos.workspace import Workspace
 from contexttune.signals.extraction import write_signals
@@ -89,6 +90,10 @@ class Cell:
     def run_id(self) -> str:
         return identity.run_id(self.config, self.container)
 
+    @cached_property
+    def finished_work(self) -> FinishedWork:
+        return FinishedWork(self.layout, self.group_id, self.run_id)
+
     @property
     def keeps_records(self) -> bool:
         """Whether this is a run with records, and not a rehearsal or contexts alone."""
@@ -142,9 +147,9 @@ class Cell:
         return model
 
     @cached_property
-    def held_model(self) -> Held:
-        """The same, for the stages that use it one after the other."""
-        return Held(self.model)
+    def shared_model(self) -> SharedModel:
+        """The model, started once for all stages that use it."""
+        return SharedModel(self.model)
 
     @property
     def _of_models(self) -> dict[str, Any]:
@@ -181,7 +186,7 @@ class Cell:
             label=self._label,
             prices=self.container["prices"],
             budget=lambda: self.budget,
-            main=self.held_model,
+            main=self.shared_model,
         )
 
     @cached_property

@@ -1,4 +1,4 @@
-"""One row an instance and run: what became of it, and what it took."""
+"""Rows of results: for each instance of a run, its outcome and what it took."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.errors import ConfigError
+from contexttune.experiment.finished_work import FinishedWork, is_missing, outcome_of
 from contexttune.paths import Layout
-from contexttune.system.files import read_json, read_jsonl, write_jsonl
-from contexttune.types import AttemptStatus, Outcome
+from contexttune.system.files import read_jsonl, write_jsonl
+from contexttune.types import Outcome
 
 Row = dict[str, Any]
 
@@ -32,9 +33,9 @@ _COLUMNS = (
 
 
 def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
-    """One row an instance of the run, also for those that it has not reached.
+    """One row per instance of a run, including those that it has not reached.
 
-    Raises ConfigError when an instance is called what cannot be a file's name.
+    Raises ConfigError when an instance_id cannot be a file name.
     """
     if run["status"] == "finished" and (kept := kept_rows(layout, run)):
         return [row for row in kept if require_name(row["instance_id"], run)]
@@ -42,20 +43,21 @@ def run_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
 
 
 def kept_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
-    """Those of `keep_rows`; [] where there are none."""
+    """The rows that `keep_rows` wrote; [] where there are none."""
     return read_jsonl(_kept(layout, run))
 
 
 def recorded_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
-    """From the records of attempts and verdicts themselves. Raises ConfigError as `run_rows` does."""
-    group_id, run_id = run["group_id"], run["run_id"]
-    outcomes = read_json(layout.run(group_id, run_id) / "outcomes.json") or {}
+    """The rows made from the records of attempts and verdicts. Raises ConfigError as `run_rows` does."""
+    done = FinishedWork(layout, run["group_id"], run["run_id"])
+    verdicts = done.verdicts()
     rows = []
     for instance in run["instances"]:
         name = require_name(instance["instance_id"], run)
-        attempt = read_json(layout.instance(group_id, run_id, name) / "attempt.json") or {}
+        attempt = done.attempt(name) or {}
         row = {key: run[key] for key in _FROM_RUN} | instance
-        row |= {"outcome": _outcome(attempt, outcomes.get(name)), "attempt_status": attempt.get("status", "")}
+        row |= {"outcome": outcome_of(attempt, verdicts.get(name)).value}
+        row |= {"attempt_status": attempt.get("status", "")}
         row |= {key: attempt.get(key) for key in _FROM_ATTEMPT}
         uptake = attempt.get("uptake") or {}
         rows.append(row | {"steps_to_patch": uptake.get("first_touch_of_patch")})
@@ -63,26 +65,23 @@ def recorded_rows(layout: Layout, run: Mapping[str, Any]) -> list[Row]:
 
 
 def require_name(name: str, run: Mapping[str, Any]) -> str:
-    """The name, which becomes part of a path: a record of other people's may hold `../..`."""
+    """Return `name` if it is safe as part of a path: a record from somebody else may have `../..`."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise ConfigError(f"run {run['run_id']} of group {run['group_id']} has an instance called {name!r}")
+        raise ConfigError(
+            f"run {run['run_id']} of group {run['group_id']} has an instance called {name!r}, which cannot be a file name"
+        )
     return name
 
 
 def keep_rows(layout: Layout, run: Mapping[str, Any]) -> None:
-    """Put the rows of a run that is about to be called finished into one file: a report need not open thousands."""
+    """Write all rows of a finished run into one file, so that a report need not open thousands."""
     write_jsonl(_kept(layout, run), recorded_rows(layout, run))
-
-
-def is_missing(row: Mapping[str, Any]) -> bool:
-    """Whether there is no verdict: an outage of the endpoint, the harness or the run itself."""
-    return not Outcome(row["outcome"]).is_verdict
 
 
 def paired_shares(
     rows: Iterable[Mapping[str, Any]], control: str, treatment: str
 ) -> tuple[float, float] | None:
-    """Resolved shares of one instance's rows, over the seeds that both arms have a verdict for, as contrasts have them.
+    """Resolved shares of one instance in (control, treatment), over the seeds for which both arms have a verdict.
 
     None where there is no such seed.
     """
@@ -108,12 +107,3 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 def _kept(layout: Layout, run: Mapping[str, Any]) -> Path:
     return layout.run(run["group_id"], run["run_id"]) / "rows.jsonl"
-
-
-def _outcome(attempt: Mapping[str, Any], verdict: Mapping[str, Any] | None) -> str:
-    """The harness's verdict on this attempt's patch; an outage of either is one; else missing."""
-    if attempt.get("status") == AttemptStatus.INFRA_ERROR:
-        return Outcome.INFRA_ERROR.value
-    if verdict is None or verdict["patch_sha256"] != attempt.get("patch_sha256"):
-        return Outcome.MISSING.value
-    return str(verdict["outcome"])

@@ -1,4 +1,4 @@
-"""A limit on a whole answer. The client's own time-out is one of silence, and a blank a minute is no silence."""
+"""A time limit on a whole response. httpx's own time-out is reset by every chunk, so a slow trickle never trips it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     import httpx
 
 
-def ends_within(limit_s: float) -> Callable[[httpx.Response], None]:
-    """A hook for responses of httpx: reading one raises httpx.ReadTimeout when it is not at its end in time."""
+def total_timeout(limit_s: float) -> Callable[[httpx.Response], None]:
+    """An httpx response hook: reading the body raises httpx.ReadTimeout once `limit_s` seconds have passed."""
 
     def hook(response: httpx.Response) -> None:
         import httpx
 
-        ends, stream = time.monotonic() + limit_s, cast("httpx.SyncByteStream", response.stream)
+        deadline, stream = time.monotonic() + limit_s, cast("httpx.SyncByteStream", response.stream)
 
         class Timed(httpx.SyncByteStream):
             def __iter__(self) -> Iterator[bytes]:
                 for chunk in stream:
-                    if time.monotonic() > ends:
+                    if time.monotonic() > deadline:
                         raise httpx.ReadTimeout(f"the answer took more than {limit_s:g} s")
                     yield chunk
 

@@ -1,13 +1,10 @@
-"""Any endpoint that speaks OpenAI's chat completions."""
+"""Any endpoint that implements OpenAI's chat completions API."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,10 +13,10 @@ from urllib.parse import urlsplit
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
-from contexttune.models.deadline import ends_within
-from contexttune.models.journal import Journaled
-from contexttune.models.rate import RateLimit
-from contexttune.models.retry import call_with_retries
+from contexttune.models.deadline import total_timeout
+from contexttune.models.journaled import JournaledModel
+from contexttune.models.rate_limit import RateLimit
+from contexttune.models.sending import Sender
 from contexttune.models.server import NoServer, RunningServer, Server
 from contexttune.models.wire import (
     IMPORTING,
@@ -40,8 +37,6 @@ if TYPE_CHECKING:
     from openai import OpenAI
     from openai.types.chat import ChatCompletion
 
-log = logging.getLogger(__name__)
-
 _PROBE_TIMEOUT_S = 10.0
 _ANSWER_TIMEOUT_S = 60.0
 _QUESTION = "Print the word ready."
@@ -53,18 +48,16 @@ _CONTEXT_WORDS = (
     "maximum model length",
     "too many tokens",
 )
-
-
-_WORDS_CHARS = 500  # of an endpoint's, which may quote the whole prompt
-_CHARS_PER_TOKEN = 4  # a guess, until the endpoint has counted
+_MESSAGE_CHARS = 500  # endpoints may quote the whole prompt in an error
+_CHARS_PER_TOKEN = 4  # an estimate, until the endpoint has counted
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenAICompatible(Journaled):
-    """One chat completion at a time; threads may share it.
+class OpenAICompatible(JournaledModel):
+    """Chat completions of one model. Thread-safe.
 
-    `base_url` null means OPENAI_BASE_URL, and without that OpenAI itself; `api_key_env` names the variable
-    that holds the key, null for a server that checks none; a null sampling parameter is not sent.
+    `base_url` null: OPENAI_BASE_URL, or else OpenAI itself. `api_key_env` names the variable that holds the key, null
+    for a server that checks none. A null sampling parameter is not sent.
     """
 
     version: ClassVar[int] = 1
@@ -81,15 +74,15 @@ class OpenAICompatible(Journaled):
     tokens_per_minute: int | None = field(default=None, metadata=NO_EFFECT)
     price: Mapping[str, float | None] | None = field(default=None, metadata=NO_EFFECT)
     server: Server = field(default_factory=NoServer)
-    rates: Path | None = None  # where the rate limits' windows are kept
+    rates: Path | None = None  # directory of the rate limits' files
 
     def __post_init__(self) -> None:
         if self.server.starts:
             if self.base_url:
                 raise ConfigError(
-                    f"model.base_url={self.base_url} is set, and model.server starts a server: choose model/server=none, or unset it"
+                    f"model.base_url={self.base_url} is set, and model.server starts a server of its own: set model/server=none, or unset it"
                 )
-            object.__setattr__(self, "api_key_env", None)  # our own server checks no key
+            object.__setattr__(self, "api_key_env", None)  # a server of the job checks no key
         if self.timeout_s <= 0:
             raise ConfigError(f"model.timeout_s must be above 0, got {self.timeout_s}")
         if self.attempts < 1:
@@ -100,29 +93,29 @@ class OpenAICompatible(Journaled):
 
     def preflight(self) -> None:
         """Raise ConfigError without a name, PreflightError without a key or an endpoint that answers."""
-        import httpx  # not openai, whose import takes seconds and 50 MB: an agent's worker is what asks
+        import httpx  # not openai, whose import takes seconds and 50 MB
 
         if not self.name:
             raise ConfigError("model.name is not set: name the model that the endpoint serves")
         if self.server.starts:
             self.server.preflight(self.name)
             return
-        headers, models = {"Authorization": f"Bearer {self._key}"}, f"{self._where.rstrip('/')}/models"
+        headers, models = {"Authorization": f"Bearer {self._key}"}, f"{self._url.rstrip('/')}/models"
         try:
             with httpx.Client(**self._transport, timeout=_PROBE_TIMEOUT_S, follow_redirects=True) as client:
                 answer = client.get(models, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise PreflightError(
-                f"{without_passwords(self._where)} does not answer ({_cause(error)}): set OPENAI_BASE_URL or model.base_url to a running endpoint"
+                f"{without_passwords(self._url)} does not answer ({_cause(error)}): set OPENAI_BASE_URL or model.base_url to a running endpoint"
             ) from None
-        # any other answer will do: not every server lists its models
+        # any other answer is fine: not every server lists its models
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise PreflightError(f"{without_passwords(self._where)} refuses the key in {self.api_key_env}")
+            raise PreflightError(f"{without_passwords(self._url)} refuses the key in {self.api_key_env}")
 
     def probe(self, parameters: Mapping[str, Any]) -> Completion | None:
-        """The answer to a question of few tokens, asked once; None where a job starts the server.
+        """The answer to one tiny request; None where the server starts with the job.
 
-        `parameters` are what a runner's requests carry besides. Raises InfraError with the endpoint's words.
+        `parameters` are the fields that a runner adds to its requests. Raises InfraError with the endpoint's message.
         """
         if self.server.starts:
             return None
@@ -131,7 +124,7 @@ class OpenAICompatible(Journaled):
 
     @property
     def sampling(self) -> dict[str, Any]:
-        """Model and sampling parameters as they are sent: null ones are not."""
+        """Model name and sampling parameters as they are sent, without null ones."""
         chosen = {
             "model": str(self.name),
             "temperature": self.temperature,
@@ -148,44 +141,45 @@ class OpenAICompatible(Journaled):
         on_wait: Callable[[], None] = lambda: None,
         **parameters: Any,
     ) -> Answered:
-        """The endpoint's answer to messages and further parameters of the wire.
+        """The endpoint's answer to `messages`; `parameters` are further fields of the request.
 
         `on_wait` is called whenever a wait begins that is not the model's own time.
 
         Raises:
             ContextWindowExceeded: the endpoint says that the prompt is too long.
-            InfraError: no answer after `attempts` requests, or one that no retry would change.
+            InfraError: no answer after `attempts` requests, or an error that no retry would change.
         """
         with IMPORTING:
             import openai
 
         try:
-            began = time.monotonic()
-            (answer, sent), n_requests = call_with_retries(
-                lambda: self._limited(messages, parameters, on_wait), self.attempts, on_wait
+            sent = self._sender.send(
+                lambda: self._request(messages, parameters),
+                estimate_tokens=lambda: len(json.dumps(messages, default=str)) // _CHARS_PER_TOKEN,
+                tokens_of=_tokens_of,
+                on_wait=on_wait,
             )
-            return Answered(answer, n_requests, sent - began)
+            return Answered(sent.answer, sent.n_requests, sent.waited_s)
         except openai.BadRequestError as error:
             if any(words in str(error).lower() for words in _CONTEXT_WORDS):
-                raise ContextWindowExceeded(self._harmless(str(error))) from None
-            raise InfraError(self._harmless(f"{self._where}: {error}")) from None
+                raise ContextWindowExceeded(self._printable(str(error))) from None
+            raise InfraError(self._printable(f"{self._url}: {error}")) from None
         except (openai.OpenAIError, MalformedAnswer, ValueError) as error:
-            raise InfraError(self._harmless(f"{self._where}: {_cause(error)}")) from None
+            raise InfraError(self._printable(f"{self._url}: {_cause(error)}")) from None
 
-    def _harmless(self, words: str) -> str:
-        """Words for a record and a log. Servers quote the key that they refuse, and a URL may hold a password."""
-        for secret in (self._client.api_key if self.api_key_env else "", urlsplit(self._where).password):
-            words = words.replace(secret, "***") if secret else words
-        shown: str = without_passwords(words)
-        return shown[:_WORDS_CHARS] + (self.server.address.last_words() if self.server.address else "")
+    def _printable(self, message: str) -> str:
+        """A message without secrets: servers quote the key that they refuse, and a URL may hold a password."""
+        for secret in (self._client.api_key if self.api_key_env else "", urlsplit(self._url).password):
+            message = message.replace(secret, "***") if secret else message
+        shown: str = without_passwords(message)
+        return shown[:_MESSAGE_CHARS] + (self.server.address.exit_notice() if self.server.address else "")
 
     def endpoint(self) -> OpenAICompatible:
-        """The same endpoint without its open connections, as another process may use it."""
         address = self.server.address
         return replace(self, server=RunningServer(listens=address) if address else NoServer())
 
     def served(self) -> Mapping[str, Any] | None:
-        """What the job's own server said of itself, and how long it took to load."""
+        """What the job's own server reported about itself, and how long it took to load."""
         return self.server.served()
 
     def __enter__(self) -> Self:
@@ -198,7 +192,7 @@ class OpenAICompatible(Journaled):
         self.server.stop()
 
     @property
-    def _where(self) -> str:
+    def _url(self) -> str:
         if self.server.address:
             return self.server.address.base_url
         return self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
@@ -208,15 +202,15 @@ class OpenAICompatible(Journaled):
         key = "none" if self.api_key_env is None else os.environ.get(self.api_key_env)
         if not key:
             raise PreflightError(
-                f"no usable endpoint: {self.api_key_env} is not set; export it, and OPENAI_BASE_URL for an endpoint other "
-                "than OpenAI's, or say model.api_key_env=null for a server that checks no key"
+                f"no usable endpoint: {self.api_key_env} is not set; export it (and OPENAI_BASE_URL for an endpoint other "
+                "than OpenAI's), or set model.api_key_env=null for a server that checks no key"
             )
         return key
 
     @property
     def _transport(self) -> dict[str, Any]:
-        # a proxy of the environment must not be asked for a server on this machine
-        is_remote = urlsplit(self._where).hostname not in _LOOPBACK
+        # a server on this machine must not be reached through the environment's proxy
+        is_remote = urlsplit(self._url).hostname not in _LOOPBACK
         return {"trust_env": is_remote, "verify": _certificates()}
 
     @cached_property
@@ -224,42 +218,26 @@ class OpenAICompatible(Journaled):
         with IMPORTING:
             from openai import DefaultHttpxClient, OpenAI
 
-        client = DefaultHttpxClient(
-            **self._transport, event_hooks={"response": [ends_within(self.timeout_s)]}
-        )
+        hooks = {"response": [total_timeout(self.timeout_s)]}
+        http_client = DefaultHttpxClient(**self._transport, event_hooks=hooks)
         return OpenAI(
-            base_url=self._where, api_key=self._key, timeout=self.timeout_s, max_retries=0, http_client=client
+            base_url=self._url,
+            api_key=self._key,
+            timeout=self.timeout_s,
+            max_retries=0,
+            http_client=http_client,
         )
-
-    def _limited(
-        self,
-        messages: Sequence[Mapping[str, Any]],
-        parameters: Mapping[str, Any],
-        on_wait: Callable[[], None],
-    ) -> tuple[ChatCompletion, float]:
-        """(the answer, when its request went out), within the rate limits."""
-        if self._limit is None:
-            sent = time.monotonic()
-            return self._request(messages, parameters), sent
-        guess = len(json.dumps(messages, default=str)) // _CHARS_PER_TOKEN
-        ticket = self._limit.acquire(guess, on_wait)
-        sent, tokens = time.monotonic(), 0
-        try:
-            answer = self._request(messages, parameters)
-            counted = usage_of(answer)
-            tokens = (counted.prompt_tokens or 0) + (counted.completion_tokens or 0) or guess
-            return answer, sent
-        finally:
-            with suppress(OSError):  # a full disk: the window is kept too full, and the answer is not lost
-                self._limit.settle(ticket, tokens)
 
     @cached_property
-    def _limit(self) -> RateLimit | None:
-        """Shared by all that ask this endpoint for this model, so that providers' limits are held."""
+    def _sender(self) -> Sender:
+        return Sender(attempts=self.attempts, limit=self._rate_limit())
+
+    def _rate_limit(self) -> RateLimit | None:
+        """The limit shared by all processes that use this model at this endpoint with this key."""
         if self.rates is None or (self.requests_per_minute is None and self.tokens_per_minute is None):
             return None
         return RateLimit(
-            path=self.rates / f"{fingerprint([self._where, self.name, self.api_key_env])}.json",
+            path=self.rates / f"{fingerprint([self._url, self.name, self.api_key_env])}.json",
             requests_per_minute=self.requests_per_minute,
             tokens_per_minute=self.tokens_per_minute,
         )
@@ -273,9 +251,14 @@ class OpenAICompatible(Journaled):
         return answer
 
 
+def _tokens_of(answer: ChatCompletion) -> int:
+    usage = usage_of(answer)
+    return (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+
+
 @cache
 def _certificates() -> SSLContext:
-    """Whom to trust: made once, because it takes longer than a request, and megabytes that forked processes share."""
+    """The trusted certificates, loaded once: that takes longer than a request, and forked processes share them."""
     import httpx
 
     return httpx.create_ssl_context()

@@ -1,4 +1,4 @@
-"""What tokens cost. A model without a price has no cost, which is not the same as a cost of 0."""
+"""What tokens cost. A model without a price has an unknown cost (None), which is not a cost of 0."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Price:
 
     prompt: float
     completion: float
-    cached: float | None = None  # prompt tokens read from the endpoint's cache; None: as the others
+    cached: float | None = None  # prompt tokens read from the endpoint's cache; None: priced like the others
 
     def cost_usd(self, usage: Usage) -> float | None:
-        """The price of what was used, or None when the endpoint did not count it.
+        """The cost of `usage`, or None where the endpoint did not count tokens.
 
-        Endpoints count cached tokens among the prompt's, and reasoning tokens among the completion's.
+        Endpoints count cached tokens as part of the prompt, and reasoning tokens as part of the completion.
         """
         if usage.prompt_tokens is None or usage.completion_tokens is None:
             return None
@@ -35,8 +35,15 @@ class Price:
         ) / _PER_MILLION
 
 
+def cost_usd(price: Price | None, usage: Usage, *, n_calls: int = 1) -> float | None:
+    """The cost of `n_calls` calls that took `usage`; None without a price or without token counts."""
+    if price is None:
+        return None
+    return price.cost_usd(usage) if n_calls else 0.0
+
+
 def price_of(model: Mapping[str, Any], table: Mapping[str, Mapping[str, Any]]) -> Price | None:
-    """The price of the configured model: its own `price`, else the table's row of its name, else None.
+    """The price of the configured model: its own `price`, else the row of `table` with its name, else None.
 
     Raises ConfigError when `model.price` is not a price.
     """
@@ -44,12 +51,13 @@ def price_of(model: Mapping[str, Any], table: Mapping[str, Mapping[str, Any]]) -
     row = table.get(str(model.get("name"))) if own is None else own
     if row is None:
         return None
-    words = f"model.price={dict(row)} must be {{prompt: USD, completion: USD}} per million tokens, with cached if it differs"
     try:
         numbers: dict[str, Any] = {key: value and float(value) for key, value in row.items()}
         price = Price(**numbers)
         if min(price.prompt, price.completion, price.cached or 0.0) < 0:
             raise ValueError
     except (TypeError, ValueError):
-        raise ConfigError(words) from None
+        raise ConfigError(
+            f"model.price={dict(row)} must be {{prompt: USD, completion: USD}} per million tokens, with cached if it differs"
+        ) from None
     return price

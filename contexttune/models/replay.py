@@ -1,4 +1,4 @@
-"""A finished run once more, without an endpoint: its answers are read from its journals."""
+"""Repeat a finished run without an endpoint: answers come from its journals."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any, ClassVar, NoReturn, Self
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
-from contexttune.models.journal import CALLS, Recorded, read_calls
+from contexttune.models.journal import CALLS, read_calls
+from contexttune.models.journaled import JournaledClient
 
-_HASH = re.compile(r"-[0-9a-f]{8}(-shard\d+of\d+)?$")  # of a run_id, after condition and seed
+_HASH = re.compile(r"-[0-9a-f]{8}(-shard\d+of\d+)?$")  # the end of a run_id, after condition and seed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """Answers the requests of a recorded run as they were answered then, and no other.
+    """Answers the requests of a recorded run with their recorded answers, and no other request.
 
-    `source` is `artifacts/preds/<group_id>/<run_id>`, or `artifacts/preds/<group_id>`: then each cell of a sweep
-    replays the run of its own condition and seed, shards of it together. The model that was asked and its sampling
-    parameters are not settings here: they are read from the journal, so that requests come out as they were. Only
-    the seed is the cell's own: another one is another request, which no journal holds. `name` is what the replay's
-    own predictions and group are called. Nothing is paid; a cost is shown, and `runner.cost_limit_usd` held, by
-    `price`, which must be that of the recorded run if the limit is to strike at the same call.
+    Model name and sampling parameters are read from the journal; only the seed is the cell's own. A request that was
+    not recorded is an outage of its instance; that may be the last one of an attempt that the wall clock ended.
 
-    A request that was not recorded is an outage of its instance. Where an attempt was ended by the wall clock, that
-    may be its last one.
+    Attributes:
+        source: `artifacts/preds/<group_id>/<run_id>`; or `artifacts/preds/<group_id>`, and each cell of a sweep replays
+            the run of its own condition and seed, all shards together.
+        name: names the replay's own predictions and group.
+        price: nothing is paid, but the cost is shown and counts towards `runner.cost_limit_usd`: give the recorded run's.
     """
 
     version: ClassVar[int] = 1
@@ -39,23 +39,23 @@ class Replay:
     run_label: str = ""  # group_id/run_id of the cell
 
     def preflight(self) -> None:
-        """Raise ConfigError when there is nothing to replay."""
+        """Raise ConfigError unless `source` has a journal."""
         if not any(run.glob(f"*/{CALLS}") for run in self._runs()):
             raise ConfigError(f"model.source={self.source} {_NOT_THERE}")
 
-    def recorded(self, out_dir: Path) -> Recorded:
-        """Answers come from the journal of the same instance; the one in `out_dir` stays empty."""
+    def recorded(self, out_dir: Path) -> JournaledClient:
+        """A client that answers from the same instance's journal in `source`; the one in `out_dir` stays empty."""
         name = out_dir.name
         found = [run / name / CALLS for run in self._runs() if (run / name / CALLS).exists()]
         if not found:
             raise InfraError(
-                f"model.source={self.source} holds no calls of {name}: replay only instances that were attempted there"
+                f"model.source={self.source} has no calls of {name}: replay only instances that were attempted there"
             )
         calls = read_calls(found[0])
         sampling = dict(calls[0]["sampling"]) if calls else {}
         if "seed" in sampling:
             sampling["seed"] = self.seed
-        return Recorded(
+        return JournaledClient(
             client=NoEndpoint(sampling=sampling, source=found[0]), path=out_dir / CALLS, source=found[0]
         )
 
@@ -66,9 +66,9 @@ class Replay:
         """Nothing was opened."""
 
     def _runs(self) -> list[Path]:
-        """The run that `source` is, or those below it that are this cell's. Raises ConfigError unless they are one."""
+        """The directories of the run to replay, one per shard. Raises ConfigError when several runs match the cell."""
         home = Path(self.source).expanduser()
-        if (home / "preds.jsonl").exists():  # of a run that came in shards it may be all that is there
+        if (home / "preds.jsonl").exists():  # a report merges the shards' predictions
             return [home, *sorted(home.parent.glob(f"{home.name}-shard*of*"))]
         cell = _HASH.sub("", self.run_label.rpartition("/")[2])
         runs = [path.parent for path in sorted(home.glob("*/preds.jsonl"))]
@@ -86,7 +86,7 @@ _NOT_THERE = "has no run of this condition and seed with calls.jsonl in it: give
 
 @dataclass(frozen=True, kw_only=True)
 class NoEndpoint:
-    """Stands where an endpoint would be asked."""
+    """The client of a replay: every call that reaches it is missing from the journal."""
 
     sampling: Mapping[str, Any]
     source: Path
@@ -95,8 +95,8 @@ class NoEndpoint:
         self, messages: Sequence[Mapping[str, Any]], *, on_wait: Callable[[], None], **parameters: Any
     ) -> NoReturn:
         raise InfraError(
-            f"{self.source} does not hold this request: replay with the settings, versions and seed of that run, or ask an "
-            "endpoint where what commands print changes from run to run"
+            f"{self.source} does not have this request: replay with the settings, versions and seed of that run, or use an "
+            "endpoint where commands print something else each time"
         )
 
     def __exit__(self, *exc: object) -> None:

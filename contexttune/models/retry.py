@@ -1,4 +1,4 @@
-"""Bounded retries of one call to an endpoint; what is left after them is an outage."""
+"""Bounded retries of a request to an endpoint."""
 
 from __future__ import annotations
 
@@ -29,19 +29,17 @@ def is_transient(error: BaseException) -> bool:
 
     if isinstance(error, openai.APIStatusError):
         return error.status_code in (408, 409, 429) or error.status_code >= 500
-    # a body that is no JSON, and one whose JSON has not the shape of an answer, come from gateways in trouble
+    # gateways in trouble send bodies that are not JSON, or JSON that is not a chat completion
     return isinstance(
         error, openai.APIConnectionError | openai.APIResponseValidationError | ValueError | MalformedAnswer
     )
 
 
-def call_with_retries(
-    call: Callable[[], T], attempts: int, on_wait: Callable[[], None] = lambda: None
-) -> tuple[T, int]:
-    """(the answer, calls made); `on_wait` is called before each wait. Raises the last error when no attempt succeeds."""
+def call_with_retries(call: Callable[[], T], attempts: int, on_wait: Callable[[], None]) -> tuple[T, int]:
+    """Return (result, number of calls); `on_wait` is called before each wait. Raises the last error."""
 
     def before_sleep(state: RetryCallState) -> None:
-        _say(state)
+        log.warning("%s; trying again in %.0f s", type(_error(state)).__name__, state.upcoming_sleep)
         on_wait()
 
     retrying = Retrying(
@@ -55,18 +53,21 @@ def call_with_retries(
     return answer, int(retrying.statistics["attempt_number"])
 
 
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
 def _wait_s(state: RetryCallState) -> float:
-    """What the endpoint asks for in Retry-After, else 1, 2, 4, ... seconds; never above a minute."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
-    wait_s = _asked_s(asked)
+    """The endpoint's Retry-After, else 1, 2, 4, ... seconds; at most a minute."""
+    header = getattr(getattr(_error(state), "response", None), "headers", {}).get("retry-after", "")
+    wait_s = _retry_after_s(header)
     if wait_s is None:
         wait_s = _FIRST_WAIT_S * 2 ** (state.attempt_number - 1)
     return min(max(wait_s, 0.0), _LONGEST_WAIT_S)
 
 
-def _asked_s(header: str) -> float | None:
-    """Retry-After's two forms, seconds and a date; None for anything else."""
+def _retry_after_s(header: str) -> float | None:
+    """A Retry-After header in seconds: given as a number or a date; None for anything else."""
     with suppress(ValueError):
         seconds = float(header)
         return seconds if isfinite(seconds) else None
@@ -75,8 +76,3 @@ def _asked_s(header: str) -> float | None:
     except (ValueError, OverflowError):
         return None
     return (until - datetime.now(UTC)).total_seconds() if until.tzinfo else None
-
-
-def _say(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("%s; trying again in %.0f s", type(error).__name__, state.upcoming_sleep)

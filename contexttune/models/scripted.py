@@ -1,4 +1,4 @@
-"""A model whose answers are written down, behind a real HTTP server, so that the client path is the real one."""
+"""A model that answers from a script, through a real HTTP server, so that the client code is the real one."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from typing import Any, ClassVar, Self
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError
-from contexttune.models.journal import Journaled
+from contexttune.models.journaled import JournaledModel
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.paths import resolve
 
 log = logging.getLogger(__name__)
 
-_CHARS_PER_TOKEN = 4  # the server counts tokens by this rule, so that they are the same everywhere
+_CHARS_PER_TOKEN = 4  # the server's way to count tokens, the same everywhere
 _HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """An answer, and the requests that it is for: those with every `contains` and no `lacks`."""
+    """An answer to the requests that contain all of `contains` and none of `lacks`."""
 
     reply: str
     contains: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
     finish_reason: str = "stop"
-    turn: int | None = None  # answers the conversation's turn of that number, from 0; None: any
+    turn: int | None = None  # only the conversation's turn of that number, from 0; None: any
     commands: list[str] = field(default_factory=list)  # calls of an agent's bash tool
 
     def matches(self, request: str, turn: int) -> bool:
@@ -43,15 +43,15 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scripted(Journaled):
-    """Replies from a YAML file: a list of `contains`, `lacks`, `reply`, `finish_reason`; the first match answers."""
+class Scripted(JournaledModel):
+    """Replies from a YAML file: a list of rules, of which the first that matches answers."""
 
     version: ClassVar[int] = 1
     answers_from: ClassVar[str] = "script"
     seed: int
     name: str = "scripted"
     script: str
-    base_url: None = None  # its own server; the keys that other models have are accepted and not used
+    base_url: None = None  # it starts its own server; keys of other models are accepted and ignored
     api_key_env: None = None
     temperature: float | None = 0.0
     max_tokens: int | None = 4096
@@ -89,7 +89,7 @@ class Scripted(Journaled):
 
 
 def load_script(location: str) -> list[Rule]:
-    """The rules of a script. Raises ConfigError when it is absent or has another shape."""
+    """The rules of a script. Raises ConfigError when it is absent or invalid."""
     import yaml
     from pydantic import TypeAdapter, ValidationError
 
@@ -98,12 +98,12 @@ def load_script(location: str) -> list[Rule]:
         return TypeAdapter(list[Rule]).validate_python(loaded)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise ConfigError(
-            f"model.script={location} cannot be used: {' '.join(str(error).split())[:300]}"
+            f"model.script={location} cannot be read: {' '.join(str(error).split())[:300]}"
         ) from None
 
 
 def serve(rules: Sequence[Rule]) -> ThreadingHTTPServer:
-    """Start answering on a free port of the loopback; the caller shuts it down."""
+    """Start a server on a free port of 127.0.0.1; the caller shuts it down."""
 
     class Handler(_Handler):
         script = rules
@@ -117,7 +117,7 @@ def serve(rules: Sequence[Rule]) -> ThreadingHTTPServer:
 class _Handler(BaseHTTPRequestHandler):
     script: Sequence[Rule] = ()
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two packets: the second must not wait for 40 ms
+    disable_nagle_algorithm = True  # header and body are two packets, and the second would wait for 40 ms
 
     def do_GET(self) -> None:
         self._send(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})

@@ -1,4 +1,4 @@
-"""Where the model lives: elsewhere, or on a server that the job starts before the first call and stops after the last."""
+"""Who serves the model: somebody else, or a server that the job starts before the first call and stops after the last."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, PreflightError
@@ -21,58 +21,41 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _PLACEHOLDERS = ("port", "name", "weights", "python")
 
 
-@runtime_checkable
-class Server(Protocol):
-    """What a model does with its server."""
+class Server:
+    """The server of a model. This base class starts nothing."""
+
+    starts: ClassVar[bool] = False  # whether `start` starts a process
 
     @property
     def address(self) -> Address | None:
-        """Where it listens; None when the job has not started one."""
-        ...
-
-    starts: ClassVar[bool]  # whether there is something to start
+        """Where it listens; None unless this job has started it."""
+        return None
 
     def preflight(self, name: str) -> None:
-        """Raise when it could not serve a model under that name."""
-        ...
+        """Raise ConfigError or PreflightError when it could not serve a model under that name."""
 
-    def start(self, name: str) -> None: ...
+    def start(self, name: str) -> None:
+        """Return once it answers."""
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Stop what `start` started."""
 
     def served(self) -> Mapping[str, Any] | None:
-        """For the run's record; also after the end."""
-        ...
+        """What it reported about itself, for run.json; also after `stop`."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoServer:
-    """Nothing to start: the endpoint is where model.base_url says."""
+class NoServer(Server):
+    """The endpoint runs elsewhere: at model.base_url or OPENAI_BASE_URL."""
 
     version: ClassVar[int] = 1
     affects_results: ClassVar[bool] = False
-    starts: ClassVar[bool] = False
-
-    @property
-    def address(self) -> Address | None:
-        return None
-
-    def preflight(self, name: str) -> None:
-        pass
-
-    def start(self, name: str) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
-
-    def served(self) -> None:
-        return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningServer(NoServer):
-    """One that another process has started, and will stop."""
+    """A server that another process has started and will stop."""
 
     listens: Address
 
@@ -82,11 +65,11 @@ class RunningServer(NoServer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandServer:
-    """`command` with `options`, on a free port of 127.0.0.1.
+class CommandServer(Server):
+    """Runs `command` with `options` on a free port of 127.0.0.1.
 
-    No shell: each item is one argument, in which {port}, {name} (model.name), {weights} and {python} (the one
-    that runs this program) are replaced.
+    There is no shell: each item is one argument. {port}, {name} (model.name), {weights} and {python} (sys.executable)
+    are replaced in it.
     """
 
     version: ClassVar[int] = 1
@@ -105,11 +88,11 @@ class CommandServer:
         used = {name for part in self._parts for name in _PLACEHOLDER.findall(part)}
         if unknown := sorted(used - set(_PLACEHOLDERS)):
             raise ConfigError(
-                f"model.server.command has {{{unknown[0]}}}, but only {{port}}, {{name}}, {{weights}} and {{python}} are known"
+                f"model.server.command has the unknown placeholder {{{unknown[0]}}}: use {{port}}, {{name}}, {{weights}} or {{python}}"
             )
         if "port" not in used:
             raise ConfigError(
-                "model.server.command must hold {port}: the server has to listen on the job's own port"
+                "model.server.command must contain {port}: the server has to listen on the port chosen for the job"
             )
 
     @property
@@ -117,18 +100,18 @@ class CommandServer:
         return self._running["now"].address if self._running else None
 
     def preflight(self, name: str) -> None:
-        """Raise PreflightError when there is no such program."""
+        """Raise PreflightError when the program is not on PATH."""
         program = self._argv(name, 0)[0]
         if shutil.which(program) is None:
             raise PreflightError(
-                f"model.server.command: there is no program {program} on PATH; install it, or give its full path"
+                f"model.server.command: {program} is not on PATH; install it, or give its full path"
             )
 
     def start(self, name: str) -> None:
-        """Return when the server answers. Raises PreflightError with the end of its log."""
+        """Return once the server answers. Raises PreflightError with the end of its log."""
         log_path = (self.run_dir or Path()) / "server.log"
         for reserve in (True, False):
-            log.info("starting the model server, its log is %s", log_path)
+            log.info("starting the model server; its log is %s", log_path)
             server = self._running["now"] = ServerProcess(
                 argv=lambda port: self._argv(name, port),
                 log_path=log_path,
@@ -140,18 +123,18 @@ class CommandServer:
                 self._started(name, server.facts)
                 return
             except PortTaken:
-                log.warning("port %d was taken meanwhile", server.port)
+                log.warning("port %d was taken by another process; trying another port", server.port)
                 self.stop()
             except BaseException:
                 self.stop()
                 raise
         raise PreflightError(
-            f"the model server could not listen on two ports in a row; see its log {log_path}"
+            f"the model server could not listen on two ports in a row: see its log {log_path}"
         )
 
     def _started(self, name: str, facts: Mapping[str, Any]) -> None:
         self._served.update(facts)
-        log.info("the model server was ready after %.1f s", facts["loading_s"])
+        log.info("the model server is ready after %.1f s", facts["loading_s"])
         if name not in (models := facts["models"] or [name]):
             log.warning("model.name=%s, but the server lists %s", name, ", ".join(map(str, models)))
 
@@ -178,12 +161,12 @@ class CommandServer:
 
 @dataclass(frozen=True, kw_only=True)
 class LlamaCpp(CommandServer):
-    """One that serves a GGUF file."""
+    """A CommandServer that serves a GGUF file."""
 
     version: ClassVar[int] = 1
 
     def preflight(self, name: str) -> None:
-        """Raise ConfigError without a file of weights."""
+        """Raise ConfigError or PreflightError without a file of weights."""
         if not self.weights:
             raise ConfigError("model.server.weights is not set: give the path of a GGUF file")
         if not Path(self.weights).is_file():

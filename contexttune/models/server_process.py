@@ -1,4 +1,4 @@
-"""A model server as a process: a free port of the loopback, the wait until it answers, its end."""
+"""A model server as a child process: choose a port, start it, wait until it answers, stop it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 _POLL_S = 0.2
-_SAY_EVERY_S = 15.0
+_LOG_EVERY_S = 15.0
 _PROBE_TIMEOUT_S = 5.0
-_LAST_PROBE_S = 2.0
+_ALIVE_TIMEOUT_S = 2.0
 _ANSWER_BYTES = 1_000_000
 _TAIL_LINES, _TAIL_CHARS = 15, 3000
 _NO_SUCH_ROUTE = (404, 405, 501)
@@ -37,29 +37,29 @@ _PORT_TAKEN = re.compile(r"in use|EADDRINUSE|(could ?n.t|cannot|failed to) bind"
 
 
 def _bound_socket() -> socket.socket:
-    """A free port, taken without listening."""
-    holder = socket.socket()
+    """A socket bound to a free port, not listening."""
+    bound = socket.socket()
     for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
-        holder.setsockopt(socket.SOL_SOCKET, option, 1)
-    holder.bind((HOST, 0))
-    return holder
+        bound.setsockopt(socket.SOL_SOCKET, option, 1)
+    bound.bind((HOST, 0))
+    return bound
 
 
 class PortTaken(Exception):
-    """The server could not listen on the port that was chosen for it."""
+    """The server could not listen on the port chosen for it."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """What another process needs to use a server that this job has started."""
+    """How another process reaches a server that this job has started."""
 
     base_url: str
     log_path: Path
 
-    def last_words(self) -> str:
-        """What to add to an outage when the server is gone; "" while it answers anything, or is too busy to."""
-        # asked, not only reached: one that dies may take connections after it has dropped others
-        connection = http.client.HTTPConnection(self.base_url.split("/")[2], timeout=_LAST_PROBE_S)
+    def exit_notice(self) -> str:
+        """What to append to an outage's message when the server has exited; "" while it answers or is too busy to."""
+        # a request, not only a connection: a dying server may still accept connections
+        connection = http.client.HTTPConnection(self.base_url.split("/")[2], timeout=_ALIVE_TIMEOUT_S)
         try:
             connection.request("GET", "/v1/models")
             connection.getresponse()
@@ -70,32 +70,31 @@ class Address:
             pass
         finally:
             connection.close()
-        return f"; the model server of this job has exited, its log is {self.log_path}"
+        return f"; the model server of this job has exited: see its log {self.log_path}"
 
 
 @dataclass
 class ServerProcess:
-    """One server on one port, from `start` to `stop`."""
+    """One server on one port."""
 
     argv: Callable[[int], list[str]]  # the command for a port
     log_path: Path
     startup_timeout_s: float
     reserve: bool = True
     facts: dict[str, Any] = field(default_factory=dict)
-    # Held as long as the server may live: nobody else is given the port while ours loads, or when it has
-    # died and requests for it are still under way. Servers may listen on it all the same, those that reuse
-    # addresses, as good as all.
-    _holder: socket.socket = field(default_factory=_bound_socket)
+    # Bound as long as the server may live, so that the kernel gives the port to nobody else while ours loads, or after
+    # it has died with requests in flight. Servers can still listen on it if they set SO_REUSEADDR; nearly all do.
+    _reservation: socket.socket = field(default_factory=_bound_socket)
     _process: subprocess.Popen[bytes] | None = None
     _watcher: threading.Thread | None = None
 
     def __post_init__(self) -> None:
-        self.port = int(self._holder.getsockname()[1])
+        self.port = int(self._reservation.getsockname()[1])
 
     def start(self) -> None:
-        """Return when it answers; `stop` is due in any case. Raises PreflightError, or PortTaken when another port may do."""
+        """Return once it answers; call `stop` in any case. Raises PreflightError, or PortTaken where another port may work."""
         if not self.reserve:
-            self._holder.close()
+            self._reservation.close()
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as sink:
             self._log_begins = sink.tell()
@@ -124,37 +123,37 @@ class ServerProcess:
         return Address(f"http://{HOST}:{self.port}/v1", self.log_path)
 
     def stop(self) -> None:
-        """End it and all that it has started. Interrupted, this leaves the rest to the guardian."""
+        """End it and all its descendants. If this is interrupted, the guardian does the rest."""
         if self._process:
-            if self._watcher and self.address.last_words():  # it is about to be seen dead, and to be said so
+            if self._watcher and self.address.exit_notice():  # it has exited: let the watcher log that
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(GRACE_S)
             _end(self._process)
         if self._watcher:
             self._watcher.join()
-        self._holder.close()
+        self._reservation.close()
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> float:
-        """Seconds until it answered."""
-        began = said = time.monotonic()
+        """Return the seconds until it answered."""
+        started = logged = time.monotonic()
         while not self._is_ready():
             now = time.monotonic()
             if (status := process.poll()) is not None:
                 if self._is_port_taken():
                     raise PortTaken
                 raise PreflightError(f"the model server {_ended(status)} while it loaded; {self._log()}")
-            if now - began > self.startup_timeout_s:
+            if now - started > self.startup_timeout_s:
                 raise PreflightError(
                     "the model server was not ready within model.server.startup_timeout_s="
-                    f"{self.startup_timeout_s:g}: give it more, or mend what keeps it; {self._log()}"
+                    f"{self.startup_timeout_s:g}: raise it, or fix what delays the server; {self._log()}"
                 )
-            if now - said > _SAY_EVERY_S:
-                said = now
+            if now - logged > _LOG_EVERY_S:
+                logged = now
                 log.info(
-                    "the model server has been loading for %.0f s: %s", now - began, self._tail(1).strip()
+                    "the model server has been loading for %.0f s: %s", now - started, self._tail(1).strip()
                 )
             time.sleep(_POLL_S)
-        return time.monotonic() - began
+        return time.monotonic() - started
 
     def _is_ready(self) -> bool:
         status, _ = _get(self.port, "/health")
@@ -163,24 +162,24 @@ class ServerProcess:
         return status == http.client.OK
 
     def _is_port_taken(self) -> bool:
-        """Whether it died because it could not listen."""
-        self._holder.close()
+        """Whether it exited because it could not listen."""
+        self._reservation.close()
         with suppress(OSError), socket.create_connection((HOST, self.port), _PROBE_TIMEOUT_S):
             return True
         return bool(_PORT_TAKEN.search(self._tail(_TAIL_LINES)))
 
     def _reported(self) -> dict[str, Any]:
-        """What the server says of itself, where it says something."""
+        """The models and the version that the server reports."""
         listed = _json(_get(self.port, "/v1/models")[1]).get("data")
         models = [m.get("id") for m in listed if isinstance(m, Mapping)] if isinstance(listed, list) else []
         version = _json(_get(self.port, "/version")[1]).get("version")
-        if version is None:  # llama_cpp.server has its own in its description
+        if version is None:  # llama_cpp.server: in its OpenAPI description
             described = _json(_get(self.port, "/openapi.json")[1]).get("info")
             version = described.get("version") if isinstance(described, Mapping) else None
         return {"models": models, "version": version}
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Say so at once when it ends before it is made to."""
+        """Log it at once when the server exits without being told to."""
         status = process.wait()
         if status != TOLD:
             log.error("the model server %s; %s", _ended(status), self._log())
@@ -193,7 +192,7 @@ class ServerProcess:
             size = source.seek(0, os.SEEK_END)
             source.seek(max(self._log_begins, size - _TAIL_CHARS))
             text = source.read().decode("utf-8", "replace")
-        # what it says of our own questions, five a second, would push out the rest
+        # our own probes, five a second, would push out everything else
         lines = [
             line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip() and "/health" not in line
         ]
@@ -207,7 +206,7 @@ def _end(guardian: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         guardian.kill()
         guardian.wait()
-    if guardian.returncode < 0:  # killed: what it guarded may still be there
+    if guardian.returncode < 0:  # killed: its children may still be alive
         subprocesses.signal_group(guardian, signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""A model that several stages of a run use, which it must not start twice for."""
+"""One model for several stages of a run, so that its server is started once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contexttune.interfaces import Model
 
 
 @dataclass
-class Held:
-    """Enters the model for the first of those who use it at a time, and leaves it after the last. Threads may share it."""
+class SharedModel:
+    """Enters the model for the first of its concurrent users and exits it after the last. Thread-safe."""
 
     model: Model
     _n_users: int = 0
@@ -19,7 +19,7 @@ class Held:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def preflight(self) -> None:
-        """The model's own, until it has succeeded once."""
+        """Run the model's own preflight until it has succeeded once."""
         with self._lock:
             if not self._is_checked:
                 self.model.preflight()

@@ -1,4 +1,4 @@
-"""What goes over the wire of chat completions, and what comes back."""
+"""Requests and responses of the chat completions API, as JSON and as the openai package's objects."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ if TYPE_CHECKING:
 
 _TOO_MANY_TOKENS = 10**12
 IMPORTING = threading.RLock()
-"""Held while openai is imported: its modules import each other, and of two threads that begin at once one gets half of it."""
+"""Taken to import openai: its modules import each other, so two threads importing at once can see half of it."""
 
 
 class ContextWindowExceeded(Exception):
-    """The prompt is longer than the model reads: a limit of the model, not an outage."""
+    """The prompt is longer than the model accepts: a limit of the model, not an outage."""
 
 
 class MalformedAnswer(Exception):
-    """The endpoint answered 200 with something that is no chat completion."""
+    """The endpoint answered 200 with something that is not a chat completion."""
 
 
 def request_body(
     sampling: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """All that an endpoint gets to see of a call, the key aside."""
+    """The whole request body."""
     return {**sampling, "messages": [dict(message) for message in messages], **parameters}
 
 
 def require_shape(answer: ChatCompletion) -> None:
-    """Raise MalformedAnswer, with what the endpoint says instead, unless there is a message with texts where they must be."""
+    """Raise MalformedAnswer, quoting the endpoint, unless there is a message whose text fields are strings."""
     try:
         message = answer.choices[0].message
         calls: Any = message.tool_calls or []
         texts = [message.content or "", *(t for c in calls for t in (c.function.name, c.function.arguments))]
     except (AttributeError, LookupError, TypeError):
-        said = getattr(answer, "error", None) or answer
-        raise MalformedAnswer(f"an answer without choices: {str(said)[:200]}") from None
+        found = getattr(answer, "error", None) or answer
+        raise MalformedAnswer(f"an answer without choices: {str(found)[:200]}") from None
     if not all(isinstance(text, str) for text in texts):
-        raise MalformedAnswer(f"a message that is no text: {str(answer)[:200]}")
+        raise MalformedAnswer(f"a message whose content is not text: {str(answer)[:200]}")
 
 
 def usage_in(response: Any) -> Usage:
-    """Tokens as the endpoint counted them, from an answer's JSON."""
+    """Token counts of a response's JSON."""
     usage = _mapping(response, "usage")
     return Usage(
         prompt_tokens=_count(usage, "prompt_tokens"),
@@ -56,31 +56,23 @@ def usage_in(response: Any) -> Usage:
 
 
 def usage_of(answer: ChatCompletion) -> Usage:
-    """Tokens as the endpoint counted them."""
+    """Token counts of an answer."""
     return usage_in(response_of(answer))
 
 
 def add_usage(a: Usage, b: Usage) -> Usage:
-    """The sum; what neither counted stays unknown."""
-
-    def add(x: int | None, y: int | None) -> int | None:
-        return None if x is None and y is None else (x or 0) + (y or 0)
-
-    return Usage(
-        prompt_tokens=add(a.prompt_tokens, b.prompt_tokens),
-        completion_tokens=add(a.completion_tokens, b.completion_tokens),
-        cached_tokens=add(a.cached_tokens, b.cached_tokens),
-        reasoning_tokens=add(a.reasoning_tokens, b.reasoning_tokens),
-    )
+    """The sum; a count that neither has stays None."""
+    pairs = {name: (x, getattr(b, name)) for name, x in vars(a).items()}
+    return Usage(**{name: None if x is y is None else (x or 0) + (y or 0) for name, (x, y) in pairs.items()})
 
 
 def response_of(answer: ChatCompletion) -> dict[str, Any]:
-    """The answer's JSON as it came, fields that the client does not know included."""
+    """The response's JSON, including fields that the openai package does not know."""
     return answer.to_dict(mode="json", warnings=False)
 
 
 def answer_in(response: Mapping[str, Any]) -> ChatCompletion:
-    """The reverse, as lenient as the client itself."""
+    """The inverse of `response_of`, without validation, like the openai package itself."""
     with IMPORTING:
         from openai.types.chat import ChatCompletion
 
@@ -88,7 +80,7 @@ def answer_in(response: Mapping[str, Any]) -> ChatCompletion:
 
 
 def completion_of(answered: Answered) -> Completion:
-    """The answer as stages know it."""
+    """The answer as plain values."""
     answer = answered.completion
     choice = answer.choices[0]
     return Completion(
@@ -102,12 +94,12 @@ def completion_of(answered: Answered) -> Completion:
 
 
 def served_model_of(answer: ChatCompletion) -> str:
-    """What the endpoint calls the model that answered; "" where it does not say."""
+    """The endpoint's name for the model that answered; "" where it gives none."""
     return _text(answer.model)
 
 
 def _text(value: Any) -> str:
-    """A text of an answer, of which nobody has checked that it is one."""
+    """`value` if it is a string: nothing has validated the answer."""
     return value if isinstance(value, str) else ""
 
 
@@ -117,7 +109,7 @@ def _mapping(value: Any, key: str) -> Mapping[str, Any]:
 
 
 def _count(usage: Mapping[str, Any], key: str) -> int | None:
-    """None for what can be no number of tokens: sums and prices of it would fail, and with them the group's summary."""
+    """A token count, or None where the value is no plausible one: sums and prices must not fail on it."""
     value = usage.get(key)
     counted = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _TOO_MANY_TOKENS
     return value if counted else None

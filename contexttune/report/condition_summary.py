@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from contexttune.experiment.rows import Row, is_missing
+from contexttune.experiment.finished_work import is_missing
+from contexttune.experiment.rows import Row
 from contexttune.report import document_costs
 from contexttune.types import AttemptStatus, Outcome
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from contexttune.analysis.number_format import counted, number, usd
+from contexttune.experiment.finished_work import is_attempted
 from contexttune.experiment.rows import Row
-from contexttune.types import AttemptStatus
 
 if TYPE_CHECKING:
     from contexttune.report.summary_schema import Documents
 
 Written = Mapping[str, Any]
-_NOT_MADE = ("", AttemptStatus.INFRA_ERROR.value)
 
 
 def distinct(runs: Sequence[Mapping[str, Any]]) -> list[Written]:
@@ -33,7 +32,7 @@ def spread(runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Documents 
     written = distinct(runs)
     if not written:
         return None
-    n_attempts = sum(row["attempt_status"] not in _NOT_MADE for row in rows)
+    n_attempts = sum(map(is_attempted, rows))
     prompt, completion = (_total(written, key) for key in ("prompt_tokens", "completion_tokens"))
     cost_usd = _total(written, "cost_usd")
     tokens = None if prompt is None or completion is None else prompt + completion

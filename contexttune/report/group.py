@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune.errors import ConfigError
-from contexttune.experiment.rows import Row, is_missing, run_rows
+from contexttune.experiment.finished_work import is_missing
+from contexttune.experiment.rows import Row, run_rows
 from contexttune.paths import Layout
 from contexttune.report import cell_states, shards
 from contexttune.report.cell_states import CellState

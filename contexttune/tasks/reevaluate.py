@@ -21,8 +21,9 @@ from contexttune.config.build import build
 from contexttune.config.schema import AnalysisConfig, Config
 from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell, cell_of
+from contexttune.experiment.finished_work import is_missing
 from contexttune.experiment.manifest import installed_version, rows_digest
-from contexttune.experiment.rows import is_missing, paired_shares
+from contexttune.experiment.rows import paired_shares
 from contexttune.interfaces import Harness
 from contexttune.paths import Layout
 from contexttune.report import group

@@ -37,7 +37,7 @@ def blocks(root, *overrides):
     """instance_id -> block, with what is on disk alone."""
     made = cell(root, CONTEXTS, *overrides)
     assert Experiment(made).run() == ExitCode.DONE
-    return Experiment(made)._saved_blocks()
+    return Experiment(made)._blocks._saved()
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from contexttune.models import journal
 from contexttune.models.journal import CALLS
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.prices import Price
-from contexttune.models.shared import Held
+from contexttune.models.shared import SharedModel
 from contexttune.models.spending import Budget
 from contexttune.types import Document, Message
 from tests.contexts.stubs import at
@@ -42,7 +42,9 @@ def documents(
 ) -> Documents:
     model = OpenAICompatible(name=name, seed=0, api_key_env=None, attempts=1)
     budget = Budget(limits or BudgetConfig(), Price(prompt=1, completion=1))
-    return Documents(layout=layout(root), label=label, prices=PRICES, budget=lambda: budget, main=Held(model))
+    return Documents(
+        layout=layout(root), label=label, prices=PRICES, budget=lambda: budget, main=SharedModel(model)
+    )
 
 
 def asked(store: Documents, sha: str = "a" * 40, **parameters: object) -> Document:

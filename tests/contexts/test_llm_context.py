@@ -19,7 +19,7 @@ from contexttune.contexts.placebo_wrong_repo import PlaceboWrongRepo
 from contexttune.contexts.tokens import count
 from contexttune.errors import ConfigError, InfraError, UnusableDocument
 from contexttune.models.openai_compatible import OpenAICompatible
-from contexttune.models.shared import Held
+from contexttune.models.shared import SharedModel
 from contexttune.models.spending import Budget
 from tests.contexts.stubs import SHA, Said, at, instance
 from tests.gitrepos import layout
@@ -44,7 +44,7 @@ def made(tmp_path, monkeypatch):
             label="g/r",
             prices={},
             budget=lambda: Budget(BudgetConfig(), None),
-            main=Held(model),
+            main=SharedModel(model),
         )
         own = {"instructions": "Write of {repo} in {budget}.", "material": MATERIAL} | keys
         return LlmContext(model=model, documents=documents, **own)

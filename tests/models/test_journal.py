@@ -230,8 +230,8 @@ def test_a_file_that_is_no_journal_is_refused_with_the_remedy(tmp_path, line, wo
 def test_a_disk_that_is_nearly_full_asks_for_nothing_and_gives_what_it_has(tmp_path, monkeypatch):
     with serving(*numbered()) as server:
         said(server, tmp_path, "a")
-        monkeypatch.setattr(journal, "_ROOM_BYTES", 1 << 62)
-        with pytest.raises(InfraError, match=r"no answer is paid for that might be lost: .*paths\.artifacts"):
+        monkeypatch.setattr(journal, "_MIN_FREE_BYTES", 1 << 62)
+        with pytest.raises(InfraError, match=r"free some space, or move paths\.artifacts"):
             said(server, tmp_path, "a", "b")
         assert len(server.requests) == 1
         assert said(server, tmp_path, "a") == ["answer 1"]

@@ -77,7 +77,7 @@ def test_another_prompt_is_an_outage_with_a_remedy_and_no_answer(finished, tmp_p
     assert done.returncode == 4, done.stdout + done.stderr
     for record in attempts(tmp_path, "h").values():
         assert (record["status"], record["n_calls"]) == ("infra_error", 0)
-        assert "does not hold this request: replay with the settings" in record["error"]
+        assert "does not have this request: replay with the settings" in record["error"]
         assert record["earlier"] == {}
     again = contexttune(*RUN, *arguments, "runner.file_list_budget_chars=40", cwd=tmp_path)
     assert again.returncode == 4
@@ -123,9 +123,9 @@ def replayed(
 def test_the_sampling_is_read_from_the_journal_and_the_seed_is_the_cells_own(tmp_path):
     run = journals(tmp_path / "g", "c-s0-0123abcd", "a")
     assert replayed(run, tmp_path / "out", "a") == "c-s0-0123abcd: a"
-    with pytest.raises(InfraError, match="does not hold this request"):
+    with pytest.raises(InfraError, match="does not have this request"):
         replayed(run, tmp_path / "out", "a", seed=1)
-    with pytest.raises(InfraError, match="does not hold this request"):
+    with pytest.raises(InfraError, match="does not have this request"):
         replayed(run, tmp_path / "out", "b")
 
 
@@ -148,5 +148,5 @@ def test_in_a_group_the_run_of_the_cell_is_found_shards_of_it_together(tmp_path)
 
 def test_an_instance_that_was_not_attempted_is_an_outage(tmp_path):
     run = journals(tmp_path / "g", "c-s0-0123abcd", "a")
-    with pytest.raises(InfraError, match="holds no calls of other"):
+    with pytest.raises(InfraError, match="has no calls of other"):
         Replay(seed=0, source=str(run)).recorded(tmp_path / "out" / "other")

@@ -129,7 +129,7 @@ def test_one_that_dies_later_is_an_outage_that_says_where_its_log_is(server, tmp
 
 def test_who_ignores_signals_is_killed(tmp_path):
     impatient = (
-        "import os, sys; from contexttune import guardian; guardian.GRACE_S = 0.5; "
+        "import os, sys; from contexttune.system import guardian; guardian.GRACE_S = 0.5; "
         "guardian.main(os.getppid(), sys.argv[1:])"
     )
     command = [part.replace("{port}", "0") for part in STAND_IN]

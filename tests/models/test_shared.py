@@ -3,7 +3,7 @@
 import pytest
 
 from contexttune.errors import PreflightError
-from contexttune.models.shared import Held
+from contexttune.models.shared import SharedModel
 
 
 class Counting:
@@ -30,7 +30,7 @@ class Counting:
 
 def test_users_that_overlap_share_it_and_the_last_one_leaves_it():
     model = Counting()
-    held = Held(model)
+    held = SharedModel(model)
     with held:
         with held:
             assert model.did == ["enter"]
@@ -42,7 +42,7 @@ def test_users_that_overlap_share_it_and_the_last_one_leaves_it():
 
 def test_it_is_asked_whether_it_works_until_it_has_said_so_once():
     model = Counting(PreflightError("down"))
-    held = Held(model)
+    held = SharedModel(model)
     with pytest.raises(PreflightError):
         held.preflight()
     held.preflight()
@@ -52,7 +52,7 @@ def test_it_is_asked_whether_it_works_until_it_has_said_so_once():
 
 def test_one_that_could_not_be_entered_is_entered_by_the_next_user():
     model = Counting(PreflightError("no weights"))
-    held = Held(model)
+    held = SharedModel(model)
     with pytest.raises(PreflightError), held:
         pass
     with held:

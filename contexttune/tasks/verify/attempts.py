@@ -9,10 +9,10 @@ from pathlib import Path
 
 from contexttune.config.build import target_class
 from contexttune.errors import ArtifactError
-from contexttune.experiment.inference import is_final
+from contexttune.experiment.finished_work import is_final
 from contexttune.injection import block
 from contexttune.models.journal import CALLS, paid
-from contexttune.models.prices import Price, price_of
+from contexttune.models.prices import Price, cost_usd, price_of
 from contexttune.system.files import read_json, sha256
 from contexttune.tasks.check import State
 from contexttune.tasks.verify.group_files import Record, Records
@@ -127,9 +127,8 @@ def accounts(records: Records) -> Iterator[tuple[State, str]]:
 def _is_priced_otherwise(attempt: Record, price: Price | None) -> bool:
     """A price may be changed between two sessions of a run, and is then that of the later one."""
     usage = Usage(**{key: attempt[key] for key in _USAGE})
-    cost_usd = price.cost_usd(usage) if price and attempt["n_calls"] else None
-    stated = attempt.get("cost_usd")
-    return cost_usd is not None and stated is not None and abs(stated - cost_usd) > _SAME_USD
+    cost, stated = cost_usd(price, usage, n_calls=attempt["n_calls"]), attempt.get("cost_usd")
+    return cost is not None and stated is not None and abs(stated - cost) > _SAME_USD
 
 
 def _held(home: Path, attempt: Record) -> str:

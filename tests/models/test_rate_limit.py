@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from contexttune.models import rate
+from contexttune.models import rate_limit
 from contexttune.models.openai_compatible import OpenAICompatible
-from contexttune.models.rate import RateLimit
+from contexttune.models.rate_limit import RateLimit
 from contexttune.models.wire import completion_of
 from contexttune.types import Message
 from tests.models.fault_server import error, ok, raw, serving
@@ -35,7 +35,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
-    monkeypatch.setattr(rate, "time", made)
+    monkeypatch.setattr(rate_limit, "time", made)
     return made
 
 
@@ -50,15 +50,15 @@ def test_requests_of_any_minute_stay_within_the_limit(tmp_path, clock):
     assert clock.waits == 3
 
 
-def test_tokens_are_guessed_before_and_settled_after(tmp_path, clock):
+def test_tokens_are_estimated_before_and_corrected_after(tmp_path, clock):
     limit = RateLimit(path=tmp_path / "r.json", tokens_per_minute=100)
     ticket = limit.acquire(10, clock.waiting)
-    limit.settle(ticket, 95)
+    limit.correct(ticket, 95)
     limit.acquire(10, clock.waiting)
     assert clock.now >= 1060
     before = clock.now
     failed = limit.acquire(90, clock.waiting)
-    limit.settle(failed, 0)
+    limit.correct(failed, 0)
     limit.acquire(80, clock.waiting)
     assert clock.now == before, "a failed request gives its tokens back"
 
@@ -80,7 +80,7 @@ def test_a_damaged_window_is_an_empty_one(tmp_path, clock):
 _ASK = """
 import sys
 from pathlib import Path
-from contexttune.models.rate import RateLimit
+from contexttune.models.rate_limit import RateLimit
 limit = RateLimit(path=Path(sys.argv[1]), requests_per_minute=40)
 for _ in range(20):
     limit.acquire(1, lambda: None)
@@ -134,7 +134,7 @@ def test_an_answer_is_not_lost_where_its_tokens_cannot_be_noted(tmp_path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     keys = {"name": "m", "api_key_env": None, "requests_per_minute": 100, "rates": tmp_path}
-    monkeypatch.setattr(RateLimit, "settle", full)
+    monkeypatch.setattr(RateLimit, "correct", full)
     with serving(ok("paid")) as server, OpenAICompatible(seed=0, base_url=server.url, **keys) as model:
         assert completion_of(model.chat([Message(role="user", content="x")])).text == "paid"
 

@@ -1,4 +1,4 @@
-"""A limit on requests and tokens a minute that every process of this machine shares for one endpoint."""
+"""A limit on requests and tokens per minute, shared by all processes of this machine that use one endpoint."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from typing import NamedTuple
 from contexttune.system.files import locked, read_json, write_atomic
 
 _WINDOW_S = 60.0
-_POLL_S = 1.0  # another process may give tokens back while this one waits
+_POLL_S = 1.0  # another process may give tokens back meanwhile
 _MIN_WAIT_S = 0.01
 
 
 class _Sent(NamedTuple):
     """A request of the last minute."""
 
-    at_s: float  # of the wall clock, which processes share
+    at_s: float  # wall clock, which processes share
     ticket: str
     tokens: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimit:
-    """A sliding window of a minute, kept in a file. None: no limit of that kind."""
+    """A sliding window of one minute, kept in a file. None: no limit of that kind."""
 
     path: Path
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
 
     def acquire(self, tokens: int, on_wait: Callable[[], None]) -> str:
-        """Wait until a request of about `tokens` fits into the minute; the ticket to settle it with.
+        """Wait until a request of about `tokens` fits into the window; return a ticket for `correct`.
 
-        `on_wait` is called once when there is something to wait for. A request larger than the limit goes alone.
+        `on_wait` is called once if there is a wait. A request larger than the limit is sent alone.
         """
         ticket, waiting = uuid.uuid4().hex, False
         while (wait_s := self._try(ticket, tokens)) > 0:
@@ -46,17 +46,14 @@ class RateLimit:
             time.sleep(min(wait_s, _POLL_S))
         return ticket
 
-    def settle(self, ticket: str, tokens: int) -> None:
-        """Say what the request took in truth; 0 for one that failed."""
-        with self._held():
-            kept = [
-                sent._replace(tokens=tokens) if sent.ticket == ticket else sent for sent in self._recent()
-            ]
-            self._write(kept)
+    def correct(self, ticket: str, tokens: int) -> None:
+        """Replace the estimate by the tokens that the request really took; 0 if it failed."""
+        with self._locked():
+            self._write([s._replace(tokens=tokens) if s.ticket == ticket else s for s in self._recent()])
 
     def _try(self, ticket: str, tokens: int) -> float:
-        """0 when the request was let through, else the seconds until it could be."""
-        with self._held():
+        """Seconds until the request fits; 0 when it does, and is then entered into the window."""
+        with self._locked():
             recent, now = self._recent(), time.time()
             wait_s = self._wait_s(recent, tokens, now)
             if wait_s <= 0:
@@ -71,21 +68,18 @@ class RateLimit:
                 break
             wait_s = max(oldest.at_s + _WINDOW_S - now, _MIN_WAIT_S)
             used -= oldest.tokens
-        return wait_s  # when all have left, any request fits
+        return wait_s  # once all have left, any request fits
 
     def _fits(self, n_requests: int, used: int, tokens: int) -> bool:
-        """Whether a request of `tokens` may follow `n_requests` that took `used`."""
+        """Whether a request of `tokens` fits beside `n_requests` that took `used` tokens."""
         few = self.requests_per_minute is None or n_requests < self.requests_per_minute
         return few and (self.tokens_per_minute is None or not used or used + tokens <= self.tokens_per_minute)
 
     def _recent(self) -> list[_Sent]:
         now = time.time()
         try:
-            found = [
-                _Sent(float(at_s), str(ticket), int(n))
-                for at_s, ticket, n in read_json(self.path, list) or []
-            ]
-        except (ValueError, TypeError):  # damaged: at worst a minute of it is forgotten
+            found = [_Sent(float(at_s), str(t), int(n)) for at_s, t, n in read_json(self.path, list) or []]
+        except (ValueError, TypeError):  # damaged: at worst one minute is forgotten
             return []
         return sorted(sent for sent in found if 0 <= now - sent.at_s < _WINDOW_S)
 
@@ -94,5 +88,5 @@ class RateLimit:
 
         write_atomic(self.path, orjson.dumps([list(one) for one in sent]), durable=False)
 
-    def _held(self) -> AbstractContextManager[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         return locked(self.path.with_suffix(".lock"))

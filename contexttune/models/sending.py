@@ -1,0 +1,73 @@
+"""Send one request to an endpoint: wait for the rate limit, retry transient errors, measure the waiting.
+
+It knows nothing about the request, so that whatever passes requests on can use it. A call that is to be paid only
+once is wrapped in `journaled.JournaledClient`, which asks its client only for what is not on disk; `metering.Meter`
+adds up what the answers took.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+from contexttune.models.rate_limit import RateLimit
+from contexttune.models.retry import call_with_retries
+
+T = TypeVar("T")
+
+
+class Sent(NamedTuple, Generic[T]):
+    """An answer and what it took to get it."""
+
+    answer: T
+    n_requests: int
+    waited_s: float  # before the request that succeeded went out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """At most `attempts` requests per answer, within `limit`, which is shared by all senders to an endpoint."""
+
+    attempts: int
+    limit: RateLimit | None = None
+
+    def send(
+        self,
+        request: Callable[[], T],
+        *,
+        estimate_tokens: Callable[[], int],
+        tokens_of: Callable[[T], int],
+        on_wait: Callable[[], None],
+    ) -> Sent[T]:
+        """Call `request` until it succeeds. Raises its last error.
+
+        Args:
+            request: makes one HTTP request and returns the answer.
+            estimate_tokens: what to charge to the rate limit until the answer is there.
+            tokens_of: prompt and completion tokens of an answer; 0 where the endpoint did not count them.
+            on_wait: called whenever a wait begins that is not the model's own time.
+        """
+
+        def once() -> tuple[T, float]:
+            if self.limit is None:
+                sent_at = time.monotonic()
+                return request(), sent_at
+            estimate = estimate_tokens()
+            ticket = self.limit.acquire(estimate, on_wait)
+            sent_at, tokens = time.monotonic(), 0
+            try:
+                answer = request()
+                tokens = tokens_of(answer) or estimate
+                return answer, sent_at
+            finally:
+                with suppress(
+                    OSError
+                ):  # a full disk: the estimate stays in the window, the answer is not lost
+                    self.limit.correct(ticket, tokens)
+
+        started = time.monotonic()
+        (answer, sent_at), n_requests = call_with_retries(once, self.attempts, on_wait)
+        return Sent(answer, n_requests, sent_at - started)
