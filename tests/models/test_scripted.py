@@ -52,7 +52,7 @@ def test_a_script_of_another_shape_is_refused(tmp_path, text):
 
 def test_a_script_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "script.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match=r"model\.script=.* cannot be used"):
+    with pytest.raises(ConfigError, match=r"model\.script=.* cannot be read"):
         Scripted(seed=0, script=str(tmp_path / "script.yaml")).preflight()
 
 
