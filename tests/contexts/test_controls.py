@@ -11,7 +11,7 @@ from contexttune.experiment.pipeline import Experiment
 from contexttune.experiment.run_record import RunRecord
 from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
-from contexttune.system.files import read_json
+from contexttune.report.summary import rebuild
 
 DEMO = "slice=demo", "runner=single_shot", "model=scripted", "harness=none"
 CONTEXTS = "stages=[signals,context]"
@@ -106,5 +106,5 @@ def test_the_oracle_is_told_the_gold_files_and_its_record_says_so(root):
     assert all(f"- `{path}`" in found["ctdemo__rota-21"] for path in changed)
     assert Experiment(made).run() == ExitCode.DONE
     assert RunRecord(made).read()["gold_context"] is True
-    summary = read_json(made.layout.group(made.group_id) / "summary.json")
+    summary = rebuild(made.layout, made.group_id, made.config.analysis)
     assert any("oracle_files was given the gold patch's files" in line for line in summary["warnings"])
