@@ -1,1 +1,1 @@
-"""One command -> jobs: sweeps, Slurm, what this process has done so far."""
+"""From one command line to its jobs: sweeps, Slurm, reproducing a past run."""

@@ -1,4 +1,4 @@
-"""Registers what Hydra needs before it composes: the schema and our resolvers."""
+"""Registers the configuration schema and our resolvers with Hydra."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from contexttune.paths import home_expanded
 
 
 def register() -> None:
-    """Tell Hydra about the schema. Idempotent; called by the entry point, not on import."""
+    """Register what Hydra needs to compose. Idempotent; called by the entry point, not on import."""
     from hydra.core.config_store import ConfigStore
 
     ConfigStore.instance().store("schema", Config)
-    OmegaConf.register_new_resolver("default_group_id", default_group_id, replace=True)
-    OmegaConf.register_new_resolver("reproduced_group_id", reproduced_group_id, replace=True)
-    OmegaConf.register_new_resolver("home_expanded", home_expanded, replace=True)
+    for resolver in (default_group_id, reproduced_group_id, home_expanded):
+        OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)

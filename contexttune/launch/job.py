@@ -1,4 +1,4 @@
-"""One Hydra job: a task, its exit code, an error as one sentence, and a note of both for whoever launched it."""
+"""One Hydra job: runs its task, reports an error in one sentence, and records the outcome in job.json."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from contexttune.config.build import build
 from contexttune.config.user_errors import disk_trouble, known
 from contexttune.errors import ExitCode
 from contexttune.experiment import job_record
+from contexttune.experiment.cell import cell_of
 from contexttune.interfaces import Task, TaskResult
 from contexttune.launch import slurm
 from contexttune.launch.session import BUG_NOTICE, current_session
+from contexttune.paths import Layout
 from contexttune.system.files import locked
 from contexttune.system.redaction import masked
 
@@ -31,71 +33,78 @@ _POLL_S = 1.0
 
 
 def run_job(cfg: DictConfig) -> float | None:
-    """Execute `cfg.task`. Known errors are logged and noted, so that the other jobs of a sweep still run.
+    """Run `cfg.task`. A known error is logged and recorded, so that the other jobs of a sweep still run.
 
-    Returns what a sweeper that looks for the best is to make large; None where there is nothing, or the task failed.
+    Returns what an optimizing sweeper is to maximize; None if the task has no objective or failed.
     """
     session = current_session()
     session.begin_job()
     output_dir = Path(HydraConfig.get().runtime.output_dir)
     launcher = str(HydraConfig.get().launcher._target_)
-    if "submitit" not in launcher:  # which runs each job in a process of its own
-        result = _noted(cfg, output_dir)
+    if "submitit" not in launcher:
+        result = run_recorded(cfg, output_dir)
         session.end_job(result)
         return result.objective
+    # not by SLURM_JOB_ID, which other jobs inside an allocation have too
+    on_slurm = launcher.endswith(".SlurmLauncher")
+    n_slots = None if on_slurm else cfg.jobs_at_once  # Slurm has a queue, and array_parallelism
     try:
-        on_slurm = launcher.endswith(
-            ".SlurmLauncher"
-        )  # by SLURM_JOB_ID other jobs inside an allocation would be, too
-        # Slurm has array_parallelism, and a queue
-        with _cancellable(on_slurm), slot(output_dir.parent, None if on_slurm else cfg.jobs_at_once):
-            return _noted(cfg, output_dir).objective
-    except BaseException:  # noqa: BLE001 - noted, and nothing may keep this process: not a thread that waits for an answer
+        with _cancellable(on_slurm), slot(output_dir.parent, n_slots):
+            return run_recorded(cfg, output_dir).objective
+    except BaseException:  # noqa: BLE001 - recorded; exit now, whatever threads still wait for an answer
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(ExitCode.INTERRUPTED)
 
 
-def _noted(cfg: DictConfig, output_dir: Path) -> TaskResult:
-    """The task's result, its exit code written beside Hydra's files of the job. Raises what interrupts."""
+def run_recorded(cfg: DictConfig, output_dir: Path) -> TaskResult:
+    """Run the task and record in `output_dir`/job.json how it ended. Raises KeyboardInterrupt."""
     try:
-        return _executed(cfg, output_dir)
-    except OSError as error:  # of the note itself
-        if (words := disk_trouble(error)) is None:
+        with job_record.kept(output_dir) as note:
+            try:
+                task: Task = build(dict(cfg.task), "task")
+                result = task.execute(cfg)
+                note.code = result.exit_code
+                return result
+            except Exception as error:  # noqa: BLE001 - logged and recorded
+                note.code, note.error = _log_error(error)
+            return TaskResult(exit_code=note.code, groups=_begun_group(cfg, output_dir))
+    except OSError as error:  # job.json could not be written
+        if (message := disk_trouble(error)) is None:
             raise
-        log.error("%s", words)
+        log.error("%s", message)
     return TaskResult(exit_code=ExitCode.MISSING_UNITS)
 
 
-def _executed(cfg: DictConfig, output_dir: Path) -> TaskResult:
-    with job_record.kept(output_dir) as note:
-        try:
-            task: Task = build(dict(cfg.task), "task")
-            result = task.execute(cfg)
-            note.code = result.exit_code
-            return result
-        except Exception as error:
-            if (found := known(error)) is not None:
-                note.code, note.error = found.exit_code, masked(str(found))
-                log.error("%s", note.error)
-                return TaskResult(exit_code=note.code)
-            from submitit.core.utils import UncompletedJobError
+def _log_error(error: Exception) -> tuple[ExitCode, str]:
+    """Log what ended the task, with a traceback if it is a bug. Raises KeyboardInterrupt."""
+    if (found := known(error)) is not None:
+        message = str(masked(str(found)))
+        log.error("%s", message)
+        return found.exit_code, message
+    from submitit.core.utils import UncompletedJobError
 
-            if isinstance(
-                error, UncompletedJobError
-            ):  # raised by submitit's handler of signals, where it met us
-                log.warning("interrupted: %s", error)
-                raise KeyboardInterrupt from None
-            # a defect of ours: Hydra 1.3 would leave it out of the job's log
-            log.exception(BUG_NOTICE)
-            note.code, note.error = ExitCode.FAILED, masked(f"{type(error).__name__}: {error}")
-    return TaskResult(exit_code=note.code)
+    if isinstance(
+        error, UncompletedJobError
+    ):  # raised by submitit's signal handler in the middle of our code
+        log.warning("interrupted: %s", error)
+        raise KeyboardInterrupt from None
+    log.error(BUG_NOTICE, exc_info=error)  # Hydra 1.3 would leave the traceback out of the job's log
+    return ExitCode.FAILED, str(masked(f"{type(error).__name__}: {error}"))
+
+
+def _begun_group(cfg: DictConfig, output_dir: Path) -> dict[str, Layout]:
+    """The group of a failed task=run that has begun: it may have results to show."""
+    if not (output_dir / "run.json").exists():
+        return {}
+    cell = cell_of(cfg)
+    return {cell.group_id: cell.layout}
 
 
 @contextmanager
 def _cancellable(on_slurm: bool) -> Iterator[None]:
-    """Let SIGTERM end the job as Ctrl-C does. submitit ignores it: on a cluster it may come before a requeue."""
+    """Let SIGTERM end the job as Ctrl-C does. submitit ignores it: on Slurm it may precede a requeue."""
 
     def end(number: int, frame: Any) -> None:
         if not on_slurm or slurm.is_cancelled():
@@ -110,15 +119,15 @@ def _cancellable(on_slurm: bool) -> Iterator[None]:
 
 @contextmanager
 def slot(sweep_dir: Path, n_slots: int | None) -> Iterator[None]:
-    """One of `n_slots` places; waits until one is free. None: no limit."""
+    """Occupy one of the sweep's `n_slots` slots, waiting until one is free. None: no limit."""
     with ExitStack() as stack:
         if n_slots is not None:
-            while not _took_one(stack, sweep_dir, n_slots):
+            while not _occupy_slot(stack, sweep_dir, n_slots):
                 time.sleep(_POLL_S)
         yield
 
 
-def _took_one(stack: ExitStack, sweep_dir: Path, n_slots: int) -> bool:
+def _occupy_slot(stack: ExitStack, sweep_dir: Path, n_slots: int) -> bool:
     from filelock import Timeout
 
     for number in range(n_slots):

@@ -1,7 +1,7 @@
-"""`reproduce=<run dir>`: a past run's overrides, put on the command line before Hydra sees it.
+"""`reproduce=<run dir>`: the overrides of a past run, put on the command line before Hydra parses it.
 
-The configuration is composed anew, by today's defaults and with today's checks, so that everything that an ordinary
-command can do (-m, launchers, --cfg, further overrides) works; what has changed since is reported (drift.py).
+The configuration is composed anew with today's defaults and checks, so everything that an ordinary command can do
+(-m, launchers, --cfg, further overrides) works. What has changed since is reported by experiment/drift.py.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 _KEY = "reproduce="
-_SEARCH_PATH = "hydra.searchpath in command-line"  # as Hydra names that source
-_SWEEPING = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+_SEARCH_PATH = "hydra.searchpath in command-line"  # Hydra's name for this source
+_MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 
 
 def expand(argv: Sequence[str]) -> list[str]:
-    """`argv` with `reproduce=DIR` replaced by the run's overrides; what else is typed wins over them.
+    """`argv` with `reproduce=DIR` replaced by the run's overrides; what else is typed takes precedence.
 
-    Raises ConfigError when there is no such run.
+    Raises ConfigError if there is no such run.
     """
     named = [argument for argument in argv if argument.startswith(_KEY)]
     if not named:
@@ -35,10 +35,10 @@ def expand(argv: Sequence[str]) -> list[str]:
         raise ConfigError(f"{' '.join(named)}: one command reproduces one run")
     typed = [argument for argument in argv if argument != named[0]]
     run = past_run(_directory(named[0]))
-    own = [*_origin(run, typed), *_one_job(run, typed), *_searched(run, typed)]
-    replayed = _not_said_again(run.overrides, [*own, *typed])
-    at = list(argv).index(named[0])  # flags may not stand between overrides, so all go where one stood
-    return [*_flags(run, typed), *typed[:at], *replayed, *own, *typed[at:]]
+    added = [*_new_group(run, typed), *_job_mode(run, typed), *_search_path(run, typed)]
+    recorded = _not_replaced(run.overrides, [*added, *typed])
+    at = list(argv).index(named[0])  # flags must not stand between overrides, so these stay together
+    return [*_config_flags(run, typed), *typed[:at], *recorded, *added, *typed[at:]]
 
 
 def quoted(text: str) -> str:
@@ -49,65 +49,64 @@ def quoted(text: str) -> str:
 
 def _directory(argument: str) -> Path:
     text = argument.removeprefix(_KEY)
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":  # as it would be written for Hydra
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":  # quoted as for Hydra
         text = text[1:-1]
     if not text:
         raise ConfigError("reproduce= names no directory: reproduce=multirun/<group_id>/<stamp>/<job>")
     return Path(text).expanduser().resolve()
 
 
-def _origin(run: PastRun, typed: Sequence[str]) -> list[str]:
-    """Where the run comes from, and a group of its own: in the old one it would be found finished."""
-    own = [f"reproduced_from={quoted(str(run.directory))}"]
+def _new_group(run: PastRun, typed: Sequence[str]) -> list[str]:
+    """A group of its own, because in the original one the run is finished already; and where the run comes from."""
+    overrides = [f"reproduced_from={quoted(str(run.directory))}"]
     if not any(override.key_or_group == "group_id" for override in _parsed(typed)):
-        own.append("group_id=${reproduced_group_id:}")
-    return own
+        overrides.append("group_id=${reproduced_group_id:}")
+    return overrides
 
 
-def _one_job(run: PastRun, typed: Sequence[str]) -> list[str]:
-    """The run's experiment may be a recipe for a sweep, of which this was one job."""
-    if not any(argument in _SWEEPING for argument in typed):
+def _job_mode(run: PastRun, typed: Sequence[str]) -> list[str]:
+    """Overrides that keep one job: the run's experiment may describe a sweep, of which it was one job."""
+    if not any(argument in _MULTIRUN for argument in typed):
         return ["hydra.mode=RUN"]
-    its_recipe = any(override.key_or_group == "experiment" for override in _parsed(run.overrides))
-    another = any(
+    had_experiment = any(override.key_or_group == "experiment" for override in _parsed(run.overrides))
+    typed_sweep = any(
         override.key_or_group == "experiment" or override.key_or_group.startswith("hydra.sweeper")
         for override in _parsed(typed)
     )
-    return ["hydra.sweeper.params=null"] if its_recipe and not another else []
+    return ["hydra.sweeper.params=null"] if had_experiment and not typed_sweep else []
 
 
-def _flags(run: PastRun, typed: Sequence[str]) -> list[str]:
-    """The configuration that the run's own was composed from; flags that are typed come later and win."""
+def _config_flags(run: PastRun, typed: Sequence[str]) -> list[str]:
+    """Flags that select the run's configuration; typed flags come later and take precedence."""
     flags = ["--config-name", run.config_name] if run.config_name != "config" else []
     paths = {source["provider"]: source["path"] for source in run.config_sources}
     directory = paths.get("command-line")
     if directory and not any(argument.startswith(("--config-dir", "-cd")) for argument in typed):
         if not Path(directory).is_dir():
             raise ConfigError(
-                f"the configuration of {run.directory} came from {directory}, which is gone: say --config-dir"
+                f"the configuration of {run.directory} came from {directory}, which is gone: give --config-dir"
             )
         flags += ["--config-dir", directory]
     return flags
 
 
-def _searched(run: PastRun, typed: Sequence[str]) -> list[str]:
-    """Further directories of configuration, which are Hydra's own key and yet part of what was run."""
+def _search_path(run: PastRun, typed: Sequence[str]) -> list[str]:
+    """The run's further configuration directories: hydra.searchpath is not among its recorded overrides."""
     paths = [quoted(source["path"]) for source in run.config_sources if source["provider"] == _SEARCH_PATH]
-    typed_too = any(argument.startswith("hydra.searchpath=") for argument in typed)
-    return [f"hydra.searchpath=[{','.join(paths)}]"] if paths and not typed_too else []
+    is_typed = any(argument.startswith("hydra.searchpath=") for argument in typed)
+    return [f"hydra.searchpath=[{','.join(paths)}]"] if paths and not is_typed else []
 
 
-def _not_said_again(recorded: Sequence[str], later: Sequence[str]) -> list[str]:
-    """The recorded overrides, less those that a later one says anew."""
-    said = _parsed(later)
+def _not_replaced(recorded: Sequence[str], later: Sequence[str]) -> list[str]:
+    """The recorded overrides that no later one replaces."""
+    parsed = _parsed(later)
     kept = []
     for text in recorded:
-        if not any(_replaces(new, old) for new in said for old in _parsed([text])):
+        if not any(_replaces(new, old) for new in parsed for old in _parsed([text])):
             kept.append(text)
             if MASK in text:
-                raise ConfigError(
-                    f"{text.partition('=')[0]} held a secret, which is not recorded: say it again"
-                )
+                key = text.partition("=")[0]
+                raise ConfigError(f"{key} contained a secret, which is not recorded: give {key}=... again")
     return kept
 
 
@@ -120,7 +119,7 @@ def _replaces(new: Override, old: Override) -> bool:
 
 
 def _parsed(arguments: Sequence[str]) -> list[Override]:
-    """Those that are overrides; a malformed one is left for Hydra to complain of."""
+    """The arguments that are overrides; malformed ones are left for Hydra to report."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 

@@ -1,4 +1,4 @@
-"""What one invocation of the program has done so far: its jobs, their exit codes, the groups that they worked on."""
+"""State of one invocation of the program: its jobs, their exit codes, the groups that they worked on."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from contexttune.errors import ExitCode
 from contexttune.interfaces import TaskResult
 
 if TYPE_CHECKING:
+    from contexttune.launch.job_watcher import JobWatcher
     from contexttune.launch.sweep import Sweep
     from contexttune.paths import Layout
 
 BUG_NOTICE = "this is a bug in contexttune, please report it"
-# The exit code of several jobs is the last of these that one of them has.
+# The exit code of several jobs is the last of these that any of them has.
 _ORDER = (
     ExitCode.DONE,
     ExitCode.MISSING_UNITS,
@@ -31,14 +32,24 @@ _ORDER = (
 
 @dataclass
 class Session:
-    """One invocation of the program."""
+    """One invocation of the program.
+
+    Attributes:
+        jobs: number of jobs begun in this process.
+        groups: group_id -> where the group's files are.
+        sweep: the planned jobs; None for a single run, and for a sweeper that chooses jobs as it goes.
+        sweep_dir: Hydra's directory of the sweep, with any sweeper.
+    """
 
     jobs: int = 0
     exit_codes: list[ExitCode] = field(default_factory=list)
-    groups: dict[str, Layout] = field(default_factory=dict)  # group_id -> where its files are
+    groups: dict[str, Layout] = field(default_factory=dict)
     sweep: Sweep | None = None
-    sweep_dir: Path | None = None  # Hydra's directory of this sweep, whatever the sweeper
-    _summaries: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # those that are still current
+    sweep_dir: Path | None = None
+    watcher: JobWatcher | None = None
+    _summaries: dict[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # of groups that have not changed since
 
     def begin_job(self) -> None:
         """Count a job of this process, and drop the summaries that it may make stale."""
@@ -48,7 +59,7 @@ class Session:
             self._summaries.pop(group_id, None)
 
     def end_job(self, result: TaskResult) -> None:
-        """Take over what a job of this process has done."""
+        """Add the result of a job of this process."""
         self.exit_codes.append(result.exit_code)
         self.groups |= result.groups
         self._summaries |= result.summaries
@@ -58,10 +69,11 @@ class Session:
         self.sweep = sweep
         sweep.record()
         if sweep.is_launched:
-            from contexttune.launch.slurm import watch_jobs_to_their_end
+            from contexttune.launch.job_watcher import JobWatcher
+            from contexttune.launch.slurm import wait_for_all_jobs
 
-            watch_jobs_to_their_end()
-            sweep.begin_telling()
+            wait_for_all_jobs()
+            self.watcher = JobWatcher(sweep.jobs, on_slurm=sweep.is_slurm)
 
     @property
     def jobs_in_queue(self) -> list[str]:
@@ -71,10 +83,10 @@ class Session:
         return submitted_jobs() if self.sweep and self.sweep.is_slurm else []
 
     def finish(self) -> ExitCode:
-        """The exit code of all jobs, those that ran in other processes included."""
+        """The exit code of all jobs, including those that ran in other processes."""
         codes = list(self.exit_codes)
-        if self.sweep and self.sweep.is_launched:
-            codes += self.sweep.exit_codes()
+        if self.sweep and self.watcher:
+            codes += self.watcher.exit_codes()
             self.groups |= self.sweep.groups
         return max(codes, key=_ORDER.index, default=ExitCode.DONE)
 
@@ -84,10 +96,9 @@ class Session:
 
         for group_id, layout in self.groups.items():
             if group_id in self._summaries or group.exists(layout, group_id):
-                asked = self.sweep.analysis(group_id) if self.sweep else (None, [])
-                tables.show(
-                    layout, self._summaries.get(group_id) or summary.rebuild(layout, group_id, *asked)
-                )
+                analysis = self.sweep.analysis(group_id) if self.sweep else (None, [])
+                found = self._summaries.get(group_id) or summary.rebuild(layout, group_id, *analysis)
+                tables.show(layout, found)
 
 
 _SESSION: ContextVar[Session] = ContextVar("session")
@@ -96,11 +107,14 @@ _SESSION: ContextVar[Session] = ContextVar("session")
 @contextmanager
 def new_session() -> Iterator[Session]:
     """A session that Hydra's callback and the jobs of this process find by `current_session`."""
-    token = _SESSION.set(Session())
+    session = Session()
+    token = _SESSION.set(session)
     try:
-        yield _SESSION.get()
+        yield session
     finally:
         _SESSION.reset(token)
+        if session.watcher:
+            session.watcher.stop()
 
 
 def current_session() -> Session:

@@ -1,4 +1,4 @@
-"""Slurm without its accounting database, which many clusters do not have, and jobs that end as no job should."""
+"""Slurm for submitit, also without the accounting database, which many clusters lack."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ log = logging.getLogger(__name__)
 
 _SQUEUE = ("squeue", "--noheader", "--array", "--states=all", "--me", "--format=%F|%K|%T|%N")
 _POLL_S = 15
-_NEVER_SEEN = 20  # answers of squeue, after which a job that was in none of them is over
-_ASK_TIMEOUT_S = 20
+_SACCT_TIMEOUT_S = 20
+_MAX_UNSEEN = 20  # answers of squeue without a job, after which the job is over
 _REQUEUES = 20
-_AT_WORK = ("RUNNING", "PREEMPTED", "SUSPENDED")
+_ALIVE = ("RUNNING", "PREEMPTED", "SUSPENDED")
 
 
 def is_cancelled() -> bool:
-    """Whether the controller has ended the job of this process (scancel, its time limit, its node).
+    """Whether the controller has ended this process's job (scancel, time limit, lost node).
 
-    False when it is only preempted, which a further signal says, and when the controller does not answer.
+    False if the job is only preempted, which a further signal announces, or if the controller does not answer.
     """
-    return (job_state() or "RUNNING") not in _AT_WORK
+    return (job_state() or "RUNNING") not in _ALIVE
 
 
-def watch_jobs_to_their_end() -> None:
-    """Let a launching process wait for every one of its jobs, however it ends, and with or without sacct.
+def wait_for_all_jobs() -> None:
+    """Patch submitit so that the launching process waits for each of its jobs, however it ends.
 
-    submitit asks sacct alone, and so waits for ever for a job that was killed where there is none; and it stops
-    waiting for the others at the first job that is lost. What jobs have done is read from disk, not from here.
+    submitit asks only sacct, and so waits forever for a killed job on clusters without it; and it stops waiting
+    at the first lost job. Results of jobs are read from disk, not from submitit.
     """
     from submitit.local.local import LocalJob
     from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
@@ -47,14 +47,14 @@ def watch_jobs_to_their_end() -> None:
 
 
 def submitted_jobs() -> list[str]:
-    """Numbers of the jobs and arrays that this process has submitted."""
+    """Ids of the jobs and arrays that this process has submitted."""
     from submitit.slurm.slurm import SlurmJob
 
     return sorted({job_id.partition("_")[0] for job_id in list(SlurmJob.watcher._registered)})
 
 
 def requeue_at_time_limit(config: DictConfig) -> None:
-    """Let a job go on after its time limit, unless the user has said how often it may: a run resumes where it was."""
+    """Requeue jobs that reach their time limit, since a run resumes, unless the user has set max_num_timeout."""
     typed = any("max_num_timeout" in text for text in config.hydra.overrides.hydra)
     if not config.hydra.launcher.max_num_timeout and not typed:
         with read_write(config):
@@ -62,7 +62,7 @@ def requeue_at_time_limit(config: DictConfig) -> None:
 
 
 def refusal(error: Exception) -> ConfigError | None:
-    """sbatch's own message, where `error` is submitit's for jobs that it refused."""
+    """sbatch's message, if `error` is submitit's about jobs that sbatch has refused."""
     from submitit.core.utils import FailedJobError
 
     if not isinstance(error, FailedJobError):
@@ -72,7 +72,7 @@ def refusal(error: Exception) -> ConfigError | None:
 
 
 def _results(job: Any) -> list[Any]:
-    """submitit's `Job.results`, but a lost job is a line in the log."""
+    """submitit's `Job.results`, except that a lost job is logged instead of raised."""
     from hydra.core.utils import JobReturn, JobStatus
     from submitit.core.core import Job
     from submitit.core.utils import FailedJobError, UncompletedJobError
@@ -80,9 +80,7 @@ def _results(job: Any) -> list[Any]:
     try:
         found: list[Any] = Job.results(job)
     except (UncompletedJobError, FailedJobError):
-        log.warning(
-            "job %s ended without a word (%s); its output: %s", job.job_id, job.state, job.paths.stderr
-        )
+        log.warning("job %s ended without a result (%s); see %s", job.job_id, job.state, job.paths.stderr)
         return [JobReturn(status=JobStatus.COMPLETED)]
     return found
 
@@ -93,7 +91,7 @@ def _squeue_watcher() -> SlurmInfoWatcher:
     class SqueueWatcher(SlurmInfoWatcher):
         """Job states from the controller, which remembers ended jobs for some minutes.
 
-        A job that it has forgotten, or has never known, is over: submitit takes any unknown word for that.
+        A job that it does not list any more is over: submitit takes any unknown state as ended.
         """
 
         def __init__(self) -> None:
@@ -108,7 +106,7 @@ def _squeue_watcher() -> SlurmInfoWatcher:
             found = read_squeue(text)
             for job_id in self._registered - found.keys():
                 self._unseen[job_id] = self._unseen.get(job_id, 0) + 1
-                if job_id in self._info_dict or self._unseen[job_id] >= _NEVER_SEEN:
+                if job_id in self._info_dict or self._unseen[job_id] >= _MAX_UNSEEN:
                     found[job_id] = {"JobID": job_id, "State": "FORGOTTEN", "NodeList": ""}
             return found
 
@@ -128,8 +126,7 @@ def read_squeue(text: str) -> dict[str, dict[str, str]]:
 def _sacct_answers() -> bool:
     command = ["sacct", "--noheader", "-j", "0"]
     try:
-        return (
-            subprocess.run(command, capture_output=True, timeout=_ASK_TIMEOUT_S, check=False).returncode == 0
-        )
+        done = subprocess.run(command, capture_output=True, timeout=_SACCT_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
+    return done.returncode == 0

@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 
 class Watch(Callback):
-    """Hydra's callback: refuses what Hydra would do silently wrong."""
+    """Refuses commands that Hydra would silently run in a way the user cannot want."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         _before_jobs(config)
         launcher = config.hydra.runtime.choices.get("hydra/launcher")
-        if launcher != "basic":  # Hydra would run it here, on the login node, and say nothing
+        if launcher != "basic":  # Hydra would run it here, on the login node
             typed = " ".join(map(shlex.quote, sys.argv[1:]))
             _refuse(f"hydra/launcher={launcher} needs -m: python -m contexttune -m {typed}")
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         _before_jobs(config)
-        # holds the time: once asked for, it is the same in every job
         session = current_session()
         session.sweep_dir = Path(config.hydra.sweep.dir).absolute()
         if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
-            return  # it decides as it goes what the jobs are
+            return  # other sweepers choose their jobs as they go
         from contexttune.launch import slurm, sweep
 
         try:
-            session.launch(sweep.plan(config))
-            if session.sweep and session.sweep.is_slurm:
+            planned = sweep.plan(config)
+            session.launch(planned)
+            if planned.is_slurm:
                 slurm.requeue_at_time_limit(config)
-        except Exception as error:  # noqa: BLE001 - Hydra would go on, with jobs that nobody watches
+        except Exception as error:  # noqa: BLE001 - Hydra would ignore it and launch the jobs
             if (found := known(error)) is not None:
                 _refuse(str(found), found.exit_code)
             traceback.print_exc()
@@ -50,7 +50,7 @@ class Watch(Callback):
 
 
 def _before_jobs(config: DictConfig) -> None:
-    """In the launching process, before a file is written."""
+    """Checks and notes of the launching process, before a file is written."""
     from contexttune.experiment import code_state
     from contexttune.system import redaction
 
@@ -61,7 +61,7 @@ def _before_jobs(config: DictConfig) -> None:
     code_state.note_submission()
 
 
-def _refuse(words: str, code: ExitCode = ExitCode.BAD_CONFIG) -> NoReturn:
-    """Hydra swallows a callback's exceptions, but not this one."""
-    sys.stderr.write(f"error: {words}\n")
+def _refuse(message: str, code: ExitCode = ExitCode.BAD_CONFIG) -> NoReturn:
+    """Exit with an error. Hydra ignores a callback's exceptions, except SystemExit."""
+    sys.stderr.write(f"error: {message}\n")
     raise SystemExit(code)

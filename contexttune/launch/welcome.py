@@ -1,4 +1,4 @@
-"""The one screen that a bare `python -m contexttune` shows."""
+"""The screen that a bare `python -m contexttune` prints."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import sys
 from contexttune.errors import ExitCode
 
 _SCREEN = """\
-contexttune runs SWE-bench experiments and says whether repository context helped.
+contexttune runs SWE-bench experiments and reports whether repository context helps.
 
-To see it work now, without a key, a network or Docker:
+To see it work, without a key, a network or Docker:
     python -m contexttune -m experiment=demo
 
-For an experiment of your own, this is missing:
+For an experiment of your own, set:
 {missing}
 Then:
-    python -m contexttune task=doctor model.name=<name>     (what else a run would lack here)
+    python -m contexttune task=doctor model.name=<name>     (what else a run needs here)
     python -m contexttune -m experiment=verified_mini_baseline model.name=<name>
-    python -m contexttune runner=gold condition=no_context slice=smoke     (proves images and harness; no model)
+    python -m contexttune runner=gold condition=no_context slice=smoke     (checks images and harness, no model)
 
 All groups, options and keys: python -m contexttune --help
 """
 
 
 def first_steps() -> ExitCode:
-    """Print what a first run lacks, as far as the environment tells."""
+    """Print how to begin, and which settings the environment lacks."""
     missing = ["a model name                  model.name=<what the endpoint serves>"]
     if not os.environ.get("OPENAI_API_KEY"):
         missing.append(

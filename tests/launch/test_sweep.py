@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from contexttune.launch import slurm
-from contexttune.launch.job import slot
 from tests.command_line import contexttune, start
 
 GOLD = ("slice=demo", "runner=gold", "harness=none")
@@ -81,13 +80,6 @@ def test_a_job_of_a_local_sweep_that_fails_or_is_killed_is_named(tmp_path):
     assert "it was killed: process" in said
     states = [cell["state"] for cell in summary(tmp_path)["cells"]]
     assert sorted(states) == ["failed", "finished", "finished", "finished"]
-
-
-def test_a_slot_is_free_again_when_its_holder_is_gone(tmp_path):
-    with slot(tmp_path, 1):
-        pass
-    with slot(tmp_path, 1), slot(tmp_path, None):
-        assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_sweeps_started_in_the_same_second_have_directories_of_their_own(tmp_path):

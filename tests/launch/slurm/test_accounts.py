@@ -16,7 +16,7 @@ def with_commands(tmp_path, monkeypatch):
             (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
             (tmp_path / name).chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-        slurm.watch_jobs_to_their_end()
+        slurm.wait_for_all_jobs()
         return submitit.SlurmJob.watcher
 
     return put
