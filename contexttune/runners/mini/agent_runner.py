@@ -15,9 +15,9 @@ from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
 from contexttune.injection import inject
 from contexttune.interfaces import Model
+from contexttune.models.metering import TokenLimits
 from contexttune.models.prices import Price
 from contexttune.repos.workspace import Workspace
-from contexttune.runners.mini.agent_model import TokenLimits
 from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.silence import keep_quiet
 from contexttune.runners.mini.supervisor import attend, warm_up

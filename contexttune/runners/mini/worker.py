@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from contexttune.interfaces import RecordedModel
+from contexttune.models.metering import TokenLimits
 from contexttune.models.prices import Price
 from contexttune.models.wire import ContextWindowExceeded
-from contexttune.runners.mini.agent_model import AgentModel, TokenLimits
+from contexttune.runners.mini.agent_model import AgentModel
 from contexttune.runners.mini.environment import ShellEnvironment
 from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.uptake import mentions_of
