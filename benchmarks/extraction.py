@@ -130,12 +130,11 @@ def _signals() -> list[Signal]:
     from contexttune.signals.churn import Churn
     from contexttune.signals.code_index import CodeIndex
     from contexttune.signals.hot_paths import HotPaths
-    from contexttune.signals.import_graph import ImportGraph
     from contexttune.signals.py_index import PyIndex
     from contexttune.signals.test_manifest import TestManifest
     from contexttune.signals.tree import FileTree
 
-    return [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths(), Churn(), CodeIndex()]
+    return [FileTree(), PyIndex(), TestManifest(), HotPaths(), Churn(), CodeIndex()]
 
 
 def _processor() -> float:

@@ -13,8 +13,6 @@ from contexttune.errors import ConfigError
 from contexttune.repos.file_kinds import NOT_PRODUCT
 from contexttune.repos.git import Tree
 from contexttune.signals import history
-from contexttune.signals.import_graph import edges, in_degree
-from contexttune.signals.python.python_files import MAX_BYTES
 from contexttune.signals.python.source import printable
 
 _SOURCE = re.compile(r"\.(?:py|pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|js|jsx|ts|tsx|rb|f|f90)\Z")
@@ -26,7 +24,7 @@ _NOT_SOURCE = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class HotPaths:
-    """{"by_import": [{"path", "in_degree"}], "by_churn": [{"path", "commits", "score"}], "window_commits"}.
+    """{"by_churn": [{"path", "commits", "score"}], "window_commits"}.
 
     `score` sums a weight over the commits that touched a file: the newest of the window weighs
     `window_commits`, each older one 1 less. Tests, documentation and vendored code are left out.
@@ -36,7 +34,6 @@ class HotPaths:
     version: ClassVar[int] = 1
     window_commits: int = 500  # non-merge commits looked at, `base_commit` included
     top: int = 200
-    max_bytes: int = MAX_BYTES
 
     def __post_init__(self) -> None:
         for key in ("window_commits", "top"):
@@ -53,11 +50,8 @@ class HotPaths:
 
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Only paths that exist at the commit."""
-        degrees = in_degree(edges(tree, self.max_bytes))
-        by_import = _best(degrees, self.top)
         changes = history.changes(tree, self.window_commits)
         return {
-            "by_import": [{"path": printable(path), "in_degree": degrees[path]} for path in by_import],
             "by_churn": self._churn(tree, changes),
             "window_commits": len(changes),
         }

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from contexttune.errors import ConfigError
 from contexttune.repos.git import Tree
 from contexttune.signals.cache import listing
+from contexttune.signals.python.modules import module_names
 from contexttune.signals.python.python_files import (
     MAX_BYTES,
     analyses,
-    modules,
     python_files,
     start_reading,
 )
@@ -47,12 +47,12 @@ class PyIndex:
         """Every `.py` file, with what the scanner found even in those that do not parse."""
         files = python_files(tree)
         records = analyses(tree, self.max_bytes)
-        names = modules(tree)
+        names = module_names(files)
         index, unparsed = {}, []
         for path in sorted(files):
             record = records[files[path]]
             index[printable(path)] = {
-                "module": printable(names.name_of(path)),
+                "module": printable(names[path]),
                 "doc": record.get("doc", ""),
                 "symbols": record.get("symbols", []),
             }

@@ -13,7 +13,6 @@ from contexttune.contexts.cards.where_to_look import WhereToLook
 from contexttune.repos.git import Tree
 from contexttune.signals.extraction import write_signals
 from contexttune.signals.hot_paths import HotPaths
-from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
 from contexttune.signals.test_manifest import TestManifest
 from contexttune.signals.tree import FileTree
@@ -43,9 +42,7 @@ def signals(tmp_path_factory):
         commit(repo, {"lib/sub/core.py": f"from ..errors import Broken\nx = {n}\n"}, day=n + 2)
     sha = commit(repo, {"lib/errors.py": "class Broken(Exception):\n    pass\n\n"}, day=9)
     tree = Tree(repo / ".git", "owner/lib", sha)
-    return write_signals(
-        tree, [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths()], root / "signals.json"
-    )
+    return write_signals(tree, [FileTree(), PyIndex(), TestManifest(), HotPaths()], root / "signals.json")
 
 
 def test_repo_identity_names_the_package_by_its_docstring(signals):

@@ -106,7 +106,6 @@ if os.environ.get("NO_LOCKS"):
 from pathlib import Path
 from contexttune.repos.git import git
 from contexttune.signals.hot_paths import HotPaths
-from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
 from contexttune.signals.extraction import write_signals
 from contexttune.signals.test_manifest import TestManifest
@@ -119,7 +118,7 @@ print("ready", flush=True)
 sys.stdin.read()
 space = workspace(Path(root), Path(remotes))
 for sha in shas:
-    signals = [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths()]
+    signals = [FileTree(), PyIndex(), TestManifest(), HotPaths()]
     path = layout(Path(root)).signals("owner/lib", sha)
     write_signals(space.tree("owner/lib", sha), signals, path)
     worktree = space.worktree("owner/lib", sha)

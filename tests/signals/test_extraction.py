@@ -20,13 +20,12 @@ from contexttune.signals import history
 from contexttune.signals.cache import blob_cache
 from contexttune.signals.extraction import write_signals
 from contexttune.signals.hot_paths import HotPaths
-from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
 from contexttune.signals.python import python_files
 from contexttune.signals.test_manifest import TestManifest
 from contexttune.signals.tree import FileTree
 
-ALL: list[Signal] = [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths()]
+ALL: list[Signal] = [FileTree(), PyIndex(), TestManifest(), HotPaths()]
 CALLS: list[str] = []
 
 

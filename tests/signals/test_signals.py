@@ -1,4 +1,4 @@
-"""The five signals over small real repositories."""
+"""The signals over small real repositories."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from contexttune.errors import ConfigError
 from contexttune.interfaces import Signal
 from contexttune.signals.cache.raw_json import as_json
 from contexttune.signals.hot_paths import HotPaths
-from contexttune.signals.import_graph import ImportGraph
 from contexttune.signals.py_index import PyIndex
 from contexttune.signals.test_manifest import TestManifest
 from contexttune.signals.tree import FileTree
 
-ALL = [FileTree(), PyIndex(), ImportGraph(), TestManifest(), HotPaths()]
+ALL = [FileTree(), PyIndex(), TestManifest(), HotPaths()]
 
 
 @pytest.mark.parametrize("signal", ALL, ids=lambda signal: signal.name)
@@ -97,28 +96,6 @@ FILES = {
 }
 
 
-def test_imports_are_resolved_to_files_of_the_repository(tree_of):
-    assert ImportGraph().extract(tree_of(FILES))["edges"] == {
-        "lib/other/__init__.py": ["src/pkg/sub/__init__.py"],
-        "run.py": ["lib/other/__init__.py", "namespace/part.py"],
-        "src/pkg/__init__.py": ["src/pkg/a.py"],
-        "src/pkg/a.py": ["src/pkg/sub/b.py"],
-        "src/pkg/sub/b.py": ["src/pkg/a.py"],
-        "src/pkg/sub/c.py": [
-            "src/pkg/a.py",
-            "src/pkg/sub/__init__.py",
-            "src/pkg/sub/b.py",
-        ],
-        "src/pkg/sub/old.py": ["src/pkg/sub/c.py"],
-        "tests/roots/r/user.py": ["tests/roots/r/target/__init__.py"],
-    }
-
-
-def test_in_degree_counts_importing_files(tree_of):
-    tree = tree_of({"p/__init__.py": "", "p/a.py": "from p import b\nimport p.b\n", "p/b.py": "import p.a\n"})
-    assert ImportGraph().extract(tree)["in_degree"] == {"p/a.py": 1, "p/b.py": 1}
-
-
 @pytest.mark.parametrize(
     ("files", "framework", "commands"),
     [
@@ -174,17 +151,6 @@ def test_the_window_limits_how_far_back_churn_looks(repository):
     assert facts["by_churn"] == [{"path": "a.py", "commits": 1, "score": 1}]
 
 
-def test_hot_imports_leave_tests_out(tree_of):
-    files = {
-        "p/__init__.py": "",
-        "p/a.py": "",
-        "p/b.py": "import p.a\n",
-        "tests/conftest.py": "import p.b, p.a\n",
-    }
-    facts = HotPaths().extract(tree_of(files))
-    assert facts["by_import"] == [{"path": "p/a.py", "in_degree": 2}, {"path": "p/b.py", "in_degree": 1}]
-
-
 def test_a_hostile_tree_is_read_to_the_end(tree_of):
     files = {
         "nested.py": "x = " + "(" * 300 + ")" * 300 + "\n",
@@ -201,7 +167,6 @@ def test_a_hostile_tree_is_read_to_the_end(tree_of):
     facts = {signal.name: signal.extract(tree) for signal in ALL}
     assert json.loads(orjson.dumps(facts, default=as_json)) == facts
     assert "caf\\udce9.py" in facts["tree"]["files"]
-    assert facts["import_graph"]["edges"]["new\nline.py"] == ["nested.py"]
     reasons = {one["path"]: one["reason"] for one in facts["py_index"]["unparsed"]}
     assert reasons == {
         "huge.py": "larger than 2000000 bytes",

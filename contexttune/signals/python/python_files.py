@@ -14,7 +14,6 @@ from contexttune.signals.cache.last_commit import LastCommit, is_stale
 from contexttune.signals.cache.raw_json import JsonList
 from contexttune.signals.cache.scan_records import LAYOUT, Record, dumped, loaded, packed, unpacked
 from contexttune.signals.claim import claimed
-from contexttune.signals.python.modules import Modules
 from contexttune.signals.python.scan import VERSION, scan
 from contexttune.system.fork_pool import shared_out
 
@@ -39,7 +38,6 @@ class _Pending(NamedTuple):
 _PENDING: WeakKeyDictionary[Tree, dict[int, _Pending]] = WeakKeyDictionary()
 _KNOWN: WeakKeyDictionary[Tree, dict[int, dict[str, Record]]] = WeakKeyDictionary()
 _FILES: WeakKeyDictionary[Tree, dict[str, str]] = WeakKeyDictionary()
-_MODULES: WeakKeyDictionary[Tree, Modules] = WeakKeyDictionary()
 
 
 def python_files(tree: Tree) -> Mapping[str, str]:
@@ -49,13 +47,6 @@ def python_files(tree: Tree) -> Mapping[str, str]:
             path: blob for path, mode, blob in listing.entries(tree) if path.endswith(".py") and is_file(mode)
         }
     return _FILES[tree]
-
-
-def modules(tree: Tree) -> Modules:
-    """The dotted names of those files."""
-    if tree not in _MODULES:
-        _MODULES[tree] = Modules(python_files(tree))
-    return _MODULES[tree]
 
 
 def start_reading(tree: Tree, max_bytes: int = MAX_BYTES) -> Mapping[str, Record]:

@@ -88,7 +88,6 @@ def replaced(request, monkeypatch):
     always = request.param == "always replaced"
     for module in (python_files, listing):
         monkeypatch.setattr(module, "is_stale", lambda n, of: always or n == 0)
-    monkeypatch.setattr("contexttune.signals.import_graph.is_stale", lambda n, of: always or n == 0)
 
 
 @pytest.mark.usefixtures("replaced")
@@ -109,7 +108,7 @@ def test_a_damaged_last_commit_is_a_miss(history_of_commits, tmp_path, damage, c
     cache = tmp_path / "records.sqlite"
     _bytes(Tree(repository.git_dir, "owner/name", first, cache), tmp_path / "signals.json")
     kept = [path for path in (tmp_path / "owner__name").iterdir() if path.name != "claim"]
-    assert len(kept) == 4
+    assert len(kept) == 3
     for path in kept:
         _damage(path, damage)
     got = _bytes(Tree(repository.git_dir, "owner/name", second, cache), tmp_path / "signals.json")
@@ -134,25 +133,6 @@ def test_a_last_commit_that_the_repository_has_lost_is_a_miss(history_of_commits
     tree = Tree(repository.git_dir, "owner/name", commit, tmp_path / "blobs.sqlite")
     LastCommit.of(tree, "files-1").put(Kept("2" * 40, b"100644 blob 00\tno.py\0"))
     assert _bytes(tree, tmp_path / "signals.json") == cold[commit]
-
-
-def test_a_second_commit_lists_and_resolves_only_what_changed(repository, tmp_path, monkeypatch):
-    files = {f"m{n}.py": f"import m{n + 1}\n" for n in range(40)}
-    first, second = (
-        repository.commit(files),
-        repository.commit(files | {"m0.py": "import m7\n", "new.py": ""}),
-    )
-    _bytes(repository.tree(first, cached=True), tmp_path / "1.json")
-    resolved = []
-    targets = "contexttune.signals.import_graph._targets"
-    from contexttune.signals.import_graph import _targets
-
-    monkeypatch.setattr(
-        targets, lambda names, path, found: resolved.append(path) or _targets(names, path, found)
-    )
-    monkeypatch.setattr(Tree, "start_listing", lambda tree: pytest.fail("all of the tree is listed"))
-    _bytes(repository.tree(second, cached=True), tmp_path / "2.json")
-    assert sorted(resolved) == ["m0.py", "new.py"]
 
 
 @pytest.mark.parametrize(
