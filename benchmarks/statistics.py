@@ -23,7 +23,7 @@ from scipy.stats import binom, t
 
 from contexttune.analysis import mcnemar, verdict
 from contexttune.analysis.contrasts import Judgement, judge
-from contexttune.analysis.estimate import differences, equivalence, estimated
+from contexttune.analysis.estimate import differences, equivalence, estimate_difference
 from contexttune.analysis.evidence import Estimate, Interval, Verdict
 from contexttune.analysis.outcomes import Arm, Floats, Pairs, pair
 from contexttune.analysis.rates import rate_ci95
@@ -83,7 +83,7 @@ def without_effect(n: int, k: int, tau: float, n_experiments: int, seed: np.rand
     rejected = claimed = covered = equivalent = 0
     for _ in range(n_experiments):
         values = differences(_pairs(*_arms(lots, n, k, tau)))
-        estimate = estimated(values)
+        estimate = estimate_difference(values)
         if estimate is None:
             continue
         said = verdict.decide(estimate, estimate.p, equivalence(values, MARGIN))
@@ -107,7 +107,7 @@ def at_the_margin(n: int, k: int, n_experiments: int, seed: np.random.SeedSequen
         control = lots.beta(*_SELDOM, (n, 1))
         treatment = expit(logit(control) + shift + _TAUS[-1] * lots.normal(size=(n, 1)))
         values = differences(_pairs(_seeds(lots, control, k), _seeds(lots, treatment, k)))
-        estimate = estimated(values)
+        estimate = estimate_difference(values)
         if estimate is None:
             continue
         equivalent += equivalence(values, MARGIN).holds
@@ -161,7 +161,7 @@ def with_missing(
         withheld += judged.verdict is Verdict.WITHHELD
         by_pairs += _is_worse(judged.estimate)
         as_failures += _is_worse(
-            estimated(differences(_pairs(np.nan_to_num(control), np.nan_to_num(treatment))))
+            estimate_difference(differences(_pairs(np.nan_to_num(control), np.nan_to_num(treatment))))
         )
     said, none, pairwise, failures = (
         number / n_experiments for number in (worse, withheld, by_pairs, as_failures)

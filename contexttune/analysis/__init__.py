@@ -1,1 +1,1 @@
-"""Paired statistics of a group's outcomes and costs: rows -> evidence with its error."""
+"""Paired statistics: outcomes and costs of a group -> contrasts with intervals and verdicts."""

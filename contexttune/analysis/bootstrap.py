@@ -1,4 +1,4 @@
-"""The interval of a mean whose values have no distribution to speak of: shares of a few files, ranks."""
+"""Bootstrap interval of a mean of values that follow no known distribution, such as ranks or shares."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from contexttune.analysis.evidence import Interval
 from contexttune.analysis.outcomes import Floats
 
 _RESAMPLES = 5000
-FEWEST = 6
-"""Values that have an interval: of five, all lie on one side of 0 by chance in one of sixteen samples."""
+_MIN_VALUES = 6  # of five values, all lie on one side of 0 by chance in one of sixteen samples
 
 
 def mean_ci95(values: Floats) -> Interval | None:
-    """95 % bootstrap interval of the mean of values (n,), the same in every call; None for fewer than FEWEST.
+    """95 % percentile bootstrap interval of the mean of values (n,), deterministic; None for fewer than six values.
 
-    Of percentiles, which lie further out the fewer the values are: Hesterberg (2015), The American Statistician 69:371-386.
+    The percentiles are widened for small n: Hesterberg (2015), The American Statistician 69:371-386.
     """
     n = len(values)
-    if n < FEWEST:
+    if n < _MIN_VALUES:
         return None
-    outside = float(ndtr(-math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.975)))
+    tail = float(ndtr(-math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.975)))
     result = bootstrap(
         (values,),
         np.mean,
-        confidence_level=1 - 2 * outside,
+        confidence_level=1 - 2 * tail,
         n_resamples=_RESAMPLES,
         method="percentile",
         rng=np.random.default_rng(0),

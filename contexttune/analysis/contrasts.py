@@ -1,4 +1,4 @@
-"""Every treatment of a group against its control, and other contrasts that are judged together."""
+"""Contrasts: each treatment against its control, tested together as one family."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import partial
 import numpy as np
 
 from contexttune.analysis import costs, strata, verdict
-from contexttune.analysis.estimate import differences, equivalence, estimated
+from contexttune.analysis.estimate import differences, equivalence, estimate_difference
 from contexttune.analysis.evidence import Contrast, Delta, Discordant, Equivalence, Estimate, Missing, Verdict
 from contexttune.analysis.missing import missing
 from contexttune.analysis.outcomes import Arm, Floats, Pairs, pair
 from contexttune.analysis.paired_t import sign_flip_p
-from contexttune.analysis.sample_size import settle
+from contexttune.analysis.sample_size import required_sample
 
 Names = tuple[str, str]
 """(control, treatment)."""
@@ -22,23 +22,23 @@ Names = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """Contrasts that are read together are tested together: a verdict on one depends on the p values of the others."""
+    """Contrasts shown in one table. They are tested together, so a verdict depends on the p values of the others."""
 
-    p_values: Mapping[Names, float]  # 1.0 where there is too little to test
+    p_values: Mapping[Names, float]  # 1.0 where there are too few data for a test
     margin: float
 
     def holm(self, names: Names, p: float) -> float:
-        """p of a contrast after Holm's correction, were it this one."""
+        """Holm-corrected p of one contrast, if its own p value were `p`."""
         if len(self.p_values) == 1:
             return p
-        from statsmodels.stats.multitest import multipletests  # takes a second
+        from statsmodels.stats.multitest import multipletests  # takes a second to import
 
         family = {**self.p_values, names: p}
         return float(multipletests(list(family.values()), method="holm")[1][list(family).index(names)])
 
     def decide(self, names: Names, values: Floats) -> Verdict:
-        """The verdict on a contrast, were these the differences of its instances."""
-        estimate = estimated(values)
+        """The verdict on one contrast, if `values` were the differences of its instances."""
+        estimate = estimate_difference(values)
         if estimate is None:
             return Verdict.WITHHELD
         return verdict.decide(estimate, self.holm(names, estimate.p), equivalence(values, self.margin))
@@ -46,7 +46,7 @@ class Family:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What the tests and the missing results say of one contrast; the first three are None where there is too little."""
+    """Tests and missing results of one contrast; the first three are None where there are too few data."""
 
     estimate: Estimate | None
     equivalence: Equivalence | None
@@ -56,23 +56,23 @@ class Judgement:
     reasons: list[str]
 
 
-def contrasts(
+def contrast_arms(
     arms: Mapping[str, Arm], *, control: str, margin: float, unfinished: Mapping[str, Sequence[str]]
 ) -> list[Contrast]:
-    """One contrast a treatment, in the order of `arms`; none where they lack the control.
+    """Contrast every other arm with `control`, in the order of `arms`; [] if `control` is not among them.
 
-    `unfinished`: condition -> words on each of its cells that is not finished.
+    `unfinished` maps a condition to the descriptions of its unfinished cells.
     """
     if control not in arms:
         return []
     pairs = {(control, name): pair(arms[control], arm) for name, arm in arms.items() if name != control}
-    return of_pairs(pairs, margin=margin, unfinished=unfinished)
+    return contrast_pairs(pairs, margin=margin, unfinished=unfinished)
 
 
-def of_pairs(
+def contrast_pairs(
     pairs: Mapping[Names, Pairs], *, margin: float, unfinished: Mapping[str, Sequence[str]]
 ) -> list[Contrast]:
-    """The contrasts of these pairs of arms, in their order, all of them one family of tests."""
+    """Contrast pairs of arms, in the order given, as one family of tests."""
     judged = judge(pairs, margin=margin, unfinished=unfinished)
     found = [_contrast(names, own, judged[names], margin) for names, own in pairs.items()]
     return [replace(contrast, sentence=verdict.sentence(contrast, len(found))) for contrast in found]
@@ -81,8 +81,8 @@ def of_pairs(
 def judge(
     pairs: Mapping[Names, Pairs], *, margin: float, unfinished: Mapping[str, Sequence[str]]
 ) -> dict[Names, Judgement]:
-    """The verdicts on contrasts that are read together."""
-    estimates = {names: estimated(differences(own)) for names, own in pairs.items()}
+    """Test pairs of arms as one family and decide their verdicts."""
+    estimates = {names: estimate_difference(differences(own)) for names, own in pairs.items()}
     family = Family(
         p_values={names: 1.0 if own is None else own.p for names, own in estimates.items()}, margin=margin
     )
@@ -105,7 +105,7 @@ def _judgement(
     lost = missing(pairs, margin=family.margin, decide=partial(family.decide, names))
     reasons = [
         *verdict.unfinished_reasons(names, unfinished),
-        *verdict.too_little_reasons(len(pairs.seeds), len(values), estimate),
+        *verdict.too_few_reasons(len(pairs.seeds), len(values), estimate),
         *verdict.missing_reasons(names, lost, decided),
     ]
     return Judgement(
@@ -119,8 +119,8 @@ def _judgement(
 
 
 def _contrast(names: Names, pairs: Pairs, judged: Judgement, margin: float) -> Contrast:
-    """All but the sentence."""
-    unequal = _discordant(pairs)
+    """The contrast without its sentence."""
+    discordant = _discordant(pairs)
     return Contrast(
         control=names[0],
         treatment=names[1],
@@ -131,11 +131,11 @@ def _contrast(names: Names, pairs: Pairs, judged: Judgement, margin: float) -> C
         sentence="",
         reasons=judged.reasons,
         delta=_delta(pairs, judged),
-        gained=[instance for instance in unequal if instance.treatment > instance.control],
-        lost=[instance for instance in unequal if instance.treatment < instance.control],
+        gained=[instance for instance in discordant if instance.treatment > instance.control],
+        lost=[instance for instance in discordant if instance.treatment < instance.control],
         equivalence=judged.equivalence,
         missing=judged.missing,
-        settle=None if judged.estimate is None else settle(pairs, judged.estimate, margin),
+        settle=None if judged.estimate is None else required_sample(pairs, judged.estimate, margin),
         repositories=strata.by_repository(pairs),
         repository_mean=strata.repository_mean(pairs),
         without_repository=strata.without_each_repository(pairs),
@@ -153,7 +153,7 @@ def _delta(pairs: Pairs, judged: Judgement) -> Delta | None:
 
 
 def _discordant(pairs: Pairs) -> list[Discordant]:
-    """Of the measured instances, the largest difference first."""
+    """Measured instances on which the arms differ, the largest difference first."""
     names = np.asarray(pairs.instances, dtype=object)[pairs.measured]
     found = [
         Discordant(instance_id=name, repo=pairs.repos[name], control=float(left), treatment=float(right))

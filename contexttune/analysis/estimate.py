@@ -1,8 +1,8 @@
-"""The mean difference of two arms with its error, by the method that its instances ask for."""
+"""Paired difference of two arms: estimate, intervals, tests and minimum detectable effect."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,83 +12,75 @@ from contexttune.analysis import mcnemar, paired_t
 from contexttune.analysis.evidence import Equivalence, Estimate, Interval
 from contexttune.analysis.outcomes import Floats, Pairs, mean_over_seeds
 
-ALPHA = 0.05  # two-sided, of every claim
+ALPHA = 0.05  # two-sided
 _POWER = 0.80
 
 MCNEMAR = "mid-p McNemar test, score interval"
 PAIRED_T = "paired t test on instance means"
-PAIRED_T_OF_FEW = f"{PAIRED_T}, with the score interval of as many whole gains and losses"
+PAIRED_T_FEW_DISCORDANT = f"{PAIRED_T}, interval at least as wide as McNemar's score interval"
 
-_FEW = 8  # instances that differ
+_FEW = 8  # discordant instances
 
 
 def differences(pairs: Pairs) -> Floats:
-    """Treatment minus control of every measured instance, seeds averaged: (measured instances,)."""
+    """(measured instances,): treatment minus control, seeds averaged."""
     return mean_over_seeds((pairs.treatment - pairs.control)[pairs.measured])
 
 
 def is_binary(values: Floats) -> bool:
-    """Whether the differences are those of yes and no: one seed, or seeds that all agree."""
+    """Whether all differences are -1, 0 or 1: one seed, or seeds that all agree."""
     return bool(np.isin(values, (-1.0, 0.0, 1.0)).all())
 
 
 def counts(values: Floats) -> tuple[int, int, int]:
-    """(gains, losses, instances) of binary differences."""
+    """(gains, losses, instances)."""
     return int((values > 0).sum()), int((values < 0).sum()), len(values)
 
 
-def estimated(values: Floats) -> Estimate | None:
-    """None for fewer than two instances, and where equal fractions of all of them leave no error to estimate."""
+def estimate_difference(values: Floats) -> Estimate | None:
+    """Estimate the mean of `values`; None for fewer than two, or where all are the same fraction and show no spread."""
     if len(values) < 2:
         return None
     if is_binary(values):
-        return _binary(*counts(values))
+        return _by_mcnemar(*counts(values))
     if np.ptp(values) == 0:
         return None
-    return _of_few(values) if _are_few(values) else _of_many(values)
+    return _by_wider_t(values) if _few_discordant(values) else _by_t(values)
 
 
-def _of_many(values: Floats) -> Estimate:
+def _by_t(values: Floats) -> Estimate:
     result = paired_t.paired_t(values)
-    return Estimate(
-        estimate=result.estimate,
-        se=result.se,
-        ci95=result.ci95,
-        ci90=result.ci90,
-        method=PAIRED_T,
-        p=result.p,
-        p_exact=None,
-        mde80=mde80(result.se, len(values)),
-    )
+    mde = mde80(result.se, len(values))
+    return Estimate(**asdict(result), method=PAIRED_T, p_exact=None, mde80=mde)
 
 
-def _of_few(values: Floats) -> Estimate:
-    """With the error of whole gains and losses, where that is larger.
+def _by_wider_t(values: Floats) -> Estimate:
+    """The t estimate, with error and intervals at least those of as many whole gains and losses.
 
-    One instance of 50 that differs by a fifth has a t interval of a point either way, though 50 instances cannot tell that
-    others do not differ by much more. p needs no such care: it errs as often as it says (benchmarks/statistics.py).
+    If one instance of 50 differs by a fifth, t gives an interval of one point either way, though 50 instances cannot
+    exclude that others differ by much more. p needs no correction: see benchmarks/statistics.py.
     """
-    by_t, whole = _of_many(values), _binary(*counts(values))
+    by_t, whole = _by_t(values), _by_mcnemar(*counts(values))
     se = max(by_t.se, whole.se)
     return replace(
         by_t,
         se=se,
-        ci95=_around(by_t.ci95, whole.ci95),
-        ci90=_around(by_t.ci90, whole.ci90),
-        method=PAIRED_T_OF_FEW,
+        ci95=_hull(by_t.ci95, whole.ci95),
+        ci90=_hull(by_t.ci90, whole.ci90),
+        method=PAIRED_T_FEW_DISCORDANT,
         mde80=mde80(se, len(values)),
     )
 
 
-def _are_few(values: Floats) -> bool:
+def _few_discordant(values: Floats) -> bool:
     return bool(np.count_nonzero(values) < _FEW)
 
 
-def _around(one: Interval, other: Interval) -> Interval:
+def _hull(one: Interval, other: Interval) -> Interval:
     return min(one[0], other[0]), max(one[1], other[1])
 
 
-def _binary(b: int, c: int, n: int) -> Estimate:
+def _by_mcnemar(b: int, c: int, n: int) -> Estimate:
     se = mcnemar.standard_error(b, c, n)
     return Estimate(
         estimate=(b - c) / n,
@@ -103,26 +95,25 @@ def _binary(b: int, c: int, n: int) -> Estimate:
 
 
 def equivalence(values: Floats, margin: float) -> Equivalence:
-    """Two one-sided tests by the method of `estimated`, which must not be None of these differences."""
+    """Two one-sided tests by the method of `estimate_difference`, which must not be None for `values`."""
     if is_binary(values):
         p = mcnemar.equivalence_p(*counts(values), margin)
     else:
         p = paired_t.equivalence_p(values, margin)
-        if _are_few(values):
+        if _few_discordant(values):
             p = max(p, mcnemar.equivalence_p(*counts(values), margin))
     return Equivalence(margin=margin, p=p, holds=p < ALPHA)
 
 
 def mde80(se: float, n: int) -> float:
-    """The true difference that n instances (at least 2) with this standard error find in 80 of 100 repetitions.
+    """Minimum detectable effect of n instances (at least 2): found in 80 of 100 repetitions. Above 1: out of reach.
 
-    The t quantiles of 97.5 % and 80 % times the error: Miller (2024), arXiv:2411.00640, with t for its z. Above 1 no
-    difference is large enough.
+    Miller (2024), arXiv:2411.00640, with quantiles of t instead of z.
     """
-    return reach(n) * se
+    return mde_in_se(n) * se
 
 
 @lru_cache
-def reach(n: int) -> float:
-    """The minimum detectable effect in standard errors; 2.8 for many instances."""
+def mde_in_se(n: int) -> float:
+    """The minimum detectable effect in units of the standard error: t_.975 + t_.80, or 2.8 for large n."""
     return float(t.ppf(1 - ALPHA / 2, n - 1) + t.ppf(_POWER, n - 1))

@@ -1,7 +1,7 @@
-"""The nouns of the evidence, as summary.json publishes them (docs/summary.schema.json).
+"""Dataclasses of the evidence, as published in summary.json (docs/summary.schema.json).
 
 Shares and differences of shares are fractions: 0.05 is five percentage points. An interval is [low, high]. A number that
-this group cannot support is null, never a guess.
+the data do not support is null.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Interval = tuple[float, float]
 
 
 class Verdict(StrEnum):
-    """What a contrast says; `withheld` where missing data or unfinished runs forbid to say anything."""
+    """The conclusion of a contrast; `withheld` where missing data or unfinished runs allow none."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -24,17 +24,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Treatment minus control: the mean over instances of the difference of their resolved shares.
+    """Paired difference, treatment minus control: the mean over instances of the difference in resolved share.
 
     Attributes:
-        estimate: the mean difference, seeds averaged inside an instance.
-        se: its standard error; with one seed, or where fewer than eight instances differ, at least that of Bonett and Price, which
-            is never 0.
-        ci95, ci90: two-sided intervals by `method`; the 90 % one is what equivalence is judged by.
-        method: how p and the intervals were made.
-        p: two-sided, of no difference, before the correction for several contrasts.
-        p_exact: exact McNemar, where the method is mid-p McNemar.
-        mde80: the smallest true difference that this design would find in 80 of 100 repetitions, at 5 % two-sided.
+        estimate: the mean difference, seeds averaged within instances.
+        se: its standard error. With one seed, or fewer than eight discordant instances, at least that of Bonett and Price,
+            which is never 0.
+        ci95, ci90: two-sided intervals by `method`; the 90 % interval corresponds to the equivalence test.
+        method: test and interval used.
+        p: two-sided p of no difference, before correction for several contrasts.
+        p_exact: exact McNemar p, where the method is mid-p McNemar.
+        mde80: minimum detectable effect: found in 80 of 100 repetitions of this design, at 5 % two-sided.
     """
 
     estimate: float
@@ -49,11 +49,11 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Delta(Estimate):
-    """An Estimate with what other contrasts and another test add to it.
+    """An Estimate with its corrected p and a permutation p.
 
     Attributes:
-        p_holm: p after Holm's correction over the contrasts that are read together, as all of a group.
-        p_permutation: of the sign-flip permutation test, a check of p that assumes no distribution.
+        p_holm: p after Holm's correction over all contrasts shown together.
+        p_permutation: p of the sign-flip permutation test, a check of p without distributional assumptions.
     """
 
     p_holm: float
@@ -62,7 +62,7 @@ class Delta(Estimate):
 
 @dataclass(frozen=True, kw_only=True)
 class Discordant:
-    """An instance that the arms do not solve equally often."""
+    """An instance that one arm resolves more often than the other."""
 
     instance_id: str
     repo: str
@@ -72,7 +72,7 @@ class Discordant:
 
 @dataclass(frozen=True, kw_only=True)
 class Equivalence:
-    """Two one-sided tests: whether the difference is within the margin, either way."""
+    """Two one-sided tests: whether the difference lies within the margin on both sides."""
 
     margin: float
     p: float
@@ -81,14 +81,14 @@ class Equivalence:
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
-    """Results that outages cost, in the seeds that both arms have.
+    """Results lost to outages, in the seeds that both arms have.
 
     Attributes:
         control, treatment: [missing, planned] results.
-        p_fisher: of equal shares missing in the arms.
-        is_unequal: the arms differ in it by Fisher's test, or by more than the margin.
-        bounds: the estimate if every missing result had gone against the treatment, and for it.
-        bounds_verdicts: what the verdict would then be.
+        p_fisher: Fisher's exact p of equal missing shares.
+        is_unequal: the missing shares differ by Fisher's test, or by more than the margin.
+        bounds: the estimate if every missing result counted against the treatment, and if it counted for it.
+        bounds_verdicts: the verdicts at these bounds.
     """
 
     control: tuple[int, int]
@@ -101,18 +101,18 @@ class Missing:
 
 @dataclass(frozen=True, kw_only=True)
 class Stratum:
-    """The difference within a part of the instances. Exploratory: p_bh is corrected over the parts (false discoveries)."""
+    """The difference within a subset of the instances. Exploratory: p_bh is corrected for false discoveries."""
 
     name: str
     n_instances: int
     estimate: float
-    ci95: Interval | None  # null for a single instance, and where all differ by the same part of 1
+    ci95: Interval | None  # null for a single instance, and where all differ by the same fraction
     p_bh: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RepositoryMean:
-    """The difference with every repository counted once: what a claim beyond these repositories rests on."""
+    """The difference with all repositories weighted equally, the basis for claims beyond these repositories."""
 
     n_repositories: int
     estimate: float
@@ -122,15 +122,15 @@ class RepositoryMean:
 
 @dataclass(frozen=True, kw_only=True)
 class CostRatio:
-    """What an attempt took in the treatment, in units of the control, over the pairs that both measured.
+    """Cost of an attempt in the treatment relative to the control, over the pairs with a value in both arms.
 
     Attributes:
-        measure: prompt_tokens, completion_tokens, n_calls, n_steps, cost_usd, wall_s or steps_to_patch (until a command
-            named a file that the attempt's patch changes; of attempts in which one did).
-        control, treatment: means over instances of an attempt's amount.
-        ratio: treatment / control of these means; null where the control took nothing.
-        ci95: bootstrap over instances (BCa).
-        n_instances: that both arms have counted; others are left out.
+        measure: prompt_tokens, completion_tokens, n_calls, n_steps, cost_usd, wall_s or steps_to_patch (steps until a
+            command first names a file that the patch changes, over attempts in which one does).
+        control, treatment: mean per attempt, over instances.
+        ratio: treatment / control; null where the control is 0.
+        ci95: BCa bootstrap over instances.
+        n_instances: instances with a value in both arms.
     """
 
     measure: str
@@ -143,7 +143,7 @@ class CostRatio:
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """USD for a resolved instance in each arm, and for one more by the treatment.
+    """USD per resolved instance in each arm, and per additional instance that the treatment resolves.
 
     `per_additional_resolved` is null unless the interval of additional resolved instances is above 0.
     """
@@ -157,14 +157,14 @@ class Price:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settle:
-    """What would make this design see a difference of `effect` with 80 % power: more seeds, or more instances.
+class RequiredSample:
+    """Seeds or instances with which this design would detect `effect` with 80 % power.
 
     Attributes:
-        effect: the difference to be seen; the margin.
-        n_seeds: in all, on the same instances; null where no number of seeds is enough.
-        n_instances: in all, with the seeds as they are.
-        seeds_usd, instances_usd: what the additional attempts of both arms would cost, at this group's own mean.
+        effect: the difference to detect: the margin.
+        n_seeds: total seeds on the same instances; null where no number is enough.
+        n_instances: total instances with the same seeds.
+        seeds_usd, instances_usd: cost of the additional attempts of both arms, at this group's mean.
         seeds_tokens, instances_tokens: the same in tokens.
     """
 
@@ -182,11 +182,12 @@ class Contrast:
     """A treatment against the control, on the instances and seeds that both measured.
 
     Attributes:
-        n_instances: with a measured pair.
-        n_seeds: in both arms.
-        n_pairs: (instance, seed) measured in both arms.
-        verdict, sentence, reasons: the answer, in words with its interval, and why it is withheld.
-        delta, equivalence, settle: null for fewer than two instances, and where all differ by the same part of 1.
+        n_instances: instances with a measured pair.
+        n_seeds: seeds in both arms.
+        n_pairs: (instance, seed) pairs measured in both arms.
+        verdict, sentence, reasons: the verdict, the same as a sentence with its interval, and why it is withheld.
+        delta, equivalence, settle: null for fewer than two instances, and where all differ by the same fraction.
+        settle: sample size that would settle an inconclusive verdict.
     """
 
     control: str
@@ -202,7 +203,7 @@ class Contrast:
     lost: list[Discordant]
     equivalence: Equivalence | None
     missing: Missing
-    settle: Settle | None
+    settle: RequiredSample | None
     repositories: list[Stratum]
     repository_mean: RepositoryMean | None
     without_repository: list[Stratum]
@@ -213,16 +214,16 @@ class Contrast:
 
 @dataclass(frozen=True, kw_only=True)
 class Repeats:
-    """What the seeds of one arm say of each other: the noise floor of this setup.
+    """Variation between the seeds of one arm: the noise floor.
 
     Attributes:
-        n_seeds: runs of the arm.
-        n_instances: measured in every one of them.
-        icc: correlation of two seeds of an instance; null for one seed.
-        run_sd: standard deviation of the runs' resolve rates.
+        n_seeds: seeds of the arm.
+        n_instances: instances measured with every seed.
+        icc: intraclass correlation of two seeds of an instance; null for one seed.
+        run_sd: standard deviation of the resolve rate between runs.
         discordant: share of (instance, pair of seeds) with different outcomes.
-        pass_at_k: by k: the chance that one of k seeds resolves an instance (unbiased).
-        pass_hat_k: by k: the chance that all of them do.
+        pass_at_k: k -> probability that at least one of k seeds resolves an instance (unbiased).
+        pass_hat_k: k -> probability that all k seeds do.
     """
 
     n_seeds: int

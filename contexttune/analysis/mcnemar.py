@@ -1,4 +1,4 @@
-"""A paired difference of yes and no: b instances that only the treatment resolved, c that only the control did, of n."""
+"""Paired difference of binary outcomes: b instances resolved by the treatment only, c by the control only, of n."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from scipy.stats import binom, binomtest
 
 from contexttune.analysis.evidence import Interval
 
-_PRECISION = 1e-10  # of an end of an interval
-_FAR = 1e3  # a z that no level asks for: the root finder needs a number where the score is infinite
-_CACHED = 4096  # the same few counts come again with every bound and every simulated group
+_PRECISION = 1e-10  # of an interval's ends
+_FAR = 1e3  # stands for an infinite score, which the root finder cannot handle
+_CACHED = 4096  # bounds and simulations ask for the same few counts again and again
 
 
 @lru_cache(_CACHED)
 def mcnemar_midp(b: int, c: int) -> float:
-    """Two-sided p of as many gains as losses: the exact conditional p less the probability of these very counts.
+    """Two-sided mid-p: the exact conditional p minus the probability of the observed counts; 1.0 for b = c.
 
-    Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91: the exact test rejects far less often
-    than its level says, the mid-p version about as often. 1.0 for as many gains as losses.
+    Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91: the exact test is conservative, the
+    mid-p test rejects about as often as its level.
     """
     fewer, discordant = min(b, c), b + c
     p = 2 * binom.cdf(fewer, discordant, 0.5) - binom.pmf(fewer, discordant, 0.5)
@@ -30,16 +30,16 @@ def mcnemar_midp(b: int, c: int) -> float:
 
 @lru_cache(_CACHED)
 def mcnemar_exact(b: int, c: int) -> float:
-    """Two-sided binomial p of b in b + c: reviewers ask for it beside the mid-p one."""
+    """Two-sided exact p, which reviewers ask for beside the mid-p."""
     return float(binomtest(min(b, c), b + c).pvalue) if b + c else 1.0
 
 
 @lru_cache(_CACHED)
 def score_interval(b: int, c: int, n: int, level: float) -> Interval:
-    """The differences that the two-sided score test does not reject: Tango (1998), Statistics in Medicine 17:891-908.
+    """Score interval of the difference: Tango (1998), Statistics in Medicine 17:891-908.
 
-    Taken instead of the interval of Bonett and Price (2012), which covers more than its level where few instances are
-    discordant: `python -m benchmarks.statistics` prints the coverage of both.
+    Preferred to Bonett and Price (2012), whose interval is conservative where few instances are discordant:
+    `python -m benchmarks.statistics` prints the coverage of both.
     """
     z = float(ndtri((1 + level) / 2))
     return -_upper(c, b, n, z), _upper(b, c, n, z)
@@ -52,7 +52,7 @@ def _upper(b: int, c: int, n: int, z: float) -> float:
 
 
 def score(b: int, c: int, n: int, difference: float) -> float:
-    """Tango's z of a true difference of `difference`: above 0 if more was observed, infinite if it is impossible.
+    """Tango's z for a true difference of `difference`: positive if more was observed, infinite if it is impossible.
 
     The nuisance parameter, the probability of a loss, is its maximum likelihood estimate under that difference: the
     larger root of 2n q^2 + ((2n - b + c) difference - b - c) q - c difference (1 - difference).
@@ -68,12 +68,12 @@ def score(b: int, c: int, n: int, difference: float) -> float:
 
 
 def equivalence_p(b: int, c: int, n: int, margin: float) -> float:
-    """p of a true difference beyond the margin: the larger one of the two one-sided score tests."""
+    """p of a true difference beyond the margin: the larger of two one-sided score tests."""
     return float(max(ndtr(-score(b, c, n, -margin)), ndtr(score(b, c, n, margin))))
 
 
 def standard_error(b: int, c: int, n: int) -> float:
-    """Of (b - c) / n, with one gain and one loss added, so that it is never 0.
+    """Standard error of (b - c) / n with one gain and one loss added, so that it is never 0.
 
     Bonett and Price (2012), Journal of Educational and Behavioral Statistics 37:479-488.
     """

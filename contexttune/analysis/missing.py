@@ -1,4 +1,4 @@
-"""Results that outages cost: whether they strike the arms equally, and what they could hide."""
+"""Missing results: whether the arms lost equally many, and whether the lost ones could change the verdict."""
 
 from __future__ import annotations
 
@@ -11,48 +11,47 @@ from contexttune.analysis.estimate import ALPHA
 from contexttune.analysis.evidence import Missing, Verdict
 from contexttune.analysis.outcomes import Floats, Pairs, mean_over_seeds
 
-TOLERABLE = 0.02  # of the planned results; below it, what the bounds say is not held against the verdict
+TOLERABLE = 0.02  # share of the planned results below which the bounds do not withhold a verdict
 
 
 def missing(pairs: Pairs, *, margin: float, decide: Callable[[Floats], Verdict]) -> Missing:
-    """Counts, test and bounds; `decide` is what says the verdict of the differences of the instances.
+    """Count missing results, compare the arms and bound the estimate.
 
-    Without a planned pair the bounds are all that is possible, -1 and 1.
+    `decide` returns the verdict for the differences of the instances. Without a planned pair the bounds are -1 and 1.
     """
     control, treatment = (
         (int((pairs.planned & np.isnan(raw)).sum()), int(pairs.planned.sum()))
         for raw in (pairs.raw_control, pairs.raw_treatment)
     )
     p = float(fisher_exact([[n, planned - n] for n, planned in (control, treatment)]).pvalue)
-    against, favoured = (imputed(pairs, control=worst, treatment=1 - worst) for worst in (1.0, 0.0))
+    worst, best = (imputed(pairs, control=value, treatment=1 - value) for value in (1.0, 0.0))
     return Missing(
         control=control,
         treatment=treatment,
         p_fisher=p,
         is_unequal=p < ALPHA or abs(_share(control) - _share(treatment)) > margin,
-        bounds=(_mean(against, otherwise=-1.0), _mean(favoured, otherwise=1.0)),
-        bounds_verdicts=(decide(against), decide(favoured)),
+        bounds=(_mean(worst, default=-1.0), _mean(best, default=1.0)),
+        bounds_verdicts=(decide(worst), decide(best)),
     )
 
 
 def imputed(pairs: Pairs, *, control: float, treatment: float) -> Floats:
-    """Differences of the planned instances, with every missing result set to its arm's value: (instances,)."""
-    filled = (
+    """(instances,): differences of the planned instances, with missing results set to the value given for their arm."""
+    filled_control, filled_treatment = (
         np.where(pairs.planned & np.isnan(raw), value, raw)
         for raw, value in ((pairs.raw_control, control), (pairs.raw_treatment, treatment))
     )
-    without, with_treatment = filled
-    means = mean_over_seeds(with_treatment - without)
+    means = mean_over_seeds(filled_treatment - filled_control)
     return means[~np.isnan(means)]
 
 
 def share_missing(missing: Missing) -> float:
-    """Of the planned results of both arms together."""
+    """Missing share of the planned results of both arms together."""
     return _share((missing.control[0] + missing.treatment[0], missing.control[1] + missing.treatment[1]))
 
 
 def bounds_differ(missing: Missing, verdict: Verdict) -> bool:
-    """Whether a verdict on the measured pairs would be another one at either bound."""
+    """Whether either bound would change `verdict`."""
     return set(missing.bounds_verdicts) != {verdict}
 
 
@@ -60,5 +59,5 @@ def _share(counted: tuple[int, int]) -> float:
     return counted[0] / counted[1] if counted[1] else 0.0
 
 
-def _mean(values: Floats, *, otherwise: float) -> float:
-    return float(values.mean()) if len(values) else otherwise
+def _mean(values: Floats, *, default: float) -> float:
+    return float(values.mean()) if len(values) else default

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers as text, for summary.md, console tables, sentences and report.html. None becomes "-"."""
 
 from __future__ import annotations
 
@@ -12,58 +12,76 @@ def percent(share: float | None) -> str:
     return NONE if share is None else f"{share:.1%}".replace("%", " %")
 
 
+def percent_interval(bounds: Sequence[float] | None) -> str:
+    """(0.188, 0.812) -> 18.8 % to 81.2 %."""
+    return NONE if bounds is None else f"{percent(bounds[0])} to {percent(bounds[1])}"
+
+
 def points(difference: float | None) -> str:
-    """A difference of shares in percentage points: 0.05 -> +5.0."""
+    """A signed difference of shares in percentage points: 0.05 -> +5.0."""
     if difference is None:
         return NONE
     rounded = round(100 * difference, 1)
-    return f"{rounded:+.1f}" if rounded else "0.0"  # a zero has no sign
+    return f"{rounded:+.1f}" if rounded else "0.0"  # no sign for zero
 
 
-def effect(size: float | None) -> str:
-    """A size without a sign, in points; no difference of shares is larger than 1."""
-    return NONE if size is None else f"{size * 100:.1f}" if size <= 1 else "above 100"
-
-
-def interval(bounds: Sequence[float] | None) -> str:
-    """Of a difference, in points."""
+def point_interval(bounds: Sequence[float] | None) -> str:
+    """(-0.02, 0.08) -> -2.0 to +8.0, in percentage points."""
     return NONE if bounds is None else f"{points(bounds[0])} to {points(bounds[1])}"
 
 
-def chance(p: float | None) -> str:
-    """A p value."""
+def effect(size: float | None) -> str:
+    """An unsigned difference in percentage points; no difference of shares exceeds 1."""
+    return NONE if size is None else f"{size * 100:.1f}" if size <= 1 else "above 100"
+
+
+def p_value(p: float | None) -> str:
+    """0.0004 -> < 0.001."""
     if p is None:
         return NONE
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def number(value: float | None) -> str:
-    """A count or an amount."""
+    """A count, or an amount with two decimals below 100."""
     if value is None:
         return NONE
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.2f}"
 
 
-def counted(n: int, noun: str) -> str:
-    """1 seed, 2 seeds."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def percents(bounds: Sequence[float] | None) -> str:
-    """An interval of a share."""
-    return NONE if bounds is None else f"{percent(bounds[0])} to {percent(bounds[1])}"
-
-
 def amount(value: float) -> str:
-    """Three digits or more: means of tokens, seconds or USD."""
+    """A mean of tokens, seconds or USD with at least three digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def usd(value: float | None) -> str:
-    """Cents, or two digits of what is less than ten."""
+    """With cents, or two significant digits below ten cents."""
     return NONE if value is None else f"{value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
 
 
-def times(ratio: float | None) -> str:
-    """1.2 -> x 1.20."""
-    return NONE if ratio is None else f"x {ratio:.2f}"
+def ratio(value: float | None) -> str:
+    """1.2 -> 1.20."""
+    return NONE if value is None else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+
+
+def ratio_interval(bounds: Sequence[float] | None) -> str:
+    """(0.9, 1.1) -> 0.90 to 1.10."""
+    return NONE if bounds is None else f"{ratio(bounds[0])} to {ratio(bounds[1])}"
+
+
+def plural(n: int, noun: str) -> str:
+    """1 seed, 2 seeds."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def point_tick(difference: float) -> str:
+    """A label on an axis in percentage points: 0.05 -> +5."""
+    return points(difference).removesuffix(".0")
+
+
+def short(value: float) -> str:
+    """A label on an axis: 12000 -> 12k."""
+    for step, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= step:
+            return f"{value / step:.3g}{unit}"
+    return f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""Rows of a group -> arms as arrays, and the pairs of two arms."""
+"""Outcome arrays: rows of a group -> arms, and pairs of arms."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Floats = npt.NDArray[np.float64]
 
 MEASURES = (
     *("prompt_tokens", "completion_tokens", "n_calls", "n_steps", "cost_usd", "wall_s"),
-    "steps_to_patch",  # of an agent, until it touched a file that it then changed
+    "steps_to_patch",  # until the agent first touches a file that its patch changes
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """The outcomes of one condition.
+    """Outcomes and costs of one condition.
 
     Attributes:
-        resolved: (instances, seeds): 1 resolved, 0 not, NaN missing.
-        planned: (instances, seeds): whether there is a row, measured or not.
-        amounts: measure -> (instances, seeds), NaN where it was not counted or the result is missing.
+        resolved: (instances, seeds): 1 resolved, 0 not resolved, NaN missing.
+        planned: (instances, seeds): whether a row exists, measured or not.
+        amounts: measure -> (instances, seeds), NaN where not recorded or the result is missing.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Arm:
 def arms(
     rows: Sequence[Row], conditions: Sequence[str], seeds: Sequence[int] | None = None
 ) -> dict[str, Arm]:
-    """One arm a condition, over all instances of the group in the order of their names; `seeds`: of those only."""
+    """One arm per condition, over all instances of `rows` sorted by name; `seeds` restricts them, None keeps all."""
     kept = [row for row in rows if seeds is None or row["seed"] in seeds]
     instances = sorted({row["instance_id"] for row in kept})
     return {
@@ -81,12 +81,12 @@ def _arm(name: str, instances: Sequence[str], rows: Sequence[Row]) -> Arm:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Two arms in the seeds that both have. A result that is missing in one arm is left out of both.
+    """Two arms in the seeds that both have. A result missing in one arm is excluded from both.
 
     Attributes:
         control, treatment: (instances, seeds), NaN in both wherever either is missing.
-        raw_control, raw_treatment: the same before that deletion, for the bounds.
-        control_amounts, treatment_amounts: as `Arm.amounts`, NaN wherever the pair is not complete.
+        raw_control, raw_treatment: the same before that exclusion, for the bounds.
+        control_amounts, treatment_amounts: as `Arm.amounts`, NaN wherever the pair is incomplete.
     """
 
     instances: Sequence[str]
@@ -103,21 +103,21 @@ class Pairs:
 
     @property
     def n_pairs(self) -> int:
-        """(instance, seed) that both arms measured."""
+        """Number of (instance, seed) pairs measured in both arms."""
         return int(np.count_nonzero(~np.isnan(self.control)))
 
     @property
     def measured(self) -> npt.NDArray[np.bool_]:
-        """(instances,): whether an instance has a pair."""
+        """(instances,): whether an instance has a measured pair."""
         return np.asarray((~np.isnan(self.control)).any(axis=1))
 
     def shares(self) -> tuple[Floats, Floats]:
-        """Resolved shares of the measured instances, seeds averaged: (control, treatment)."""
+        """(control, treatment): resolved shares of the measured instances, seeds averaged."""
         return mean_over_seeds(self.control[self.measured]), mean_over_seeds(self.treatment[self.measured])
 
 
 def pair(control: Arm, treatment: Arm) -> Pairs:
-    """The pairs of two arms of one group."""
+    """Pair two arms of one group."""
     seeds = sorted(set(control.seeds) & set(treatment.seeds))
     left, right = (_columns(arm, seeds) for arm in (control, treatment))
     planned = control.planned[:, left] & treatment.planned[:, right]
@@ -139,7 +139,7 @@ def pair(control: Arm, treatment: Arm) -> Pairs:
 
 
 def mean_over_seeds(values: Floats) -> Floats:
-    """(instances, seeds) -> (instances,): the mean of what is there; NaN for an instance without any."""
+    """(instances, seeds) -> (instances,): mean without NaN; NaN for an instance without a value."""
     present = ~np.isnan(values)
     counts = present.sum(axis=1)
     sums = np.where(present, values, 0.0).sum(axis=1)

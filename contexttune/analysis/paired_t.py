@@ -1,4 +1,4 @@
-"""A paired difference of shares: one difference an instance, its seeds averaged."""
+"""Paired tests of resolved shares: one difference per instance, seeds averaged."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from scipy.stats import permutation_test, ttest_1samp
 from contexttune.analysis.evidence import Interval
 from contexttune.analysis.outcomes import Floats
 
-_RESAMPLES = 5000  # all sign flips where there are no more than that
-_FLIPS_AT_ONCE = 200_000  # what bounds the memory: 1.6 MB an array
-_DECIMALS = 9  # sums of thirds that are equal differ behind them
+_RESAMPLES = 5000  # all sign flips are used where there are fewer
+_FLIPS_AT_ONCE = 200_000  # bounds memory: 1.6 MB per array
+_DECIMALS = 9  # equal sums of thirds differ beyond these
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairedT:
-    """The mean of the differences by Student's t."""
+    """Mean difference with its Student's t interval and p."""
 
     estimate: float
     se: float
@@ -29,7 +29,7 @@ class PairedT:
 
 
 def paired_t(differences: Floats) -> PairedT:
-    """Student's t of differences (n,), n of at least 2 and not all equal. Intervals end at -1 and 1."""
+    """Paired t test of differences (n,), n >= 2 and not all equal; intervals are clipped to [-1, 1]."""
     result = ttest_1samp(differences, 0.0)
     ci95, ci90 = (result.confidence_interval(level) for level in (0.95, 0.90))
     return PairedT(
@@ -42,9 +42,9 @@ def paired_t(differences: Floats) -> PairedT:
 
 
 def equivalence_p(differences: Floats, margin: float) -> float:
-    """p of a true difference beyond the margin: the larger one of two one-sided t tests (Schuirmann 1987).
+    """p of a true difference beyond the margin: the larger of two one-sided t tests (Schuirmann 1987).
 
-    Of differences as `paired_t` takes them. Without scipy's t test, which needs a millisecond a side.
+    Takes the same differences as `paired_t`. Avoids scipy's t test, which takes a millisecond per side.
     """
     mean, se = float(differences.mean()), _standard_error(differences)
     below, above = -(mean + margin) / se, (mean - margin) / se
@@ -52,11 +52,11 @@ def equivalence_p(differences: Floats, margin: float) -> float:
 
 
 def sign_flip_p(differences: Floats) -> float:
-    """Two-sided p of differences (n,) whose signs could as well be the other ones; 1.0 where at most one is not 0.
+    """Two-sided p of the sign-flip permutation test of differences (n,); 1.0 where at most one is not 0.
 
-    Exact for few differences, else by 5,000 sets of signs that are the same in every call.
+    Exact for few differences, otherwise from 5,000 random sign vectors, the same in every call.
     """
-    flipped = differences[differences != 0]  # a zero has no sign
+    flipped = differences[differences != 0]  # flipping a zero changes nothing
     if len(flipped) < 2:
         return 1.0
     result = permutation_test(
@@ -76,5 +76,5 @@ def _standard_error(differences: Floats) -> float:
 
 
 def _within_unity(low: float, high: float) -> Interval:
-    """No difference of shares is larger, whatever t says of two instances."""
+    """Clip to the largest possible difference of shares."""
     return max(-1.0, float(low)), min(1.0, float(high))

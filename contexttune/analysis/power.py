@@ -1,4 +1,4 @@
-"""What a design can see, before there are data."""
+"""Power and minimum detectable effect of a design, before there are data."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from contexttune.analysis.outcomes import Floats
 
 LEVEL, POWER = 0.05, 0.80  # two-sided
 _NODES, _EFFECT_NODES = 64, 32
-_ICC_MIN = (
-    1e-3  # below it chances are as good as equal, and the nodes of their distribution lose their digits
-)
+_ICC_MIN = 1e-3  # below it instances are practically equal, and the quadrature nodes lose precision
 _SEEDS_MAX, _INSTANCES_MAX = 1_000_000, 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moments:
-    """Of an instance's observed difference, seeds averaged: its mean, and the moments about it of order 2 to 4."""
+    """Mean and central moments of an instance's observed difference, seeds averaged."""
 
     mean: float
     second: float
@@ -32,14 +30,14 @@ class Moments:
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """Two arms on the same instances, compared by the paired t test; one seed by mid-p McNemar.
+    """Two arms on the same instances, compared by the paired t test, or by mid-p McNemar for one seed.
 
-    An instance's chance p in the control is drawn from a Beta distribution with mean `resolve_rate` in which two seeds of an
-    instance correlate by `icc`; its logit in the treatment is logit(p) + shift + tau z, with z standard normal.
+    An instance's probability p of being resolved in the control is Beta distributed with mean `resolve_rate` and
+    intraclass correlation `icc`; in the treatment its logit is logit(p) + shift + tau z, with z standard normal.
 
     Attributes:
-        n_instances, n_seeds: of each arm.
-        resolve_rate, icc: above 0 and below 1.
+        n_instances, n_seeds: per arm.
+        resolve_rate, icc: between 0 and 1, exclusive.
         tau: SD of the effect between instances, in logits.
     """
 
@@ -51,13 +49,13 @@ class Design:
 
     def __post_init__(self) -> None:
         if not (0 < self.resolve_rate < 1 and 0 < self.icc < 1 and self.tau >= 0 and self.n_seeds > 0):
-            raise ValueError(f"no such design: {self}")
+            raise ValueError(f"invalid design: {self}")
 
     def mde80(self) -> float | None:
-        """The smallest true improvement that 80 of 100 repetitions find; None where not even resolving all is enough.
+        """Minimum detectable improvement at 80 % power; None if even resolving every instance would not be detected.
 
-        It is (t_.975 + t_.8) standard errors, which depend on it (Miller 2024, arXiv:2411.00640), corrected as
-        `_clearance` says. benchmarks/power.py compares it with simulated experiments.
+        Solves mde = (t_.975 + t_.8) se(mde) (Miller 2024, arXiv:2411.00640) with the correction of `_clearance`.
+        benchmarks/power.py compares it with simulated experiments.
         """
 
         def excess(shift: float) -> float:
@@ -69,38 +67,37 @@ class Design:
         return self._moments(shift).mean
 
     def power(self, effect: float) -> float | None:
-        """The chance that a true improvement of `effect` is found; None where the resolve rate leaves no room for it."""
+        """Probability of detecting an improvement of `effect`; None where the resolve rate leaves no room for it."""
         shift = self._shift(effect)
         if shift is None or self.n_instances < 2:
             return None
         return float(special.stdtr(self.n_instances - 1, self._clearance(self._moments(shift))))
 
     def seeds_needed(self, effect: float) -> int | None:
-        """How many seeds of these instances find `effect` with 80 % power.
+        """Seeds on these instances that detect `effect` with 80 % power.
 
-        None where no number does: how much the effect differs between instances is a floor that seeds do not lower.
+        None where no number does: seeds do not reduce the variance of the effect between instances.
         """
-        return _smallest(lambda n: replace(self, n_seeds=n)._sees(effect), 1, _SEEDS_MAX)
+        return _smallest(lambda n: replace(self, n_seeds=n)._detects(effect), 1, _SEEDS_MAX)
 
     def instances_needed(self, effect: float) -> int | None:
-        """How many instances do, with these seeds; None where the resolve rate leaves no room for the effect."""
-        return _smallest(lambda n: replace(self, n_instances=n)._sees(effect), 2, _INSTANCES_MAX)
+        """Instances with these seeds that detect `effect`; None where the resolve rate leaves no room for it."""
+        return _smallest(lambda n: replace(self, n_instances=n)._detects(effect), 2, _INSTANCES_MAX)
 
-    def _sees(self, effect: float) -> bool:
+    def _detects(self, effect: float) -> bool:
         power = self.power(effect)
         return power is not None and power >= POWER
 
     def _clearance(self, moments: Moments) -> float:
-        """By how many of its standard deviations mean - t_.975 S / sqrt(n) is above 0: there p is below .05.
+        """Distance of mean - t_.975 S / sqrt(n) from 0 in its own standard deviations; above 0, p is below .05.
 
-        With several seeds most differences are 0 and a few are large, and S grows and falls with the mean. Taking S at
-        its expectation and its covariance with the mean from the third and fourth moment (delta method) matters below
-        100 instances. The differences of one seed are -1, 0 and 1: there mid-p, which is discrete, takes about what this
-        would give, and Miller's formula alone is nearer.
+        With several seeds most differences are 0 and a few are large, so that the sample SD S varies with the mean. Its
+        expectation and its covariance with the mean, from the third and fourth moments (delta method), matter below
+        100 instances. One seed needs no correction: the discrete mid-p test loses about as much as it would gain.
         """
         n = self.n_instances
         critical, variance = _t(1 - LEVEL / 2, n), moments.second
-        expected, spread = 1.0, 1.0  # of S, and of the whole, in units of the standard error
+        expected, spread = 1.0, 1.0  # of S, and of the difference, in standard errors
         if self.n_seeds > 1:
             skew = moments.third / variance**1.5
             noise = (moments.fourth / variance**2 - 1) / n  # relative variance of S squared
@@ -109,13 +106,13 @@ class Design:
         return (moments.mean / math.sqrt(variance / n) - critical * expected) / spread
 
     def _moments(self, shift: float) -> Moments:
-        """By quadrature: Gauss-Jacobi over the chances, Gauss-Hermite over the effects."""
-        control, treatment = self._chances(shift)
+        """Quadrature: Gauss-Jacobi over the probabilities, Gauss-Hermite over the effects."""
+        control, treatment = self._probabilities(shift)
         true = treatment - control
         mean = self._expect(true)
         off = true - mean
         one, other = control * (1 - control), treatment * (1 - treatment)
-        # cumulants of the mean of k Bernoulli draws, treatment minus control, given the chances
+        # cumulants of the mean of k Bernoulli draws, treatment minus control, given the probabilities
         second = (other + one) / self.n_seeds
         third = (other * (1 - 2 * treatment) - one * (1 - 2 * control)) / self.n_seeds**2
         fourth = (other * (1 - 6 * other) + one * (1 - 6 * one)) / self.n_seeds**3
@@ -126,34 +123,34 @@ class Design:
             fourth=self._expect(off**4 + 6 * off**2 * second + 4 * off * third + fourth + 3 * second**2),
         )
 
-    def _chances(self, shift: float) -> tuple[Floats, Floats]:
-        """(nodes of p, nodes of z) of the control and of the treatment."""
-        chances, effects = self._nodes[0], self._nodes[2]
-        treatment = special.expit(special.logit(chances)[:, None] + shift + self.tau * effects)
-        return np.broadcast_to(chances[:, None], treatment.shape), treatment
+    def _probabilities(self, shift: float) -> tuple[Floats, Floats]:
+        """Probabilities in control and treatment, each of shape (nodes of p, nodes of z)."""
+        probabilities, effects = self._nodes[0], self._nodes[2]
+        treatment = special.expit(special.logit(probabilities)[:, None] + shift + self.tau * effects)
+        return np.broadcast_to(probabilities[:, None], treatment.shape), treatment
 
     def _expect(self, values: Floats) -> float:
         return float(self._nodes[1] @ values @ self._nodes[3])
 
     @cached_property
     def _nodes(self) -> tuple[Floats, Floats, Floats, Floats]:
-        """(chances, their weights, effects in SDs, their weights)."""
+        """(probabilities, their weights, effects in SDs, their weights)."""
         size = 1 / max(self.icc, _ICC_MIN) - 1
         a, b = self.resolve_rate * size, (1 - self.resolve_rate) * size
-        with np.errstate(invalid="ignore"):  # for a + b = 1 scipy divides 0 by 0, and does not use it
+        with np.errstate(invalid="ignore"):  # for a + b = 1 scipy computes an unused 0 / 0
             places, weights = special.roots_jacobi(_NODES, b - 1, a - 1)
         effects, effect_weights = special.roots_hermitenorm(_EFFECT_NODES)
         return (places + 1) / 2, weights / weights.sum(), effects, effect_weights / effect_weights.sum()
 
     @property
     def _shift_max(self) -> float:
-        return 30.0 + 6 * self.tau  # logits, by which every instance is resolved
+        return 30.0 + 6 * self.tau  # logits: every instance is resolved
 
     def _shift(self, effect: float) -> float | None:
-        """The shift that makes it the mean difference."""
+        """The shift in logits with mean difference `effect`; None where there is none."""
 
         def excess(shift: float) -> float:
-            control, treatment = self._chances(shift)
+            control, treatment = self._probabilities(shift)
             return self._expect(treatment - control) - effect
 
         if excess(self._shift_max) <= 0:
@@ -162,12 +159,12 @@ class Design:
 
 
 def _t(probability: float, n: int) -> float:
-    """The quantile of Student's t for n differences."""
+    """Quantile of Student's t with n - 1 degrees of freedom."""
     return float(special.stdtrit(n - 1, probability))
 
 
 def _smallest(is_enough: Callable[[int], bool], low: int, high: int) -> int | None:
-    """The smallest number from `low` to `high` that is enough, where all above it are; None where `high` is not."""
+    """Bisect for the smallest sufficient number in [low, high]; None if `high` is not sufficient."""
     if not is_enough(high):
         return None
     while low < high:

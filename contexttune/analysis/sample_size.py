@@ -1,30 +1,30 @@
-"""What would settle an open question: seeds or instances needed, and what the additional attempts cost here."""
+"""Sample size that would detect an effect of the margin: seeds or instances, and the cost of the additional attempts."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from contexttune.analysis.estimate import reach
-from contexttune.analysis.evidence import Estimate, Settle
+from contexttune.analysis.estimate import mde_in_se
+from contexttune.analysis.evidence import Estimate, RequiredSample
 from contexttune.analysis.outcomes import Floats, Pairs
 
-MAX_SEEDS = 100  # beyond it, more instances are the only sensible advice
-ASSUMED_ICC = 0.5  # of one seed, which cannot say how it would repeat: the middle of what is published
+MAX_SEEDS = 100  # beyond it, only more instances are sensible
+ASSUMED_ICC = 0.5  # with one seed, whose repeatability is unknown: the middle of published values
 _TOKENS = ("prompt_tokens", "completion_tokens")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """Where the variance of an instance's difference comes from.
+    """Variance components of an instance's difference.
 
     Attributes:
-        total: of the differences, with the seeds as they are.
-        seeds: variance of a single seed inside an instance, both arms together: what more seeds average out.
-        effect: variance of the true effect between instances: what they do not.
+        total: variance of the differences, with the current seeds.
+        seeds: variance of a single seed within an instance, both arms together; more seeds average it out.
+        effect: variance of the true effect between instances; more seeds do not reduce it.
     """
 
     total: float
@@ -32,8 +32,8 @@ class Components:
     effect: float
 
 
-def settle(pairs: Pairs, estimate: Estimate, margin: float) -> Settle:
-    """The design that would see `margin` with 80 % power, and the price of what it needs in addition."""
+def required_sample(pairs: Pairs, estimate: Estimate, margin: float) -> RequiredSample:
+    """The sample that detects `margin` with 80 % power, and the cost of what is still to run."""
     n_seeds, n_instances = len(pairs.seeds), int(pairs.measured.sum())
     found = components(pairs, estimate)
     more_seeds: int | None = n_seeds
@@ -44,25 +44,23 @@ def settle(pairs: Pairs, estimate: Estimate, margin: float) -> Settle:
         more_instances = max(n_instances + 1, instances_needed(found.total, margin))
     by_seeds = None if more_seeds is None else (more_seeds - n_seeds) * n_instances
     by_instances = (more_instances - n_instances) * n_seeds
-    usd = _amount_of_both(pairs, "cost_usd")
-    tokens = [_amount_of_both(pairs, measure) for measure in _TOKENS]
-    both_tokens = None if None in tokens else sum(value for value in tokens if value is not None)
-    return Settle(
+    usd, tokens = _mean_of_pair(pairs, ["cost_usd"]), _mean_of_pair(pairs, _TOKENS)
+    return RequiredSample(
         effect=margin,
         n_seeds=more_seeds,
         n_instances=more_instances,
         seeds_usd=_times(usd, by_seeds),
         instances_usd=_times(usd, by_instances),
-        seeds_tokens=_whole(_times(both_tokens, by_seeds)),
-        instances_tokens=_whole(_times(both_tokens, by_instances)),
+        seeds_tokens=_whole(_times(tokens, by_seeds)),
+        instances_tokens=_whole(_times(tokens, by_instances)),
     )
 
 
 def components(pairs: Pairs, estimate: Estimate) -> Components:
-    """Miller (2024), arXiv:2411.00640: Var(d) = effect + seeds / K, and the effect's share is never below 0.
+    """Split the variance: Var(d) = effect + seeds / K, effect at least 0 (Miller 2024, arXiv:2411.00640).
 
-    One seed cannot tell the two apart. Then the correlation of two seeds of an instance is taken to be 0.5, so that a
-    seed has half of its arm's variance m (1 - m), m being the resolve rate.
+    One seed cannot separate the two. Then an ICC of 0.5 is assumed, so that a seed has half of its arm's variance
+    m (1 - m), m being the resolve rate.
     """
     measured = pairs.measured
     total = estimate.se**2 * int(measured.sum())
@@ -73,7 +71,7 @@ def components(pairs: Pairs, estimate: Estimate) -> Components:
 
 
 def _seed_variance(arm: Floats) -> float:
-    """Mean over instances of the variance of their seeds; assumed where no instance has two."""
+    """Mean over instances of the variance between seeds; assumed where no instance has two."""
     repeated = arm[np.count_nonzero(~np.isnan(arm), axis=1) > 1]
     if len(repeated):
         return float(np.nanvar(repeated, axis=1, ddof=1).mean())
@@ -82,26 +80,26 @@ def _seed_variance(arm: Floats) -> float:
 
 
 def seeds_needed(found: Components, n_instances: int, margin: float) -> int | None:
-    """Seeds an arm on these instances; None where the effect varies too much between them, or above MAX_SEEDS."""
-    spare = n_instances * (margin / reach(n_instances)) ** 2 - found.effect
+    """Seeds per arm on these instances; None above MAX_SEEDS, or where the effect varies too much between instances."""
+    spare = n_instances * (margin / mde_in_se(n_instances)) ** 2 - found.effect
     if spare <= 0 or found.seeds > spare * MAX_SEEDS:
         return None
     return max(1, math.ceil(found.seeds / spare))
 
 
 def instances_needed(variance: float, margin: float) -> int:
-    """Instances whose differences have this variance, at least 2."""
-    number = max(2, math.ceil((reach(10**9) / margin) ** 2 * variance))
-    while (
-        reach(number) * math.sqrt(variance / number) > margin
-    ):  # few more: t is above z for small numbers only
+    """Instances needed if their differences have this variance, at least 2."""
+    number = max(2, math.ceil((mde_in_se(10**9) / margin) ** 2 * variance))
+    # starts from the limit for large n; t needs a few more where n is small
+    while mde_in_se(number) * math.sqrt(variance / number) > margin:
         number += 1
     return number
 
 
-def _amount_of_both(pairs: Pairs, measure: str) -> float | None:
-    """Of an attempt in the control and one in the treatment, on average; None where either was never counted."""
-    means = [_mean(amounts, measure) for amounts in (pairs.control_amounts, pairs.treatment_amounts)]
+def _mean_of_pair(pairs: Pairs, measures: Sequence[str]) -> float | None:
+    """Mean amount of one attempt in each arm, summed over `measures`; None if any was never recorded."""
+    arms = pairs.control_amounts, pairs.treatment_amounts
+    means = [_mean(amounts, measure) for measure in measures for amounts in arms]
     return None if None in means else sum(mean for mean in means if mean is not None)
 
 

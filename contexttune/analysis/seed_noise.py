@@ -1,4 +1,4 @@
-"""What the seeds of one arm say of each other: the noise floor, and the chances of several tries."""
+"""Variation between the seeds of one arm: the noise floor, ICC, pass@k and pass^k."""
 
 from __future__ import annotations
 
@@ -14,36 +14,35 @@ Counts = npt.NDArray[np.int64]
 
 
 def repeats(arm: Arm) -> Repeats:
-    """Of the instances that every seed measured; what takes two seeds is null for one, and so is all without an instance."""
+    """Over the instances measured with every seed; fields that need two seeds are None for one."""
     complete = arm.resolved[~np.isnan(arm.resolved).any(axis=1)]
     n_instances, n_seeds = complete.shape
     resolved = complete.sum(axis=1).astype(np.int64)
     has_repeats = n_seeds > 1 and n_instances > 0
     ks = range(1, n_seeds + 1) if n_instances else ()
+    discordant_pairs = resolved * (n_seeds - resolved)
     return Repeats(
         n_seeds=n_seeds,
         n_instances=n_instances,
         icc=icc(complete),
         run_sd=float(complete.mean(axis=0).std(ddof=1)) if has_repeats else None,
-        discordant=float(np.mean(resolved * (n_seeds - resolved)) / comb(n_seeds, 2))
-        if has_repeats
-        else None,
+        discordant=float(np.mean(discordant_pairs) / comb(n_seeds, 2)) if has_repeats else None,
         pass_at_k={str(k): pass_at_k(resolved, n_seeds, k) for k in ks},
         pass_hat_k={str(k): pass_hat_k(resolved, n_seeds, k) for k in ks},
     )
 
 
 def icc(outcomes: Floats) -> float | None:
-    """The intraclass correlation ICC(1) of a one-way analysis of variance, ICC(1,1) of Shrout and Fleiss (1979).
+    """Intraclass correlation ICC(1) of a one-way analysis of variance, ICC(1,1) of Shrout and Fleiss (1979).
 
     (MSB - MSW) / (MSB + (k - 1) MSW), with MSB the mean square between instances and MSW the one within them.
-    Below 0 where seeds differ more within an instance than between instances.
+    Negative where seeds differ more within an instance than between instances.
 
     Args:
-        outcomes: (instances, k seeds), none of them NaN.
+        outcomes: (instances, k seeds), without NaN.
 
     Returns:
-        None for fewer than two seeds or instances, and where all outcomes are the same.
+        None for fewer than two seeds or instances, and where all outcomes are equal.
     """
     n, k = outcomes.shape
     if n < 2 or k < 2:
@@ -56,13 +55,13 @@ def icc(outcomes: Floats) -> float | None:
 
 
 def pass_at_k(resolved: Counts, n_seeds: int, k: int) -> float:
-    """The chance that one of k seeds resolves an instance, 1 - C(n-c, k) / C(n, k): unbiased (Chen et al. 2021).
+    """Probability that at least one of k seeds resolves an instance, 1 - C(n-c, k) / C(n, k): Chen et al. (2021).
 
-    `resolved`, of shape (instances,), says how many of the `n_seeds` seeds resolved each.
+    `resolved` (instances,) counts the seeds, of `n_seeds`, that resolved each instance.
     """
     return 1 - sum(comb(n_seeds - int(c), k) for c in resolved) / (comb(n_seeds, k) * len(resolved))
 
 
 def pass_hat_k(resolved: Counts, n_seeds: int, k: int) -> float:
-    """The chance that all of k seeds resolve an instance, C(c, k) / C(n, k): unbiased likewise; arguments as above."""
+    """Probability that all of k seeds resolve an instance, C(c, k) / C(n, k); arguments as in `pass_at_k`."""
     return sum(comb(int(c), k) for c in resolved) / (comb(n_seeds, k) * len(resolved))

@@ -1,4 +1,4 @@
-"""The difference within parts of the instances: by repository, without one, by difficulty."""
+"""Differences within strata: by repository, leave-one-repository-out, by difficulty."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import numpy as np
 from scipy import stats
 
 from contexttune.analysis import paired_t
-from contexttune.analysis.estimate import differences, estimated
+from contexttune.analysis.estimate import differences, estimate_difference
 from contexttune.analysis.evidence import Interval, RepositoryMean, Stratum
 from contexttune.analysis.outcomes import Floats, Pairs
 
-_EQUAL = 1e-9  # means of differences closer than this are one number that was rounded twice
+_EQUAL = 1e-9  # means closer than this differ by rounding only
 
 
 def by_repository(pairs: Pairs) -> list[Stratum]:
-    """A stratum a repository, by name."""
+    """One stratum per repository, by name."""
     return _strata(_parts(pairs, pairs.repos))
 
 
 def by_difficulty(pairs: Pairs) -> list[Stratum]:
-    """A stratum a difficulty, by name; instances without one are in none. Empty where the dataset has no difficulty."""
+    """One stratum per difficulty, by name, over the instances that have one; [] for datasets without difficulties."""
     return _strata(_parts(pairs, pairs.difficulties))
 
 
 def without_each_repository(pairs: Pairs) -> list[Stratum]:
-    """The difference over all other repositories, named after the one left out; empty for a single repository.
+    """Leave-one-repository-out: one stratum named after each repository left out; [] for a single repository.
 
-    These overlap nearly wholly and are no tests of their own: p_bh is null.
+    These strata overlap almost completely and are not tested: p_bh is None.
     """
     parts = _parts(pairs, pairs.repos)
     if len(parts) < 2:
@@ -41,7 +41,7 @@ def without_each_repository(pairs: Pairs) -> list[Stratum]:
 
 
 def repository_mean(pairs: Pairs) -> RepositoryMean | None:
-    """The mean of the repositories' own means, with a t interval over them; None without a pair."""
+    """Mean of the repository means, with a t interval over repositories; None without a pair."""
     means = np.array([part.mean() for part in _parts(pairs, pairs.repos).values()])
     if not len(means):
         return None
@@ -50,7 +50,7 @@ def repository_mean(pairs: Pairs) -> RepositoryMean | None:
 
 
 def _parts(pairs: Pairs, name_of: Mapping[str, str]) -> dict[str, Floats]:
-    """name -> differences of its measured instances, by name."""
+    """Stratum name -> differences of its measured instances, sorted by name."""
     own = differences(pairs)
     measured = np.array(pairs.instances)[pairs.measured]
     names = np.array([name_of.get(instance, "") for instance in measured])
@@ -58,14 +58,14 @@ def _parts(pairs: Pairs, name_of: Mapping[str, str]) -> dict[str, Floats]:
 
 
 def _strata(parts: Mapping[str, Floats]) -> list[Stratum]:
-    found = map(estimated, parts.values())
+    found = map(estimate_difference, parts.values())
     p_bh = _corrected([None if own is None else own.p for own in found])
     return [_stratum(name, part, p) for (name, part), p in zip(parts.items(), p_bh, strict=True)]
 
 
 def _stratum(name: str, part: Floats, p_bh: float | None) -> Stratum:
-    """By the method that the whole is judged by, so that a group of one repository has one interval and not two."""
-    found = estimated(part)
+    """Uses the method of the whole contrast, so that a single repository has the same interval as the whole."""
+    found = estimate_difference(part)
     return Stratum(
         name=name,
         n_instances=len(part),
@@ -76,7 +76,7 @@ def _stratum(name: str, part: Floats, p_bh: float | None) -> Stratum:
 
 
 def _paired_t(means: Floats) -> tuple[Interval | None, float | None]:
-    """(95 % interval, p); None where a single value, or values that are all equal, say nothing of their spread."""
+    """(95 % interval, p); None for a single value or equal values, which show no spread."""
     if len(means) < 2 or np.ptp(means) < _EQUAL:
         return None, None
     result = paired_t.paired_t(means)
@@ -84,7 +84,7 @@ def _paired_t(means: Floats) -> tuple[Interval | None, float | None]:
 
 
 def _corrected(p: Sequence[float | None]) -> list[float | None]:
-    """Benjamini and Hochberg's p, in the order given, over those that there are."""
+    """Benjamini-Hochberg p values in the order given, over those that are not None."""
     known = [value for value in p if value is not None]
     corrected = iter(stats.false_discovery_control(known) if known else [])
     return [None if value is None else float(next(corrected)) for value in p]

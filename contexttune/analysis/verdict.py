@@ -1,21 +1,21 @@
-"""The verdict on a contrast: when there is one, which one, and its sentence."""
+"""Verdict on a contrast: the rule, the reasons to withhold it, and its sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from contexttune.analysis.estimate import ALPHA, MCNEMAR, PAIRED_T, PAIRED_T_OF_FEW
+from contexttune.analysis.estimate import ALPHA, MCNEMAR, PAIRED_T, PAIRED_T_FEW_DISCORDANT
 from contexttune.analysis.evidence import Contrast, Delta, Equivalence, Estimate, Interval, Missing, Verdict
 from contexttune.analysis.missing import TOLERABLE, bounds_differ, share_missing
-from contexttune.analysis.number_format import chance, counted, effect, points, usd
+from contexttune.analysis.number_format import effect, p_value, plural, points, usd
 from contexttune.analysis.sample_size import ASSUMED_ICC
 
-_AGAIN = "the same command tries the missing ones again"
-_TESTS = {MCNEMAR: "mid-p McNemar test", PAIRED_T_OF_FEW: PAIRED_T}  # the others name their test alone
+_RETRY = "run the same command again to retry them"
+_TESTS = {MCNEMAR: "mid-p McNemar test", PAIRED_T_FEW_DISCORDANT: PAIRED_T}  # names without the interval's
 
 
 def decide(estimate: Estimate | None, p_holm: float | None, equivalence: Equivalence | None) -> Verdict:
-    """What the measured pairs say, whatever else may withhold it. Better and worse go before equivalent."""
+    """The verdict of the measured pairs alone. Better and worse take precedence over equivalent."""
     if estimate is None or p_holm is None or equivalence is None:
         return Verdict.WITHHELD
     low, high = estimate.ci95
@@ -27,50 +27,50 @@ def decide(estimate: Estimate | None, p_holm: float | None, equivalence: Equival
 
 
 def unfinished_reasons(names: Sequence[str], unfinished: Mapping[str, Sequence[str]]) -> list[str]:
-    """Looking at a part of a planned design, and stopping when it pleases, finds differences that are none."""
+    """Arms with unfinished cells: testing before the planned design is complete inflates false positives."""
     return [
-        f"{name} is not finished ({', '.join(unfinished[name])}), and a look at a part of the plan finds differences "
-        "by chance; the same command goes on with it, and analysis.seeds=[...] leaves unfinished seeds out"
+        f"{name} is not finished ({', '.join(unfinished[name])}), and testing before all planned runs are done inflates "
+        "false positives; run the same command again to finish it, or exclude unfinished seeds with analysis.seeds=[...]"
         for name in names
         if unfinished.get(name)
     ]
 
 
 def missing_reasons(names: tuple[str, str], missing: Missing, verdict: Verdict) -> list[str]:
-    """Why missing results withhold `verdict`, which is that of the measured pairs; names: (control, treatment)."""
+    """Why missing results withhold `verdict`, the verdict of the measured pairs; names: (control, treatment)."""
     if missing.is_unequal:
-        counted = " and ".join(
-            f"{n} of {planned} of {name}"
+        per_arm = " and ".join(
+            f"{n} of {planned} results of {name}"
             for name, (n, planned) in zip(names, (missing.control, missing.treatment), strict=True)
         )
-        return [f"results are missing unequally, {counted}, which can look like an effect; {_AGAIN}"]
+        return [f"the arms are missing unequal shares, {per_arm}, which can look like an effect; {_RETRY}"]
     if share_missing(missing) > TOLERABLE and bounds_differ(missing, verdict):
         return [
-            f"{100 * share_missing(missing):.1f} % of the results are missing and could make it another verdict: "
-            f"with them the estimate is anything {_range(missing.bounds)} points; {_AGAIN}"
+            f"{100 * share_missing(missing):.1f} % of the results are missing and could change the verdict: "
+            f"depending on them the estimate lies anywhere {_range(missing.bounds)} points; {_RETRY}"
         ]
     return []
 
 
-def too_little_reasons(n_seeds: int, n_instances: int, estimate: Estimate | None) -> list[str]:
+def too_few_reasons(n_seeds: int, n_instances: int, estimate: Estimate | None) -> list[str]:
     """Why there is no estimate."""
     if not n_seeds:
-        return ["the arms have no seed in common; run both with the same ones"]
+        return ["the arms have no seed in common; run both with the same seeds"]
     if not n_instances:
-        return [f"no instance has a result in both arms; {_AGAIN}"]
+        return [f"no instance has a result in both arms; {_RETRY}"]
     if n_instances == 1:
-        return ["one instance says nothing of others; a larger slice does (slice.limit, slice.instance_ids)"]
+        return ["a single instance allows no inference; use a larger slice (slice.limit, slice.instance_ids)"]
     if estimate is None:
         return [
-            "all instances differ by the same share, so nothing says how far off it is; a larger slice does (slice.limit)"
+            "all instances differ by the same fraction, so the error cannot be estimated; use a larger slice (slice.limit)"
         ]
     return []
 
 
 def sentence(contrast: Contrast, n_contrasts: int) -> str:
-    """The answer in words, in percentage points, with all that is needed to judge it.
+    """The verdict as a sentence, in percentage points, with interval, sample size, p and MDE.
 
-    `n_contrasts`: that were tested together.
+    `n_contrasts` is the number of contrasts tested together.
     """
     opening = _OPENINGS[contrast.verdict].format(
         control=contrast.control, treatment=contrast.treatment, reasons="; ".join(contrast.reasons)
@@ -78,51 +78,51 @@ def sentence(contrast: Contrast, n_contrasts: int) -> str:
     delta, equivalence = contrast.delta, contrast.equivalence
     if delta is None or equivalence is None:
         return opening
-    interval, judged_by = _range(delta.ci95), _judged_by(contrast, delta, n_contrasts)
+    interval, basis = _range(delta.ci95), _basis(contrast, delta, n_contrasts)
     if contrast.verdict is Verdict.INCONCLUSIVE:
         return (
-            f"{opening}: effects {interval} percentage points remain possible (95 % interval; estimate "
-            f"{points(delta.estimate)}; {judged_by}). {_settled_by(contrast, delta)}"
+            f"{opening}: the data are compatible with effects {interval} percentage points (95 % interval; estimate "
+            f"{points(delta.estimate)}; {basis}). {_required_sample(contrast, delta)}"
         )
-    facts = f"{points(delta.estimate)} percentage points (95 % interval {interval}; {judged_by})"
+    facts = f"{points(delta.estimate)} percentage points (95 % interval {interval}; {basis})"
     margin = f"the margin of {effect(equivalence.margin)} points"
     if contrast.verdict is Verdict.WITHHELD:
-        return f"{opening} What was measured is no answer: {facts}."
+        return f"{opening} Measured so far, without a verdict: {facts}."
     if contrast.verdict is Verdict.EQUIVALENT:
         return f"{opening}, within {margin} (two one-sided tests, {_p(equivalence.p)}): {facts}."
-    within = f" This is within {margin}, which makes no difference in practice." if equivalence.holds else ""
+    within = f" The difference is within {margin}: too small to matter." if equivalence.holds else ""
     return f"{opening}: {facts}.{within}"
 
 
 _OPENINGS = {
-    Verdict.BETTER: "Better: {treatment} resolves more than {control}",
-    Verdict.WORSE: "Worse: {treatment} resolves less than {control}",
-    Verdict.EQUIVALENT: "Equivalent: {treatment} resolves as much as {control}",
+    Verdict.BETTER: "Better: {treatment} resolves more instances than {control}",
+    Verdict.WORSE: "Worse: {treatment} resolves fewer instances than {control}",
+    Verdict.EQUIVALENT: "Equivalent: {treatment} resolves as many instances as {control}",
     Verdict.INCONCLUSIVE: "Inconclusive for {treatment} against {control}",
     Verdict.WITHHELD: "Withheld for {treatment} against {control}: {reasons}.",
 }
 
 
-def _judged_by(contrast: Contrast, delta: Delta, n_contrasts: int) -> str:
+def _basis(contrast: Contrast, delta: Delta, n_contrasts: int) -> str:
     holm = f", Holm's correction over {n_contrasts} contrasts" if n_contrasts > 1 else ""
     return (
-        f"{counted(contrast.n_instances, 'instance')} x {counted(contrast.n_seeds, 'seed')}; "
+        f"{plural(contrast.n_instances, 'instance')} x {plural(contrast.n_seeds, 'seed')}; "
         f"{_p(delta.p_holm)}, {_TESTS.get(delta.method, delta.method)}{holm}; "
         f"minimum detectable effect {effect(delta.mde80)} points"
     )
 
 
-def _settled_by(contrast: Contrast, delta: Delta) -> str:
-    settle = contrast.settle
-    if settle is None or delta.mde80 <= settle.effect:
-        return "The design can see the margin, but the difference is too near to 0 or to the margin to tell from it."
-    instances = _price(settle.instances_usd, settle.instances_tokens)
-    by_instances = f"{settle.n_instances:,} instances with these seeds{instances}"
-    opening = f"To see {effect(settle.effect)} points with 80 % power takes"
-    if settle.n_seeds is None:
+def _required_sample(contrast: Contrast, delta: Delta) -> str:
+    needed = contrast.settle
+    if needed is None or delta.mde80 <= needed.effect:
+        return "The design can detect an effect as large as the margin; the estimate is too close to 0 or to the margin."
+    instances = _price(needed.instances_usd, needed.instances_tokens)
+    by_instances = f"{needed.n_instances:,} instances with these seeds{instances}"
+    opening = f"Detecting {effect(needed.effect)} points with 80 % power takes"
+    if needed.n_seeds is None:
         return f"{opening} {by_instances}; more seeds on these instances are not enough."
-    by_seeds = f"{settle.n_seeds} seeds on these instances{_price(settle.seeds_usd, settle.seeds_tokens)}"
-    assumed = f", if two seeds of an instance correlate by {ASSUMED_ICC}" if contrast.n_seeds == 1 else ""
+    by_seeds = f"{needed.n_seeds} seeds on these instances{_price(needed.seeds_usd, needed.seeds_tokens)}"
+    assumed = f", assuming an ICC of {ASSUMED_ICC} between seeds" if contrast.n_seeds == 1 else ""
     return f"{opening} {by_seeds}{assumed}, or {by_instances}."
 
 
@@ -137,5 +137,5 @@ def _range(interval: Interval) -> str:
 
 
 def _p(p: float) -> str:
-    shown = chance(p)
+    shown = p_value(p)
     return f"p {shown}" if shown.startswith("<") else f"p = {shown}"

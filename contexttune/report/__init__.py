@@ -1,1 +1,1 @@
-"""A group's records on disk -> summary.json, instances.csv, tables."""
+"""Reports: records of a group -> summary.json, summary.md, instances.csv, report.html and console tables."""

@@ -1,4 +1,4 @@
-"""How far each cell of a group is, from disk: whatever became of the processes that were to fill it."""
+"""States of a group's cells, derived from disk."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from contexttune.paths import Layout
 from contexttune.system.files import read_json
 from contexttune.system.run_lock import holder_of
 
-_STARTING_S = 120.0  # a job takes its run's lock within this; where its process cannot be asked for
+_STARTING_S = 120.0  # a job on another host counts as starting for so long, without its run's lock
 _SHARD = re.compile(r"-shard(\d+)of(\d+)$")
 
 
 class State(StrEnum):
-    """Of a cell."""
+    """State of one cell."""
 
     FINISHED = "finished"
-    INCOMPLETE = "incomplete"  # it came to its end, and some results are missing: outages
+    INCOMPLETE = "incomplete"  # ended with results missing, because of outages
     RUNNING = "running"
-    FAILED = "failed"  # refused, interrupted or killed
-    MISSING = "missing"  # planned, and never begun
+    FAILED = "failed"  # rejected, interrupted or killed
+    MISSING = "missing"  # planned, never started
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellState:
-    """One cell, and why it is not finished."""
+    """One cell with its state, and the reason if it is not finished."""
 
     run_id: str
     condition: str
@@ -42,12 +42,11 @@ class CellState:
 
     @property
     def is_open(self) -> bool:
-        """Whether results of it may still come. One that came to its end with outages has some missing instead."""
+        """Whether results are still to come; an incomplete cell has ended, its lost results are missing data."""
         return self.state not in (State.FINISHED, State.INCOMPLETE)
 
     @property
-    def words(self) -> str:
-        """For a verdict that is withheld because of it."""
+    def description(self) -> str:
         return f"seed {self.seed} is {self.state.value}"
 
     def as_json(self) -> dict[str, Any]:
@@ -55,28 +54,28 @@ class CellState:
 
 
 def run_of(run_id: str) -> str:
-    """The run that a shard is a part of; a run that is no shard is its own."""
+    """The run_id without the shard."""
     return _SHARD.sub("", run_id)
 
 
 def shard_of(run_id: str) -> tuple[int, int]:
-    """(index, count); (0, 1) for a whole run."""
+    """(index, count) of a shard; (0, 1) for an unsharded run."""
     found = _SHARD.search(run_id)
     return (int(found[1]), int(found[2])) if found else (0, 1)
 
 
 def read_runs(layout: Layout, group_id: str) -> list[dict[str, Any]]:
-    """The records of all runs that have begun."""
+    """Records of all runs that have begun, shards separate."""
     return [_record(path, group_id) for path in sorted(layout.group(group_id).glob("runs/*/run.json"))]
 
 
 def read_planned(layout: Layout, group_id: str) -> list[dict[str, Any]]:
-    """The cells that sweeps have set out to fill."""
+    """Cells planned by sweeps."""
     return [_record(path, group_id) for path in sorted(layout.group(group_id).glob("runs/*/cell.json"))]
 
 
 def _record(path: Path, group_id: str) -> dict[str, Any]:
-    """With the names of the directories that it lies in: records may come from anybody, and names become paths."""
+    """A record with the ids of its directories: its own are not trusted, because ids become paths."""
     record: dict[str, Any] = read_json(path)
     return record | {"run_id": path.parent.name, "group_id": group_id}
 
@@ -88,7 +87,7 @@ def states(
     planned: Sequence[Mapping[str, Any]],
     n_missing: Mapping[str, int],
 ) -> list[CellState]:
-    """The state of every cell that was planned or has begun; `n_missing` is of results, by run_id."""
+    """States of all cells, planned or begun; `n_missing` maps run_id to the number of missing results."""
     begun = {run["run_id"]: run for run in runs}
     wanted = {cell["run_id"]: cell for cell in planned}
     found = []
@@ -96,14 +95,14 @@ def states(
         run, cell = begun.get(run_id), wanted.get(run_id)
         note = job_record.read(Path(cell["job_dir"])) if cell else None
         if run is None and note and note.get("exit_code") == ExitCode.BAD_CONFIG:
-            continue  # refused as it stood: no command could fill it
+            continue  # rejected as invalid: running it again would fail, too
         holder = holder_of(layout.run_lock(group_id, run_id))
         if holder is not None:
             state, reason = State.RUNNING, str(holder)
         elif run is None:
-            state, reason = _before_its_run(note)
+            state, reason = _not_begun(note)
         else:
-            state, reason = _after(run, note, n_missing[run_id])
+            state, reason = _begun(run, note, n_missing[run_id])
         known = run or cell or {}
         found.append(
             CellState(
@@ -113,9 +112,9 @@ def states(
     return found
 
 
-def _before_its_run(note: Mapping[str, Any] | None) -> tuple[State, str]:
+def _not_begun(note: Mapping[str, Any] | None) -> tuple[State, str]:
     if note is None:
-        return State.MISSING, "no job has begun it"
+        return State.MISSING, "no job has started it"
     if "exit_code" not in note:
         process = job_record.process_of(note)
         is_young = time.time() - note["started_s"] < _STARTING_S
@@ -124,11 +123,11 @@ def _before_its_run(note: Mapping[str, Any] | None) -> tuple[State, str]:
     return State.FAILED, job_record.words(note)
 
 
-def _after(run: Mapping[str, Any], note: Mapping[str, Any] | None, n_missing: int) -> tuple[State, str]:
+def _begun(run: Mapping[str, Any], note: Mapping[str, Any] | None, n_missing: int) -> tuple[State, str]:
     if run["status"] == "finished":
         if n_missing:
             return State.INCOMPLETE, f"{n_missing} of {len(run['instances'])} results are missing"
         return State.FINISHED, ""
     if note and note.get("error"):
         return State.FAILED, note["error"]
-    return State.FAILED, "it was interrupted" if run["status"] == "interrupted" else "it was killed"
+    return State.FAILED, "interrupted" if run["status"] == "interrupted" else "killed"

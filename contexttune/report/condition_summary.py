@@ -1,4 +1,4 @@
-"""One arm of a group in numbers."""
+"""Totals of one condition: rates, outcomes, tokens and costs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from contexttune.report.summary_schema import Condition
 
 
-def condition(arm: Arm, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Condition:
-    """`runs` are the records of the arm, `rows` its results, measured or not."""
+def summarize_condition(arm: Arm, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Condition:
+    """Summarize a condition, given its records, and its rows whether measured or not."""
     from contexttune.analysis.rates import rate_ci95
     from contexttune.analysis.seed_noise import repeats
     from contexttune.report.summary_schema import Condition
@@ -55,6 +55,6 @@ def _total(rows: Sequence[Row], key: str) -> Any:
 
 
 def _cost_usd(rows: Sequence[Row]) -> float | None:
-    """None as soon as one attempt's cost is unknown: a sum of the others would be no lower bound of anything."""
+    """None if any attempt's cost is unknown: a partial sum would mislead."""
     costs = [row["cost_usd"] for row in rows if row["attempt_status"]]
     return None if not costs or None in costs else round(sum(costs), 6)

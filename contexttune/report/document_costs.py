@@ -1,11 +1,11 @@
-"""What models took to write an arm's documents: paid once, and spread over the attempts that were given them."""
+"""Cost of the documents that models wrote for a condition: paid once, spread over the attempts that used them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from contexttune.analysis.number_format import counted, number, usd
+from contexttune.analysis.number_format import number, plural, usd
 from contexttune.experiment.finished_work import is_attempted
 from contexttune.experiment.rows import Row
 
@@ -16,7 +16,7 @@ Written = Mapping[str, Any]
 
 
 def distinct(runs: Sequence[Mapping[str, Any]]) -> list[Written]:
-    """The documents of these run records, those that several runs were given once."""
+    """Documents listed in run records, without duplicates."""
     found = {
         (one["repo"], one["base_commit"], one["model_id"], one["document_id"]): one
         for run in runs
@@ -26,7 +26,7 @@ def distinct(runs: Sequence[Mapping[str, Any]]) -> list[Written]:
 
 
 def spread(runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Documents | None:
-    """Of one arm's runs and rows; None where no model wrote."""
+    """Document costs of one condition, given its runs and rows; None where no model wrote documents."""
     from contexttune.report.summary_schema import Documents
 
     written = distinct(runs)
@@ -49,21 +49,21 @@ def spread(runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Documents 
     )
 
 
-def words(condition: str, documents: Documents) -> str:
-    """What its documents cost, in a sentence."""
-    wrote = f"{condition}: {counted(documents.n_documents, 'document')} by {', '.join(documents.models)}"
-    attempts = counted(documents.n_attempts, "attempt")
+def sentence(condition: str, documents: Documents) -> str:
+    """The document costs of a condition as a sentence."""
+    wrote = f"{condition}: {plural(documents.n_documents, 'document')} by {', '.join(documents.models)}"
+    attempts = plural(documents.n_attempts, "attempt")
     if documents.prompt_tokens is None or documents.completion_tokens is None:
-        return f"{wrote}, whose cost is not known: the endpoint did not count its tokens."
+        return f"{wrote} at an unknown cost: the endpoint reported no token counts."
     tokens = documents.prompt_tokens + documents.completion_tokens
     took, each = f"{number(tokens)} tokens", f"{number(documents.tokens_per_attempt)} tokens"
     if documents.cost_usd is not None:
         took, each = f"{took}, {usd(documents.cost_usd)} USD,", f"{usd(documents.usd_per_attempt)} USD"
-    spread_out = f" ({each} an attempt, over {attempts})" if documents.n_attempts else ""
-    return f"{wrote} took {took} once{spread_out}, on top of what the attempts took."
+    per_attempt = f" ({each} per attempt, over {attempts})" if documents.n_attempts else ""
+    return f"{wrote} took {took} once{per_attempt}, not included in the cost of attempts."
 
 
 def _total(written: Sequence[Written], key: str) -> Any:
-    """None as soon as one is unknown."""
+    """The sum; None if any value is unknown."""
     values = [one[key] for one in written]
     return None if None in values else sum(values)

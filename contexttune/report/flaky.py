@@ -1,4 +1,4 @@
-"""Finds flaky gradings: predictions that got another verdict when they were graded again."""
+"""Flaky gradings: predictions that got another verdict when graded again."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from contexttune.experiment.rows import run_rows
 from contexttune.paths import Layout
-from contexttune.report import cell_states
+from contexttune.report.cell_states import run_of
 from contexttune.system.files import read_json
 from contexttune.types import Outcome
 
 
-def flaky(layout: Layout, runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Predictions that got another verdict when they were graded again.
+def flaky_gradings(layout: Layout, runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Find flaky gradings in `runs`, the records on disk with shards separate.
 
-    `runs` are the records as they are on disk, each shard for itself. Each entry has `instance_id`, `run_id` (without
-    the shard), `condition`, `seed`, `outcome` (the run's) and `again` (the later ones, in their order).
+    Each entry has `instance_id`, `run_id` (without the shard), `condition`, `seed`, `outcome` (the run's) and `again`
+    (the later outcomes in order).
     """
     found = []
     for run in runs:
@@ -25,16 +25,13 @@ def flaky(layout: Layout, runs: Sequence[Mapping[str, Any]]) -> list[dict[str, A
             later = again.get(row["instance_id"], [])
             if Outcome(row["outcome"]).is_verdict and any(outcome != row["outcome"] for outcome in later):
                 keys = ("instance_id", "condition", "seed", "outcome")
-                entry = {key: row[key] for key in keys} | {
-                    "run_id": cell_states.run_of(run["run_id"]),
-                    "again": later,
-                }
-                found.append(entry)
+                entry = {key: row[key] for key in keys}
+                found.append(entry | {"run_id": run_of(run["run_id"]), "again": later})
     return sorted(found, key=lambda entry: (entry["instance_id"], entry["condition"], entry["seed"]))
 
 
 def _again(layout: Layout, run: Mapping[str, Any]) -> dict[str, list[str]]:
-    """instance_id -> later verdicts on the prediction that it has now."""
+    """instance_id -> later verdicts on its current prediction."""
     kept = read_json(layout.reevaluations(run["group_id"], run["run_id"])) or {}
     outcomes = read_json(layout.run(run["group_id"], run["run_id"]) / "outcomes.json") or {}
     return {

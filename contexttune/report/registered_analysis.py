@@ -1,4 +1,4 @@
-"""What a group's answer is judged by: as its first run registered it, or as somebody asked afterwards."""
+"""Analysis choices of a group: as registered by its first run, or as overridden later."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from contexttune.system.files import read_json
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """The choices that an answer depends on.
+    """Choices that a verdict depends on.
 
     Attributes:
         control: the condition that all others are compared with.
-        margin: of equivalence, a difference of shares.
-        seeds: those that are looked at; null for all.
-        registered: control and margin as they were before an outcome was seen; null in a group of an older version.
-        changed: keys that are not as registered.
+        margin: equivalence margin, a difference of shares.
+        seeds: seeds to analyse; null for all.
+        registered: control and margin as registered before any outcome was seen; null in groups of older versions.
+        changed: keys whose values differ from the registered ones.
     """
 
     control: str
@@ -30,48 +30,48 @@ class Analysis:
     registered: dict[str, Any] | None
     changed: list[str]
 
-    def looks_at(self, seed: int) -> bool:
+    def includes(self, seed: int) -> bool:
         return self.seeds is None or seed in self.seeds
 
 
 def analysis_of(
     layout: Layout, group_id: str, config: AnalysisConfig | None, typed: Sequence[str] | None = None
 ) -> Analysis:
-    """What was said now wins over what was registered, and that over the defaults.
+    """Resolve the analysis: typed overrides take precedence over registered values, and these over defaults.
 
-    `typed` are the overrides that say it; None for those of the Hydra job that this process is in.
+    `typed` are Hydra overrides; None for those of the current Hydra job.
     """
     asked, default = config or AnalysisConfig(), AnalysisConfig()
     registered = (read_json(layout.group(group_id) / "group.json") or {}).get("analysis")
-    said = _said(_typed() if typed is None else typed) if config else set()
+    explicit = _analysis_keys(_job_overrides() if typed is None else typed) if config else set()
     chosen = asdict(asked)
     for key, value in (registered or {}).items():
-        if key not in said and chosen[key] == getattr(default, key):
+        if key not in explicit and chosen[key] == getattr(default, key):
             chosen[key] = value
     changed = sorted(key for key, value in (registered or {}).items() if chosen[key] != value)
     return Analysis(**chosen, registered=registered, changed=changed)
 
 
 def require_known(config: AnalysisConfig, cells: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ConfigError when somebody asks for a control or a seed that no run has and none is planned with."""
+    """Raise ConfigError for a control or seed that no cell has, begun or planned."""
     conditions, seeds = {cell["condition"] for cell in cells}, {cell["seed"] for cell in cells}
-    asked = config.control
-    if asked != AnalysisConfig.control and asked not in conditions:
+    control = config.control
+    if control != AnalysisConfig.control and control not in conditions:
         raise ConfigError(
-            f"analysis.control={asked} is no condition here; there are {', '.join(sorted(conditions))}"
+            f"analysis.control={control} is not a condition of this group; choose one of {', '.join(sorted(conditions))}"
         )
     unknown = sorted(set(config.seeds or ()) - seeds)
     if unknown:
-        raise ConfigError(f"analysis.seeds: no run has seed {unknown[0]}; there are {sorted(seeds)}")
+        raise ConfigError(f"analysis.seeds: no run has seed {unknown[0]}; choose from {sorted(seeds)}")
 
 
-def _said(typed: Sequence[str]) -> set[str]:
-    """Keys of `analysis` among them: also a default may be meant."""
-    keys = [text.lstrip("+").partition("=")[0] for text in typed]
+def _analysis_keys(overrides: Sequence[str]) -> set[str]:
+    """Keys of `analysis` that are overridden, be it with their defaults."""
+    keys = [text.lstrip("+").partition("=")[0] for text in overrides]
     return {key.removeprefix("analysis.") for key in keys if key.startswith("analysis.")}
 
 
-def _typed() -> Sequence[str]:
+def _job_overrides() -> Sequence[str]:
     from hydra.core.hydra_config import HydraConfig
 
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []

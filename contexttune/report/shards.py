@@ -1,4 +1,4 @@
-"""Shards of a cell, which several jobs have filled, put together to the one run that they are."""
+"""Merge the shards of a cell into one run."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from contexttune.system.files import read_jsonl, write_jsonl
 from contexttune.types import Outcome
 
 Row = dict[str, Any]
-_STATUSES = ("finished", "running", "interrupted")  # of several, the last of these that occurs
+_STATUSES = ("finished", "running", "interrupted")  # a merged run has the last of these that occurs
 
 
 def merge(
     runs: Sequence[Mapping[str, Any]], rows: Mapping[str, Sequence[Row]]
 ) -> tuple[list[dict[str, Any]], list[Row]]:
-    """(runs, rows) with each cell's shards as one run, named without them.
+    """(runs, rows) with each cell's shards merged into one run, named without the shard.
 
-    A cell may have been cut in different ways, so that an instance occurs twice in it; then it counts once: a
-    verdict before missing data, and the fewer shards first.
+    If a cell was sharded in several ways, an instance may occur twice; it counts once: verdicts take precedence over
+    missing data, then fewer shards over more.
     """
     merged, merged_rows = [], []
     for run_id, parts in _by_run(runs):
@@ -42,15 +42,13 @@ def merge(
 
 
 def merge_predictions(layout: Layout, group_id: str, runs: Sequence[Mapping[str, Any]]) -> None:
-    """Write the preds.jsonl of every run that came in shards, as if it had been one."""
+    """Write one preds.jsonl for every run that consists of shards."""
     for run_id, parts in _by_run(runs):
-        if any(
-            part["run_id"] == run_id for part in parts
-        ):  # it was also done whole, and that file is its own
+        if any(part["run_id"] == run_id for part in parts):  # an unsharded run has written this file
             continue
         merged = layout.predictions(group_id, run_id)
         sources = [layout.predictions(group_id, part["run_id"]) for part in parts]
-        if _is_newer(merged, sources):  # every job of a sweep comes by here
+        if _is_newer(merged, sources):  # every job of a sweep calls this
             continue
         kept: dict[str, Row] = {}
         for path in reversed(sources):

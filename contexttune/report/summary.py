@@ -1,4 +1,4 @@
-"""Rebuilds a group's summary from its records on disk, however its runs ended."""
+"""Rebuild a group's summary from its records on disk."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contexttune.experiment.rows import as_csv
 from contexttune.instances import health_records
 from contexttune.paths import Layout
 from contexttune.report import group, markdown, shards
-from contexttune.report.caveats import remarks
-from contexttune.report.flaky import flaky
-from contexttune.report.group import Group
+from contexttune.report.caveats import group_caveats
+from contexttune.report.flaky import flaky_gradings
+from contexttune.report.group import ArmRecords, Group
 from contexttune.report.registered_analysis import Analysis, analysis_of
 from contexttune.system.files import locked, write_atomic, write_json
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contexttune.analysis.outcomes import Arm
     from contexttune.report.summary_schema import Condition
 
-_OF_A_RUN = ("run_id", "condition", "seed", "status", "n_shards", "model_name_or_path", "manifest")
+_RUN_KEYS = ("run_id", "condition", "seed", "status", "n_shards", "model_name_or_path", "manifest")
 
 
 def rebuild(
@@ -30,7 +30,7 @@ def rebuild(
     config: AnalysisConfig | None = None,
     typed: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """The summary that `write` writes, of the same arguments."""
+    """Write the summary, as `write` does, and return it."""
     return write(layout, group_id, config, typed)[0]
 
 
@@ -40,10 +40,10 @@ def write(
     config: AnalysisConfig | None = None,
     typed: Sequence[str] | None = None,
 ) -> tuple[dict[str, Any], Group]:
-    """Write summary.json, with summary.md, instances.csv and the predictions of runs that came in shards.
+    """Write summary.json, summary.md, instances.csv and the merged predictions of sharded runs.
 
-    `config` and `typed` are as in `analysis_of`. Returns the summary, and the group as it was read.
-    Raises ConfigError when the group has no run and none was planned.
+    `config` and `typed` are those of `analysis_of`. Returns the summary and the group that it was made from.
+    Raises ConfigError if the group has no run, begun or planned.
     """
     home = layout.group(group_id)
     group.require(layout, group_id)
@@ -53,16 +53,17 @@ def write(
         summary = summarize(layout, found, analysis_of(layout, group_id, config, typed))
         write_atomic(home / "instances.csv", as_csv(found.rows))
         write_json(home / "summary.json", summary)
-        write_atomic(home / "summary.md", markdown.page(summary))
+        write_atomic(home / "summary.md", markdown.summary_page(summary))
     return summary, found
 
 
 def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any]:
-    """The summary of runs that share everything but condition, seed and shard, as JSON values."""
+    """Summarize a group as JSON values."""
     from contexttune.analysis import outcomes
     from contexttune.report import summary_schema
 
     arms = outcomes.arms(found.rows, found.conditions, analysis.seeds)
+    records = {name: found.arm(name, analysis) for name in arms}
     names = sorted({row["instance_id"] for row in found.rows})
     summary = summary_schema.Summary(
         schema_version=summary_schema.SCHEMA_VERSION,
@@ -73,38 +74,31 @@ def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any
         replay=any(run.get("replay") for run in found.runs),
         n_instances=len(names),
         analysis=analysis,
-        conditions=_conditions(found, arms, analysis),
-        contrasts=_contrasts(found, arms, analysis),
+        conditions=_conditions(arms, records),
+        contrasts=_contrasts(arms, records, analysis),
         cells=[summary_schema.Cell(**state.as_json()) for state in found.states],
-        runs=[summary_schema.Run(**{key: run[key] for key in _OF_A_RUN}) for run in found.runs],
+        runs=[summary_schema.Run(**{key: run[key] for key in _RUN_KEYS}) for run in found.runs],
         health=health_records.of_group(layout, found.group_id, names) if names else None,
-        flaky=flaky(layout, found.begun),
-        warnings=remarks(found, analysis),
+        flaky=flaky_gradings(layout, found.begun),
+        warnings=group_caveats(found, analysis),
     )
     return summary_schema.as_json(summary)
 
 
-def _conditions(found: Group, arms: Mapping[str, Arm], analysis: Analysis) -> dict[str, Condition]:
-    from contexttune.report.condition_summary import condition
+def _conditions(arms: Mapping[str, Arm], records: Mapping[str, ArmRecords]) -> dict[str, Condition]:
+    from contexttune.report.condition_summary import summarize_condition
 
-    runs = [run for run in found.runs if analysis.looks_at(run["seed"])]
     return {
-        name: condition(
-            arm,
-            [run for run in runs if run["condition"] == name],
-            [row for row in found.rows if row["condition"] == name and analysis.looks_at(row["seed"])],
-        )
-        for name, arm in arms.items()
+        name: summarize_condition(arm, records[name].runs, records[name].rows) for name, arm in arms.items()
     }
 
 
-def _contrasts(found: Group, arms: Mapping[str, Arm], analysis: Analysis) -> list[Contrast]:
+def _contrasts(
+    arms: Mapping[str, Arm], records: Mapping[str, ArmRecords], analysis: Analysis
+) -> list[Contrast]:
     if analysis.control not in arms or len(arms) < 2:
         return []
-    from contexttune.analysis.contrasts import contrasts
+    from contexttune.analysis.contrasts import contrast_arms
 
-    unfinished: dict[str, list[str]] = {}
-    for cell in found.states:
-        if analysis.looks_at(cell.seed) and cell.is_open:
-            unfinished.setdefault(cell.condition, []).append(cell.words)
-    return contrasts(arms, control=analysis.control, margin=analysis.margin, unfinished=unfinished)
+    unfinished = {name: arm.unfinished for name, arm in records.items()}
+    return contrast_arms(arms, control=analysis.control, margin=analysis.margin, unfinished=unfinished)

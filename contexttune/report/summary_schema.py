@@ -1,4 +1,4 @@
-"""summary.json, schema version 2: the nouns of a whole group. `make schema` publishes them in docs/summary.schema.json."""
+"""summary.json, schema version 2. `make schema` writes docs/summary.schema.json."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ SCHEMA_VERSION: Literal[2] = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Documents:
-    """What models wrote for an arm before its attempts, each document once for all runs; in no other number of the summary.
+    """Documents that models wrote for a condition, each counted once; not included in any other cost.
 
     Attributes:
-        models: names of those that wrote.
-        n_calls, prompt_tokens, completion_tokens: sums; null as soon as one is unknown.
-        cost_usd: likewise, whoever paid: another run, or another group, may have.
-        n_attempts: of the arm, those that an outage cost left out.
+        models: names of the models that wrote them.
+        n_calls, prompt_tokens, completion_tokens: sums; null if any is unknown.
+        cost_usd: the same, even if another run or group paid.
+        n_attempts: attempts of the condition, without those lost to outages.
         tokens_per_attempt, usd_per_attempt: the sums / n_attempts; null without an attempt.
     """
 
@@ -36,18 +36,18 @@ class Documents:
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One arm.
+    """Totals of one condition.
 
     Attributes:
-        runs: that have begun, shards of a cell as one.
-        planned: results that these runs were to give.
-        total: results that are measurements; an outage is missing data and in no denominator.
-        resolved: of these.
+        runs: runs that have begun, the shards of a cell counted as one.
+        planned: results that these runs should give.
+        total: measured results; those lost to outages are missing data and in no denominator.
+        resolved: resolved results.
         rate: resolved / total.
-        rate_ci95: over instances, seeds averaged inside an instance; Wilson's, for several seeds of as many results as they are worth.
-        outcomes, attempts: how many ended in which way.
+        rate_ci95: Wilson's interval over instances, with the effective sample size for several seeds.
+        outcomes, attempts: number of results by outcome, and of attempts by status.
         n_calls, n_steps, prompt_tokens, completion_tokens, wall_s: sums over all attempts.
-        cost_usd: null as soon as one attempt's cost is unknown.
+        cost_usd: null if any attempt's cost is unknown.
         repeats: null without a measured result.
         documents: null where no model wrote the context.
     """
@@ -72,7 +72,7 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """Condition x seed x shard, and why it is not finished."""
+    """State of one cell, condition x seed x shard, and the reason if it is not finished."""
 
     run_id: str
     condition: str
@@ -83,7 +83,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run, its shards as one, and the manifest of what it was made of."""
+    """A run, its shards merged, and its manifest."""
 
     run_id: str
     condition: str
@@ -96,18 +96,18 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """A group: what was run, what came of it, and what it says about each condition.
+    """A group: its runs, conditions and contrasts.
 
     Attributes:
-        official: every verdict is the unchanged SWE-bench harness's.
-        scripted: answers were written beforehand: no evidence about any model.
-        replay: answers are those of an earlier run.
-        n_instances: with a row in any run.
+        official: all results were graded by the unchanged SWE-bench harness.
+        scripted: the model's answers were scripted: no evidence about any model.
+        replay: the model's answers were replayed from an earlier run.
+        n_instances: instances with a row in any run.
         conditions: by name.
-        contrasts: every condition against the control; empty while the group has no other or no control.
-        health: what the reference patches and unchanged repositories did here; `ceiling` is the highest rate to be had.
-        flaky: results that came out otherwise when they were graded again.
-        warnings: what anyone who quotes a number from here should know.
+        contrasts: each condition against the control; empty without a control or another condition.
+        health: gradings of the gold patches and of unchanged repositories; `ceiling` is the highest possible rate.
+        flaky: gradings with another outcome when repeated.
+        warnings: caveats for anyone who quotes these numbers.
     """
 
     schema_version: Literal[2]

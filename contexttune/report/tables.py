@@ -1,137 +1,100 @@
-"""The closing tables of a group on the console."""
+"""Console tables of a group or a comparison."""
 
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from contexttune.analysis.number_format import chance, effect, interval, points, times
-from contexttune.instances import health_records
+from contexttune.analysis.number_format import NONE
 from contexttune.paths import Layout
+from contexttune.report import table_rows
 from contexttune.system.progress import console, plain_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.table import Table
-
     from contexttune.report.comparison import Comparison
 
-# groups of more instances or runs show their totals only; report.html has the others
-_LISTED, _COLUMNS = 20, 4
+# a group with more instances or runs shows totals only; report.html shows each outcome
+_MAX_ROWS, _MAX_COLUMNS = 20, 4
+_CONDITION = (
+    "Condition",
+    "Runs",
+    "Resolved",
+    "Rate",
+    "Empty",
+    "Error",
+    "Missing",
+    "Tokens in",
+    "Tokens out",
+    "USD",
+)
+_CONTRAST = ("Treatment", "Difference", "95 % interval", "MDE", "p", "Tokens in", "USD", "Verdict")
+_NAMES = {"Treatment", "Control", "Reason"}  # may take several lines
 
 
 def show(layout: Layout, summary: Mapping[str, Any]) -> None:
-    """Print a group's tables, what they are worth, and where the files are."""
+    """Print a group's tables, verdicts and caveats, and the path of summary.json."""
     home = layout.group(summary["group_id"])
-    out = console()
-    if 0 < summary["n_instances"] <= _LISTED and len(summary["runs"]) <= _COLUMNS:
+    if 0 < summary["n_instances"] <= _MAX_ROWS and len(summary["runs"]) <= _MAX_COLUMNS:
         with (home / "instances.csv").open(newline="", encoding="utf-8") as source:
-            out.print(_outcomes(list(csv.DictReader(source)), summary["analysis"]["control"]))
-    if summary["conditions"]:
-        out.print(_conditions(summary))
-    if summary["contrasts"]:
-        out.print(_contrasts(summary["contrasts"], f"against {summary['analysis']['control']}"))
-    states = Counter(cell["state"] for cell in summary["cells"])
-    if states.keys() != {"finished"}:
-        out.print(_cells(summary["cells"]))
-        counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
-        out.print(f"cells: {counted}; the same command goes on with what is not finished", highlight=False)
+            _print_table(
+                "outcomes", _outcome_rows(list(csv.DictReader(source)), summary["analysis"]["control"])
+            )
+    _print_table(f"group {summary['group_id']}", table_rows.condition_rows(summary), _CONDITION)
+    title = f"against {summary['analysis']['control']}: {table_rows.CONTRAST_NOTE}"
+    _print_table(title, list(map(table_rows.contrast_row, summary["contrasts"])), _CONTRAST)
+    _print_table("unfinished cells", table_rows.cell_rows(summary))
     answers = [contrast["sentence"] for contrast in summary["contrasts"]]
-    ceiling = [health_records.words(summary["health"])] if summary["health"] else []
-    for line in (*answers, *summary["warnings"], *ceiling):
-        out.print(line, highlight=False, soft_wrap=True, markup=False)
-    out.print(f"summary: {home / 'summary.json'}", highlight=False, soft_wrap=True, markup=False)
+    _print_lines([*answers, *table_rows.caveats(summary), f"summary: {home / 'summary.json'}"])
 
 
 def show_comparison(comparison: Comparison, path: Path) -> None:
-    """Print a comparison; the table of one that was forced says so."""
-    out = console()
+    """Print a comparison, marked as forced where it is, and the path of its page."""
     forced = "FORCED, the groups differ in more than the condition" if comparison.differing else ""
     contrasts = [asdict(contrast) for contrast in comparison.contrasts]
-    named = [{**one, "treatment": f"{one['treatment']} - {one['control']}"} for one in contrasts]
-    out.print(_contrasts(named, forced or "differences"))
-    # of one group it is the floor that matters, not which of its seeds came out higher
+    rows = list(map(table_rows.contrast_row, contrasts))
+    _print_table(forced or table_rows.CONTRAST_NOTE, rows, ("Treatment", "Control", *_CONTRAST[1:]))
+    # between seeds of one group the noise floor matters, not which seed came out higher
     answers = [contrast["sentence"] for contrast in contrasts] if len(comparison.groups) > 1 else []
-    differing = [f"  {words}" for words in comparison.differing]
-    for line in (*answers, *comparison.remarks, *([f"{forced}:", *differing] if forced else [])):
-        out.print(line, highlight=False, soft_wrap=True, markup=False)
-    out.print(f"comparison: {path}", highlight=False, soft_wrap=True, markup=False)
+    differing = [f"{forced}:", *(f"  {words}" for words in comparison.differing)] if forced else []
+    _print_lines([*answers, *comparison.remarks, *differing, f"comparison: {path}"])
 
 
-def _contrasts(contrasts: Sequence[Mapping[str, Any]], title: str) -> Table:
-    shown = plain_table(title)
-    ratios = [{cost["measure"]: cost["ratio"] for cost in contrast["costs"]} for contrast in contrasts]
-    priced = any("cost_usd" in measured for measured in ratios)
-    shown.add_column("treatment", overflow="fold")
-    for name in ("points", "95 % interval", "MDE", "p", "tokens in", *(["USD"] if priced else []), "verdict"):
-        shown.add_column(name, justify="right", no_wrap=True)
-    for contrast, measured in zip(contrasts, ratios, strict=True):
-        delta = contrast["delta"] or {}
-        shown.add_row(
-            escape(contrast["treatment"]),
-            *(points(delta.get("estimate")), interval(delta.get("ci95"))),
-            *(effect(delta.get("mde80")), chance(delta.get("p_holm"))),
-            times(measured.get("prompt_tokens")),
-            *([times(measured.get("cost_usd"))] if priced else []),
-            contrast["verdict"],
+def _print_table(
+    title: str, rows: Sequence[table_rows.TextRow], headings: Iterable[str] | None = None
+) -> None:
+    """Print the columns named by `headings`, or all, without those that hold no value."""
+    if not rows:
+        return
+    chosen = [name for name in headings or rows[0] if any(row[name] != NONE for row in rows)]
+    table = plain_table(title)
+    for name in chosen:
+        is_text = name in (chosen[0], "State", "Reason")
+        no_wrap = name not in _NAMES and (is_text or name == "Resolved")
+        table.add_column(
+            escape(name), justify="left" if is_text else "right", overflow="fold", no_wrap=no_wrap
         )
-    return shown
+    for row in rows:
+        table.add_row(*(escape(row[name]) for name in chosen))
+    console().print(table)
 
 
-def _outcomes(rows: list[dict[str, str]], control: str) -> Table:
-    """Instances x runs, those of the control first."""
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        console().print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _outcome_rows(rows: list[dict[str, str]], control: str) -> list[table_rows.TextRow]:
+    """Instances x runs, the runs of the control first."""
     runs = sorted({(row["condition"] != control, row["condition"], int(row["seed"])) for row in rows})
-    shown = plain_table("outcomes")
-    shown.add_column("instance", no_wrap=True)
-    for _, condition, seed in runs:
-        shown.add_column(f"{escape(condition)} s{seed}")
-    cells = {(row["instance_id"], row["condition"], int(row["seed"])): row["outcome"] for row in rows}
-    for name in sorted({row["instance_id"] for row in rows}):
-        shown.add_row(escape(name), *(cells.get((name, condition, seed), "") for _, condition, seed in runs))
-    return shown
-
-
-def _conditions(summary: Mapping[str, Any]) -> Table:
-    shown = plain_table(f"group {summary['group_id']}")
-    priced = any(arm["cost_usd"] is not None for arm in summary["conditions"].values())
-    shown.add_column("condition", no_wrap=True)
-    for name in (
-        "runs",
-        "resolved",
-        "rate",
-        "empty",
-        "error",
-        "missing",
-        "tokens in",
-        "tokens out",
-        *(["USD"] if priced else []),
-    ):
-        shown.add_column(name, justify="right", no_wrap=name == "resolved")
-    for name, arm in sorted(
-        summary["conditions"].items(), key=lambda item: (item[0] != summary["analysis"]["control"], item[0])
-    ):
-        kinds = arm["outcomes"]
-        shown.add_row(
-            *(escape(name), str(arm["runs"]), f"{arm['resolved']}/{arm['total']}"),
-            "-" if arm["rate"] is None else f"{arm['rate']:.0%}",
-            *(str(kinds["empty_patch"]), str(kinds["error"]), str(kinds["infra_error"] + kinds["missing"])),
-            *("-" if arm[k] is None else f"{arm[k]:,}" for k in ("prompt_tokens", "completion_tokens")),
-            *(["-" if arm["cost_usd"] is None else f"{arm['cost_usd']:,.2f}"] if priced else []),
-        )
-    return shown
-
-
-def _cells(cells: Sequence[Mapping[str, Any]]) -> Table:
-    shown = plain_table("cells")
-    shown.add_column("run", no_wrap=True)
-    shown.add_column("state", no_wrap=True)
-    shown.add_column("why", overflow="fold")
-    for cell in cells:
-        shown.add_row(escape(cell["run_id"]), cell["state"], escape(cell["reason"]))
-    return shown
+    outcomes = {(row["instance_id"], row["condition"], int(row["seed"])): row["outcome"] for row in rows}
+    return [
+        {"Instance": name}
+        | {f"{condition} s{seed}": outcomes.get((name, condition, seed), "") for _, condition, seed in runs}
+        for name in sorted({row["instance_id"] for row in rows})
+    ]

@@ -49,6 +49,8 @@ def _compare(config: Config) -> Comparison:
     require_known(config.analysis, [state.as_json() for one in found for state in one.states])
     analysis = analysis_of(layout, names[0], config.analysis)
     if len(found) == 1:
-        return comparison.of_seeds(found[0], analysis)
+        return comparison.compare_seeds(found[0], analysis)
     margin = analysis_of(layout, names[1], config.analysis).margin
-    return comparison.of_groups(found[0], found[1], analysis, force=config.compare.force, margin_of_b=margin)
+    return comparison.compare_groups(
+        found[0], found[1], analysis, force=config.compare.force, margin_of_b=margin
+    )

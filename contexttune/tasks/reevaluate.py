@@ -27,7 +27,7 @@ from contexttune.experiment.rows import paired_shares
 from contexttune.interfaces import Harness
 from contexttune.paths import Layout
 from contexttune.report import group
-from contexttune.report.flaky import flaky
+from contexttune.report.flaky import flaky_gradings
 from contexttune.report.registered_analysis import analysis_of
 from contexttune.system.files import locked, read_json, read_jsonl, sha256, write_json, write_jsonl
 from contexttune.types import GoldInstance
@@ -61,7 +61,7 @@ def reevaluate(layout: Layout, group_id: str, times: int, config: AnalysisConfig
     Raises: ConfigError where the dataset is not that of the group any more; PreflightError.
     """
     analysis, found = analysis_of(layout, group_id, config), group.read(layout, group_id)
-    rows = [row for row in found.rows if not is_missing(row) and analysis.looks_at(row["seed"])]
+    rows = [row for row in found.rows if not is_missing(row) and analysis.includes(row["seed"])]
     wanted: dict[str, set[str]] = defaultdict(set)  # of the run or shard that made the attempt -> instances
     for treatment, names in discordant(rows, analysis.control).items():
         log.info("%s: %d discordant instances to be graded %d times more", treatment, len(names), times)
@@ -70,7 +70,7 @@ def reevaluate(layout: Layout, group_id: str, times: int, config: AnalysisConfig
                 wanted[row["part_id"]].add(row["instance_id"])
     again = [Reevaluation(layout=layout, run=run) for run in found.begun if run["run_id"] in wanted]
     n_missing = sum(one.to_number(times, wanted[one.run["run_id"]]) for one in again)
-    unstable = flaky(layout, found.begun)
+    unstable = flaky_gradings(layout, found.begun)
     log.info(
         "%d attempts at discordant instances, %d of them flaky", sum(map(len, wanted.values())), len(unstable)
     )

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from contexttune.analysis.contrasts import Family, contrasts, judge
+from contexttune.analysis.contrasts import Family, contrast_arms, judge
 from contexttune.analysis.estimate import (
     MCNEMAR,
     PAIRED_T,
-    PAIRED_T_OF_FEW,
+    PAIRED_T_FEW_DISCORDANT,
     differences,
     equivalence,
-    estimated,
+    estimate_difference,
     mde80,
 )
 from contexttune.analysis.evidence import Verdict
@@ -37,7 +37,7 @@ def judged(control, treatment, margin=0.05, unfinished=None):
 
 def contrast(control, treatment, margin=0.05):
     both = {"control": arm("control", control), "treatment": arm("treatment", treatment)}
-    (found,) = contrasts(both, control="control", margin=margin, unfinished={})
+    (found,) = contrast_arms(both, control="control", margin=margin, unfinished={})
     return found
 
 
@@ -72,14 +72,16 @@ def test_seeds_are_averaged_inside_the_instance():
 
 def test_few_instances_that_differ_tell_no_more_than_whole_gains_and_losses():
     """One of 50 by a fifth: t alone would say 0.4 points, give or take 0.8, and be sure of it."""
-    one = estimated(np.array([0.2] + [0.0] * 49))
+    one = estimate_difference(np.array([0.2] + [0.0] * 49))
     direct = stats.ttest_1samp([0.2] + [0.0] * 49, 0.0)
-    assert (one.method, one.estimate, one.p) == (PAIRED_T_OF_FEW, pytest.approx(0.004), direct.pvalue)
+    assert (one.method, one.estimate, one.p) == (PAIRED_T_FEW_DISCORDANT, pytest.approx(0.004), direct.pvalue)
     assert (one.ci95, one.ci90) == (score_interval(1, 0, 50, 0.95), score_interval(1, 0, 50, 0.90))
     assert (one.se, one.mde80) == (standard_error(1, 0, 50), mde80(standard_error(1, 0, 50), 50))
     within = equivalence(np.array([0.2] + [0.0] * 49), 0.05)
     assert (within.p, within.holds) == (equivalence_p(1, 0, 50, 0.05), False)
-    assert [estimated(np.array([0.2] * n + [0.0] * (50 - n))).method == PAIRED_T for n in (7, 8)] == [
+    assert [
+        estimate_difference(np.array([0.2] * n + [0.0] * (50 - n))).method == PAIRED_T for n in (7, 8)
+    ] == [
         False,
         True,
     ]
@@ -90,7 +92,7 @@ def test_the_t_interval_stands_where_few_differences_are_wide_apart():
     by_t = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
     assert by_t.low < -1
     assert by_t.high > 1
-    assert estimated(values).ci95 == (-1.0, 1.0)
+    assert estimate_difference(values).ci95 == (-1.0, 1.0)
 
 
 def test_seeds_that_all_agree_are_one():
@@ -118,12 +120,12 @@ def test_holm_is_over_the_treatments_and_their_verdicts_follow_it():
         group[f"t{number}"] = arm(
             f"t{number}", (lots.random((60, 3)) < (control.mean(1) + effect / 4)[:, None]) * 1.0
         )
-    found = contrasts(group, control="control", margin=0.05, unfinished={})
+    found = contrast_arms(group, control="control", margin=0.05, unfinished={})
     _, corrected, _, _ = multipletests([one.delta.p for one in found], method="holm")
     assert [one.treatment for one in found] == ["strong", "t0", "t1", "t2"]
     assert [one.delta.p_holm for one in found] == pytest.approx(list(corrected))
     assert all("Holm's correction over 4 contrasts" in one.sentence for one in found)
-    alone = contrasts(
+    alone = contrast_arms(
         {name: group[name] for name in ("control", "t0")}, control="control", margin=0.05, unfinished={}
     )
     assert alone[0].delta.p == found[1].delta.p < found[1].delta.p_holm
@@ -146,17 +148,19 @@ def test_a_bound_is_corrected_with_the_p_values_that_the_other_treatments_have()
 
 
 def test_a_group_without_its_control_has_no_contrast():
-    assert contrasts({"a": arm("a", [[1]])}, control="no_context", margin=0.05, unfinished={}) == []
+    assert contrast_arms({"a": arm("a", [[1]])}, control="no_context", margin=0.05, unfinished={}) == []
 
 
 def test_an_unfinished_arm_withholds_its_own_contrasts():
     control, treatment = outcomes(np.random.default_rng(1), 80, 1, effect=3.0)
     group = {name: arm(name, values) for name, values in (("c", control), ("t", treatment), ("u", treatment))}
-    finished, stopped = contrasts(group, control="c", margin=0.05, unfinished={"u": ["seed 1 is running"]})
+    finished, stopped = contrast_arms(
+        group, control="c", margin=0.05, unfinished={"u": ["seed 1 is running"]}
+    )
     assert (finished.verdict, stopped.verdict) == (Verdict.BETTER, Verdict.WITHHELD)
     assert "seed 1 is running" in stopped.sentence
     assert "Better" not in stopped.sentence
-    both = contrasts(group, control="c", margin=0.05, unfinished={"c": ["seed 1 failed"]})
+    both = contrast_arms(group, control="c", margin=0.05, unfinished={"c": ["seed 1 failed"]})
     assert {one.verdict for one in both} == {Verdict.WITHHELD}
 
 
@@ -218,7 +222,7 @@ def test_a_shift_of_both_arms_leaves_the_difference(counts):
     """A seed of every instance is resolved in both arms that was not in either."""
     before = [seeds(side) for side in zip(*counts, strict=True)]
     after = [seeds([n + 1 for n in side]) for side in zip(*counts, strict=True)]
-    assert estimated(differences(pairs(*before))) == estimated(differences(pairs(*after)))
+    assert estimate_difference(differences(pairs(*before))) == estimate_difference(differences(pairs(*after)))
 
 
 ROW = st.tuples(st.sampled_from(["resolved", "unresolved", "infra_error"]), st.integers(1, 3))
@@ -240,7 +244,7 @@ def test_the_order_of_rows_does_not_matter(values, lots):
     ]
     shuffled = lots.sample(rows, len(rows))
     found = [
-        contrasts(arms(some, ["control", "treatment"]), control="control", margin=0.05, unfinished={})
+        contrast_arms(arms(some, ["control", "treatment"]), control="control", margin=0.05, unfinished={})
         for some in (rows, shuffled)
     ]
     assert found[0] == found[1]

@@ -75,8 +75,9 @@ def test_instances_are_the_unit_and_missing_results_are_in_none():
 
 def test_a_group_of_one_arm_does_not_import_the_statistics():
     code = (
-        "import sys; from contexttune.analysis import outcomes; from contexttune.report.condition_summary import condition; "
-        "condition(outcomes.arms([], ['c'])['c'], [], []); print('scipy.stats' in sys.modules)"
+        "import sys; from contexttune.analysis import outcomes; "
+        "from contexttune.report.condition_summary import summarize_condition; "
+        "summarize_condition(outcomes.arms([], ['c'])['c'], [], []); print('scipy.stats' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from contexttune.analysis import mcnemar
-from contexttune.analysis.estimate import differences, estimated
+from contexttune.analysis.estimate import differences, estimate_difference
 from contexttune.analysis.strata import by_difficulty, by_repository, repository_mean, without_each_repository
 from tests.analysis.arrays import pairs
 
@@ -43,7 +43,7 @@ def test_one_seed_is_judged_in_a_part_as_in_the_whole():
     assert b.ci95 == mcnemar.score_interval(0, 0, 4, 0.95)  # no instance differs, and four say little
     assert [a.p_bh, b.p_bh] == pytest.approx(stats.false_discovery_control([1 / 8, 1.0]))
     (whole,) = by_repository(pairs(control, treatment))
-    assert whole.ci95 == estimated(differences(own)).ci95
+    assert whole.ci95 == estimate_difference(differences(own)).ci95
 
 
 def test_a_repository_counts_once_in_the_repository_mean():

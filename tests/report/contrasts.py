@@ -14,7 +14,7 @@ from contexttune.analysis.evidence import (
     Missing,
     Price,
     RepositoryMean,
-    Settle,
+    RequiredSample,
     Stratum,
     Verdict,
 )
@@ -56,7 +56,7 @@ def contrast(treatment: str = "baseline_context", **changed: Any) -> dict[str, A
             bounds=(-0.02, 0.31),
             bounds_verdicts=(Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE),
         ),
-        "settle": Settle(
+        "settle": RequiredSample(
             effect=0.05,
             n_seeds=None,
             n_instances=3_120,

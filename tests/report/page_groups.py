@@ -125,6 +125,6 @@ def write_page(
     """The page of a group, with a contrast where it has two arms."""
     made = summary.rebuild(place, group)
     if len(made["conditions"]) > 1:
-        made |= {"contrasts": [contrast()], "analysis": {"control": "no_context", "margin": 0.05}}
+        made |= {"contrasts": [contrast()]}
     rows = groups.read(place, group).rows
     return page.write(place, group, made | summary_keys, rows, trajectories=trajectories, max_mb=max_mb)

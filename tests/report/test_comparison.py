@@ -26,7 +26,9 @@ def analysis(place):
 
 
 def compared(place, *, force=False):
-    return comparison.of_groups(group.read(place, "a"), group.read(place, "b"), analysis(place), force=force)
+    return comparison.compare_groups(
+        group.read(place, "a"), group.read(place, "b"), analysis(place), force=force
+    )
 
 
 def test_groups_that_differ_in_the_condition_alone_are_compared(place):
@@ -59,9 +61,9 @@ def test_another_commit_is_said_and_another_version_refused(place):
     write_run(place, "m", "repo_map", 0, outcomes(16), group="b", contexttune=known | {"commit": "2e"})
     found = compared(place)
     assert found.differing == []
-    assert found.remarks[0] == "These runs are not of one state of the code: contexttune.commit: 1f -> 2e."
+    assert "contexttune.commit: 1f -> 2e" in found.remarks[0]
     write_run(place, "m", "repo_map", 0, outcomes(16), group="b", contexttune=known | {"version": "3.0"})
-    with pytest.raises(ConfigError, match=r"contexttune\.version: 2\.0 -> 3\.0\. compare"):
+    with pytest.raises(ConfigError, match=r"contexttune\.version: 2\.0 -> 3\.0\. Set compare"):
         compared(place)
 
 
@@ -88,7 +90,7 @@ def test_rows_of_any_shard_that_changed_are_a_difference(place):
                 rows_digest=rows,
                 config={"slice": shard},
             )
-    with pytest.raises(ConfigError, match=r"more than the condition: rows_digest: 1a -> 1b\. compare"):
+    with pytest.raises(ConfigError, match=r"more than the condition: rows_digest: 1a -> 1b\. Set compare"):
         compared(place)
 
 
@@ -127,7 +129,8 @@ def test_a_margin_that_the_other_group_registered_is_said(place):
     write_run(place, "m", "repo_map", 0, outcomes(16), group="b")
     write_json(place.group("b") / "group.json", {"analysis": {"control": "no_context", "margin": 0.02}})
     found = _compare(Config(groups=["a", "b"], paths=PathsConfig(root=str(place.results.parent))))
-    assert found.remarks == ["analysis.margin is 0.05 here, as for a; b is judged by 0.02."]
+    (remark,) = found.remarks
+    assert ("0.05" in remark, "b registered 0.02" in remark) == (True, True)
 
 
 def test_a_group_that_is_not_finished_is_withheld(place):
@@ -146,15 +149,14 @@ def test_a_seed_that_only_one_group_has_is_named(place):
         *((f"m{s}", "repo_map", s, "b") for s in (0, 1)),
     ):
         write_run(place, run_id, condition, seed, outcomes(4), group=name)
-    assert compared(place).remarks == [
-        "seed 1 of repo_map of b has no counterpart in no_context of a and is not part of their contrast."
-    ]
+    (remark,) = compared(place).remarks
+    assert "eed 1 of repo_map of b has no counterpart in no_context of a" in remark
 
 
 def test_the_seeds_of_one_condition_give_the_noise_floor(place):
     for seed in (0, 1):
         write_run(place, f"n{seed}", "no_context", seed, outcomes(10, start=seed), group="a")
-    found = comparison.of_seeds(group.read(place, "a"), analysis(place))
+    found = comparison.compare_seeds(group.read(place, "a"), analysis(place))
     (contrast,) = found.contrasts
     assert (contrast.control, contrast.treatment) == ("no_context seed 0", "no_context seed 1")
     assert contrast.delta.estimate == 0
@@ -167,4 +169,4 @@ def test_the_seeds_of_one_condition_give_the_noise_floor(place):
 def test_one_seed_has_no_noise_floor(place):
     write_run(place, "n", "no_context", 0, outcomes(10), group="a")
     with pytest.raises(ConfigError, match="no condition with two seeds"):
-        comparison.of_seeds(group.read(place, "a"), analysis(place))
+        comparison.compare_seeds(group.read(place, "a"), analysis(place))

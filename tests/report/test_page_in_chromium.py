@@ -94,7 +94,7 @@ def test_the_matrix_sorts_and_filters(chromium, demo):
         assert tab.locator("#outcomes th[aria-sort=descending]").inner_text() == "Instance"
         tab.get_by_role("button", name="Change").click()
         assert names(tab)[0] == "tablet-12"  # the one that was lost
-        tab.get_by_label("flips only").check()
+        tab.get_by_label("only where conditions differ").check()
         assert names(tab) == ["tablet-12", "inkfile-13", "rota-21", "rota-26"]
         tab.locator("#filter-repo").select_option("ctdemo/rota")
         assert names(tab) == ["rota-21", "rota-26"]
@@ -136,7 +136,7 @@ def test_an_instance_shows_both_arms_side_by_side(chromium, demo):
         assert "test_a_30th_stays_a_30th_after_february" in control.inner_text()
         assert "AssertionError" in control.locator("pre").last.text_content()
         assert treated.locator("details", has_text="Context block").text_content().count(BEGIN) == 1
-        assert detail.locator(".first-difference").inner_text() == "Step 1: here the two part"
+        assert detail.locator(".first-difference").inner_text() == "Step 1: the trajectories diverge"
         tab.get_by_label("Right").select_option("0")
         assert detail.locator(".first-difference").count() == 0
         assert tab.locator("#jump").is_disabled()
@@ -152,7 +152,8 @@ def test_the_first_differing_step_is_marked(chromium, tmp_path):
     with opened(chromium, write_page(place), fragment="#a") as tab:
         wait_for(tab, "a")
         assert (
-            tab.locator(".first-difference").inner_text() == "Step 3: here the two part, after 2 equal steps"
+            tab.locator(".first-difference").inner_text()
+            == "Step 3: the trajectories diverge after 2 equal steps"
         )
         assert tab.locator(".differs .commands").all_inner_texts() == ["rm a", "sed b"]
         assert "ended" in tab.locator("#steps").inner_text()
@@ -163,7 +164,8 @@ def test_every_other_arm_is_held_against_the_control(chromium, tmp_path):
     for condition, outcome in (("no_context", "unresolved"), ("a_map", "resolved"), ("z_map", "unresolved")):
         write_run(place, condition, 0, {"a": outcome})
     path = write_page(
-        place, contrasts=[contrast("a_map"), contrast("z_map", verdict="withheld", reasons=["outages"])]
+        place,
+        contrasts=[contrast("a_map"), contrast("z_map", verdict="withheld", sentence="Withheld: outages")],
     )
     with opened(chromium, path) as tab:
         heads = tab.locator("#outcomes th[scope=col] button").all_inner_texts()
@@ -179,7 +181,7 @@ def test_every_other_arm_is_held_against_the_control(chromium, tmp_path):
             "a_map against no_context",
             "z_map against no_context",
         ]
-        assert "z_map: outages" in tab.locator(".worth").inner_text()
+        assert "Withheld: outages" in tab.locator(".verdict.withheld").inner_text()
 
 
 def test_hostile_records_are_shown_as_text(chromium, tmp_path, screenshots):
@@ -200,7 +202,7 @@ def test_hostile_records_are_shown_as_text(chromium, tmp_path, screenshots):
         flaky=[{"instance_id": name, "condition": HOSTILE, "outcome": "resolved", "again": ["error"]}],
     )
     with opened(chromium, path) as tab:
-        assert SHOWN in tab.locator(".worth").text_content()
+        assert SHOWN in tab.locator(".caveats").text_content()
         tab.locator("#outcomes tbody button").first.press("Enter")
         wait_for(tab, name.replace("'", "\\'"))
         detail = tab.locator("#detail").text_content()

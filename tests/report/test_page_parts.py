@@ -1,10 +1,10 @@
-"""The parts of a page that need no records: steps, axes, numbers, characters."""
+"""The parts of a page that need no records: steps, axes, characters."""
 
 import json
 
 import pytest
 
-from contexttune.report.page import plots, template_filters
+from contexttune.report.page import plots
 from contexttune.report.page.escape import visible
 from contexttune.report.page.matrix import changes, is_discordant, shares
 from contexttune.report.page.steps import branches, partings, shorten, steps_of
@@ -118,28 +118,3 @@ def test_arms_differ_by_the_seeds_that_both_measured():
     drawn = plots.scatter({"a": rows, "b": kept}, "c", "t")
     assert [point["kind"] for point in drawn["points"]] == ["lost", "same"]
     assert [is_discordant(rows[:n], ["c"]) for n in (2, 3)] == [False, True]
-
-
-def test_numbers_are_written_with_their_sign_and_unit():
-    written = template_filters.filters()
-    assert [written["points"](value) for value in (0.153, -0.05, -0.0001, None)] == [
-        "+15.3",
-        "-5.0",
-        "0.0",
-        "-",
-    ]
-    assert [written["size"](value) for value in (0.05, 0.281, 1.02)] == [
-        "5 points",
-        "28.1 points",
-        "above 100 points",
-    ]
-    assert [written["tick"](value) for value in (0.05, -0.125, 0.0)] == ["+5", "-12.5", "0"]
-    assert [written["short"](value) for value in (2_143_912, 12_000, 0.2)] == ["2.14M", "12k", "0.2"]
-    assert [written["usd"](value) for value in (0.3, 0.0123, -1_234.5, None)] == [
-        "$0.30",
-        "$0.012",
-        "-$1,234.50",
-        "-",
-    ]
-    assert written["percent_interval"]((0.188, 0.812)) == "18.8 % to 81.2 %"
-    assert [written["probability"](value) for value in (0.0004, 0.122)] == ["< 0.001", "0.122"]

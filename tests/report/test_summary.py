@@ -50,19 +50,18 @@ def test_a_contrast_is_over_the_seeds_and_results_that_both_arms_have(place):
     assert contrast["delta"]["estimate"] == 0.5
     assert [one["instance_id"] for one in contrast["gained"]] == ["b"]
     assert contrast["verdict"] == "withheld"
-    assert "seed 1 of no_context has no counterpart in baseline_context" in " ".join(summary["warnings"])
+    assert "Seed 1 of no_context has no counterpart in baseline_context" in " ".join(summary["warnings"])
 
 
 def test_runs_of_one_name_that_are_of_two_conditions_are_told(place):
     for seed, document_seed in ((0, 0), (1, 0), (2, 1)):
         settings = {"condition": {"name": "c", "document_seed": document_seed}}
         write_run(place, f"c{seed}", "c", seed, {"a": "resolved"}, settings=settings)
-    words = "Runs of c are not of one condition: condition.document_seed: 0 -> 1; condition.name tells such apart."
-    assert words in rebuild(place, "g")["warnings"]
+    assert any("condition.document_seed: 0 -> 1" in line for line in rebuild(place, "g")["warnings"])
     write_run(
         place, "c2", "c", 2, {"a": "resolved"}, settings={"condition": {"name": "c", "document_seed": 0}}
     )
-    assert not any("not of one condition" in line for line in rebuild(place, "g")["warnings"])
+    assert not any("document_seed" in line for line in rebuild(place, "g")["warnings"])
 
 
 def test_a_shard_that_only_one_arm_has_is_not_passed_over_in_silence(place):
@@ -71,10 +70,9 @@ def test_a_shard_that_only_one_arm_has_is_not_passed_over_in_silence(place):
     write_run(place, "b0-shard0of2", "baseline_context", 0, {"a": "unresolved", "c": "resolved"})
     summary = rebuild(place, GROUP)
     assert summary["contrasts"][0]["n_pairs"] == 2
-    assert summary["warnings"] == [
-        "2 results of no_context are of instances that baseline_context was not run on with that seed, and not part of "
-        "their contrast; where shards of it are lacking, slice.shard_index runs them."
-    ]
+    (warning,) = summary["warnings"]
+    assert warning.startswith("2 results of no_context have no counterpart in baseline_context")
+    assert "slice.shard_index" in warning
 
 
 def test_a_group_whose_other_cells_are_not_finished_has_its_verdict_withheld(place):
@@ -95,18 +93,15 @@ def test_one_arm_alone_has_no_contrast_and_a_group_without_its_control_says_so(p
     assert summary["contrasts"] == []
     assert summary["warnings"] == []
     (warning,) = rebuild(place, GROUP, AnalysisConfig(control="other"))["warnings"]
-    assert warning == (
-        "No run of the control other yet: run it, or name another by analysis.control=; this group has no_context."
-    )
+    assert "control other has no run" in warning
+    assert warning.endswith("no_context.")
 
 
 def test_a_control_or_a_seed_that_nothing_has_is_refused(place):
     write_run(place, "n0", "no_context", 0, {"a": "resolved"})
     states = [state.as_json() for state in group.read(place, GROUP).states]
     require_known(AnalysisConfig(seeds=[0]), states)
-    with pytest.raises(
-        ConfigError, match=r"analysis\.control=no_contxt is no condition here; there are no_context"
-    ):
+    with pytest.raises(ConfigError, match=r"analysis\.control=no_contxt is not a condition .* no_context"):
         require_known(AnalysisConfig(control="no_contxt"), states)
     with pytest.raises(ConfigError, match="no run has seed 3"):
         require_known(AnalysisConfig(seeds=[0, 3]), states)
@@ -126,9 +121,9 @@ def test_what_was_registered_before_the_first_outcome_is_what_a_group_is_judged_
     assert rebuild(place, GROUP)["analysis"]["margin"] == 0.02
     changed = rebuild(place, GROUP, AnalysisConfig(margin=0.1))
     assert changed["analysis"]["changed"] == ["margin"]
-    assert (
-        "analysis.margin is 0.1; before an outcome was seen it was registered as 0.02." in changed["warnings"]
-    )
+    (warning,) = changed["warnings"]
+    assert "analysis.margin is 0.1" in warning
+    assert "registered as 0.02" in warning
     meant = rebuild(place, GROUP, AnalysisConfig(), ["analysis.margin=0.05"])  # a default that was typed
     assert (meant["analysis"]["margin"], meant["analysis"]["changed"]) == (0.05, ["margin"])
 
@@ -167,13 +162,13 @@ def test_the_page_for_people_has_the_answer_with_its_interval_and_no_markup_of_o
     page = (place.group(GROUP) / "summary.md").read_text()
     assert contrast["verdict"] == "better"
     assert (
-        f"**Better: \\<b\\>\\|x resolves more than no_context: +{100 * contrast['delta']['estimate']:.1f}"
+        f"**Better: \\<b\\>\\|x resolves more instances than no_context: +{100 * contrast['delta']['estimate']:.1f}"
         in page
     )
     assert "| 95 % interval | +" in page
-    assert "smallest effect seen with 80 % power" in page
+    assert "| Minimum detectable effect" in page
     assert "8 instances x 1 seed, 8 pairs of results." in page
-    assert "p of a difference of 5.0 points or more, either way" in page
+    assert "| p of equivalence within 5.0 points |" in page
     assert "<b>" not in page
     assert r"\<b\>\|x" in page
 
@@ -214,7 +209,7 @@ def test_a_verdict_on_another_patch_does_not_count(place):
 def test_a_group_without_runs_names_those_there_are(place):
     write_run(place, "n0", "no_context", 0, {"a": "resolved"})
     write_json(place.group(GROUP) / "group.json", {})
-    with pytest.raises(ConfigError, match="groups there: g"):
+    with pytest.raises(ConfigError, match="available groups: g"):
         rebuild(place, "absent")
 
 

@@ -13,7 +13,7 @@ from contexttune.experiment.cell import Cell
 from contexttune.experiment.pipeline import Experiment
 from contexttune.harness import local
 from contexttune.report import cell_states
-from contexttune.report.flaky import flaky
+from contexttune.report.flaky import flaky_gradings
 from contexttune.system.files import read_json, read_jsonl, sha256, write_json, write_jsonl
 from contexttune.tasks import reevaluate
 from contexttune.types import GoldInstance
@@ -71,7 +71,7 @@ def again(arms: list[Cell], times: int) -> int:
 
 def found(arms: list[Cell]) -> list[dict[str, Any]]:
     layout = arms[0].layout
-    return flaky(layout, cell_states.read_runs(layout, "g"))
+    return flaky_gradings(layout, cell_states.read_runs(layout, "g"))
 
 
 def test_discordant_is_what_the_arms_resolve_in_other_shares() -> None:

@@ -1,4 +1,4 @@
-"""report.html: one self-contained page about a group."""
+"""report.html: a self-contained page about a group."""
 
 from contexttune.report.page.document import write
 

@@ -1,4 +1,4 @@
-"""Files of attempts, which agents, tests or whoever sent a results directory have written: read with care."""
+"""Read untrusted files of attempts, written by agents, tests or the sender of a results directory."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any
 
 from contexttune.paths import Layout
 
-LARGEST_MB = 64  # of a record that is read whole
+MAX_MB = 64  # size of a record
 
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """Reads regular files; links are followed where they stay in the directory that holds results or artifacts."""
+    """Reads regular files, and links that stay within the directories of results and artifacts."""
 
     layout: Layout
 
     def record(self, path: Path) -> dict[str, Any]:
-        """A mapping; empty where there is none, it is too large, or a process was killed while it wrote it."""
+        """Read a JSON object; {} if it is absent, too large or damaged."""
         try:
-            if not self._is_ours(path) or path.stat().st_size > LARGEST_MB * 10**6:
+            if not self._is_allowed(path) or path.stat().st_size > MAX_MB * 10**6:
                 return {}
             found = _parsed(path.read_bytes())
-        except (OSError, ValueError, RecursionError):  # the last: brackets in brackets
+        except (OSError, ValueError, RecursionError):  # RecursionError: deeply nested brackets
             return {}
         return found if isinstance(found, dict) else {}
 
     def tail(self, path: Path, n_bytes: int) -> str | None:
-        """The last `n_bytes` as text; None where there is no such file."""
+        """The last `n_bytes` as text; None without such a file."""
         try:
-            if not self._is_ours(path):
+            if not self._is_allowed(path):
                 return None
             with path.open("rb") as source:
                 source.seek(max(0, path.stat().st_size - n_bytes))
@@ -39,12 +39,10 @@ class Files:
         except OSError:
             return None
 
-    def _is_ours(self, path: Path) -> bool:
-        """Not a pipe or device, which would wait for ever, nor a link to what its owner sees and its sender does not."""
-        homes = (self.layout.results.parent, self.layout.artifacts.parent)
-        is_inside = not path.is_symlink() or any(
-            path.resolve().is_relative_to(home.resolve()) for home in homes
-        )
+    def _is_allowed(self, path: Path) -> bool:
+        """Exclude pipes and devices, which would block, and links out of the results directory."""
+        homes = (self.layout.results.parent.resolve(), self.layout.artifacts.parent.resolve())
+        is_inside = not path.is_symlink() or any(map(path.resolve().is_relative_to, homes))
         return is_inside and path.is_file()
 
 

@@ -1,4 +1,4 @@
-"""All that lies on disk about one instance of a group: read when it is its turn, and not kept."""
+"""Details of one instance, read from disk: issue, patches, tests, context blocks and trajectories."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from contexttune.system.files import read_jsonl, sha256
 
 Row = Mapping[str, Any]
 _TAIL_BYTES = 16_000  # of a test log
-_END_OF_TESTS = ">>>>> End Test Output"  # what follows is the harness cleaning up
+_END_OF_TESTS = ">>>>> End Test Output"  # the harness's cleanup follows
 _KINDS = ("FAIL_TO_PASS", "PASS_TO_PASS")
 _LISTED_TESTS = 40
-_KEPT_PROBLEMS, _KEPT_VERDICTS = 4, 64  # runs whose files stay in memory
+_KEPT_PROBLEMS, _KEPT_VERDICTS = 4, 64  # runs whose files are cached
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """Characters that the page may show of one trajectory, and of any other text."""
+    """Maximum characters of one trajectory, and of any other text."""
 
     trajectory: int
     text: int
@@ -34,7 +34,7 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptDetail:
-    """One attempt, whole."""
+    """One attempt in full."""
 
     record: Mapping[str, Any]
     reason: str
@@ -48,13 +48,13 @@ class AttemptDetail:
 
 @dataclass(frozen=True, kw_only=True)
 class Detail:
-    """One instance, whole."""
+    """One instance in full."""
 
     problem: str
     attempts: Sequence[AttemptDetail]
 
     def within(self, limit: Limit) -> dict[str, Any]:
-        """As the page holds it, every text within its limit."""
+        """The instance as JSON for the page, its texts shortened to `limit`."""
         blocks = sorted({attempt.block for attempt in self.attempts if attempt.block})
         made = branches([attempt.steps for attempt in self.attempts])
         return {
@@ -69,7 +69,7 @@ class Detail:
 
 
 class Records:
-    """Reads a group's instances; with `trajectories` also what the agents did."""
+    """Reads details of a group's instances, with or without trajectories."""
 
     def __init__(self, layout: Layout, group_id: str, *, trajectories: bool) -> None:
         self.layout = layout
@@ -80,7 +80,7 @@ class Records:
         self._verdicts = lru_cache(_KEPT_VERDICTS)(self._read_verdicts)
 
     def read(self, rows: Sequence[Row]) -> Detail:
-        """An instance, given the rows of its attempts."""
+        """Read one instance, given the rows of its attempts."""
         first = rows[0]
         name = str(first["instance_id"])
         problems = (self._problems(part_of(row)).get(name) for row in rows)
@@ -119,7 +119,7 @@ class Records:
         )
 
     def _log_dir(self, part_id: str, name: str, harness_run_id: str | None) -> Path:
-        """Where a harness wrote about an instance: swebench's own layout, or a directory an instance."""
+        """Directory of the harness's logs on an instance: swebench's layout, or one directory per instance."""
         home = self.layout.run(self.group_id, part_id) / "harness"
         if not harness_run_id or "/" in harness_run_id:
             return home / name
@@ -128,7 +128,7 @@ class Records:
         return next(found, home / name)
 
     def _block(self, row: Row, record: Row, commit: str, messages: Sequence[Row] | None) -> str:
-        """The block that was sent: the context on disk with the digest that the attempt notes, or the prompt's own."""
+        """The context block that was sent: the one on disk with the recorded digest, or the one in the prompt."""
         if not record.get("context_chars"):
             return ""
         for path in self._contexts(row, commit):
@@ -145,7 +145,7 @@ class Records:
     def _contexts(self, row: Row, commit: str) -> Iterator[Path]:
         if not commit:
             return
-        # a dataset may call a repository what no file can be called
+        # a dataset's repository name may not be a valid file name
         home, condition = self.layout.contexts(visible(str(row["repo"])), commit), str(row["condition"])
         yield home / "context.json"
         for path in sorted(home.glob("*")):
@@ -154,15 +154,15 @@ class Records:
 
 
 def part_of(row: Row) -> str:
-    """The run, or the shard of one, whose directories hold the attempt."""
+    """The run or shard that made the attempt."""
     return str(row.get("part_id") or row["run_id"])
 
 
 def _shown(
-    attempt: AttemptDetail, blocks: Sequence[str], parts_at: Collection[int], limit: Limit
+    attempt: AttemptDetail, blocks: Sequence[str], partings_at: Collection[int], limit: Limit
 ) -> dict[str, Any]:
     record = attempt.record
-    steps = shorten(attempt.steps, limit.trajectory, parts_at)
+    steps = shorten(attempt.steps, limit.trajectory, partings_at)
     whole = sum(len(s.said) + len(s.commands) + len(s.observed) for s in attempt.steps)
     return {
         "status": record.get("status") or "",
@@ -193,7 +193,7 @@ def _cut(text: str, n_chars: int) -> str:
 
 
 def _tests(files: Files, log_dir: Path, name: str) -> tuple[dict[str, list[str]], dict[str, int]]:
-    """({kind: names of the tests that failed}, {kind: how many passed}) by the harness's report."""
+    """({kind: names of failed tests}, {kind: number of passed tests}) from the harness's report."""
     report = files.record(log_dir / "report.json").get(name) or {}
     status = report.get("tests_status") or {}
     kinds = {kind: status.get(kind) or {} for kind in _KINDS if kind in status}
@@ -204,7 +204,7 @@ def _tests(files: Files, log_dir: Path, name: str) -> tuple[dict[str, list[str]]
 
 
 def _log(files: Files, log_dir: Path) -> str:
-    """The end of what the tests printed, or of why there was no test."""
+    """The end of the test output, or of the log if no test ran."""
     for name in ("test_output.txt", "apply.txt", "run_instance.log"):
         text = files.tail(log_dir / name, _TAIL_BYTES)
         if text is not None:

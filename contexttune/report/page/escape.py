@@ -1,11 +1,11 @@
-"""Texts of models, tests and repositories in a form that shows all that they hold."""
+"""Make untrusted texts of models, tests and repositories safe to display."""
 
 from __future__ import annotations
 
 import re
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # a terminal's, which test runners print
-# control characters, what is invisible, what reorders a line (a patch may look unlike what it does), lone surrogates
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # terminal colours printed by test runners
+# control and invisible characters, bidirectional marks (which can disguise a patch), lone surrogates
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -13,7 +13,7 @@ _HIDDEN = re.compile(
 
 
 def visible(text: str) -> str:
-    """`text` with every character that has no glyph of its own written as its code point; always valid UTF-8."""
+    """Replace characters without a glyph by their code points; the result is valid UTF-8."""
     if text.isascii() and text.isprintable():
         return text
     plain = _COLOURS.sub("", text).replace("\r\n", "\n")
@@ -21,7 +21,7 @@ def visible(text: str) -> str:
 
 
 def middle_cut(text: str, n_chars: int) -> str:
-    """`text` in at most about `n_chars`: its two ends, and between them how much is missing."""
+    """Shorten `text` to about `n_chars`: its two ends, with the number of characters cut between them."""
     if len(text) <= n_chars:
         return text
     head = n_chars * 2 // 3

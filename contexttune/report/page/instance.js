@@ -44,9 +44,9 @@
   function show(instance, detail) {
     const facts = [instance.repo, instance.difficulty, instance.flaky.length ? `flaky, graded again: ${instance.flaky.join("; ")}` : ""];
     const found = [make("p", { class: "meta", text: facts.filter(Boolean).join(" · ") })];
-    if (!detail) return [...found, make("p", { text: "This page holds no details of this instance." })];
+    if (!detail) return [...found, make("p", { text: "This page has no details of this instance." })];
     found.push(attemptTable(instance, detail));
-    found.push(folded("Issue", true, detail.problem ? pre(detail.problem) : make("p", { class: "absent", text: "Its text is not among the records of the runs." })));
+    found.push(folded("Issue", true, detail.problem ? pre(detail.problem) : make("p", { class: "absent", text: "The issue is not in the records of the runs." })));
     return [...found, ...sides(instance, detail)];
   }
 
@@ -89,7 +89,7 @@
     return [make("h3", { text: "Side by side" }), make("div", { class: "choose" }, select("left", "Left"), select("right", "Right"), jump), target];
   }
 
-  // equal first steps of two attempts: the least between their places in the sorted order
+  // number of equal first steps of two attempts: the minimum between their positions in the sorted order
   function shared(detail, left, right) {
     if (left === right) return detail.attempts[left].n_steps;
     const { order, shared: counts } = detail.branches;
@@ -102,7 +102,7 @@
     const grid = make("div", { class: "pair" });
     for (const number of chosen) grid.append(side(instance, detail, number));
     const known = chosen.map((number) => detail.attempts[number]);
-    const title = make("h3", { text: "Trajectory, step by step" });
+    const title = make("h3", { text: "Trajectories, step by step" });
     const steps = make("div", { class: "pair", id: "steps" });
     for (const number of chosen) steps.append(make("div", { class: "head" }, make("strong", { text: nameOf(instance.attempts[number]) }), make("div", { class: "absent", text: whole(instance, number, detail) })));
     const first = shared(detail, ...chosen) + 1;
@@ -112,9 +112,9 @@
     for (let number = 1, gap = 0; number <= last; number += 1) {
       const isFirst = number === first;
       if (!isFirst && !by[0].has(number) && !by[1].has(number)) { gap += 1; if (number < last) continue; }
-      if (gap) { steps.append(make("p", { class: "absent first-gap", text: `${gap} steps are not in this page` }), make("span")); gap = 0; }
+      if (gap) { steps.append(make("p", { class: "absent first-gap", text: `${gap} steps not shown` }), make("span")); gap = 0; }
       if (!isFirst && !by[0].has(number) && !by[1].has(number)) continue;
-      if (isFirst) steps.append(make("p", { class: "first-difference", text: `Step ${number}: here the two part${number > 1 ? `, after ${number - 1} equal step${number > 2 ? "s" : ""}` : ""}` }));
+      if (isFirst) steps.append(make("p", { class: "first-difference", text: `Step ${number}: the trajectories diverge${number > 1 ? ` after ${number - 1} equal step${number > 2 ? "s" : ""}` : ""}` }));
       by.forEach((own, which) => steps.append(stepBox(own.get(number), number, known[which].n_steps, isFirst, nameOf(instance.attempts[chosen[which]]))));
     }
     target.replaceChildren(grid, ...(last ? [title, steps] : [title, make("p", { class: "absent", text: noSteps(known) })]));
@@ -122,17 +122,17 @@
 
   function byIdOrNull(id, act) { const found = byId(id); if (found) act(found); }
 
-  const noSteps = (known) => known.some((a) => a.has_trajectory) ? "There is no step." : "No trajectory is in this page: it was left out, it is too large, or the runner writes none.";
+  const noSteps = (known) => known.some((a) => a.has_trajectory) ? "The trajectories have no steps." : "This page has no trajectories: they were left out, are too large, or the runner writes none.";
 
   function whole(instance, number, detail) {
     const attempt = detail.attempts[number];
     if (!attempt.has_trajectory) return "no trajectory";
     const path = `${index.trajectories_in}/${instance.attempts[number][3]}/${instance.id}/${instance.id}.traj.json`;
-    return `${attempt.n_steps} step${attempt.n_steps === 1 ? "" : "s"}${attempt.is_cut ? ", shortened here; all of it" : ""}: ${path}`;
+    return `${attempt.n_steps} step${attempt.n_steps === 1 ? "" : "s"}${attempt.is_cut ? ", shortened here" : ""}; file: ${path}`;
   }
 
   function stepBox(found, number, n_steps, differs, name) {
-    if (!found) return make("div", { class: "absent", text: number > n_steps ? (number === n_steps + 1 ? "ended" : "") : `step ${number} is not in this page` });
+    if (!found) return make("div", { class: "absent", text: number > n_steps ? (number === n_steps + 1 ? "ended" : "") : `step ${number} not shown` });
     const box = make("div", { class: `step${differs ? " differs" : ""}` }, make("div", { class: "number" }, `step ${number}`, make("span", { class: "of", text: `, ${name}` })));
     ["said", "commands", "observed"].forEach((kind, place) => { if (found[place + 1]) box.append(pre(found[place + 1], kind)); });
     return box;
@@ -153,7 +153,7 @@
       found.append(tests);
     }
     const block = attempt.block === null ? null : detail.blocks[attempt.block];
-    const lost = `A context block of ${attempt.context_chars.toLocaleString("en-US")} characters was sent; its text is not among the records.`;
+    const lost = `A context block of ${attempt.context_chars.toLocaleString("en-US")} characters was sent; its text is not in the records.`;
     if (block !== null) found.append(folded(`Context block, ${attempt.context_chars.toLocaleString("en-US")} characters`, false, pre(block)));
     else found.append(make("p", { class: "absent", text: attempt.context_chars ? lost : "No context block was sent." }));
     return found;
@@ -161,7 +161,7 @@
 
   function patch(text) {
     const found = make("pre", { class: "patch", tabindex: "0" });
-    let isHead = true;  // of a file, where --- and +++ name it; in a hunk they are lines that went or came
+    let isHead = true;  // in a file's header --- and +++ name it; in a hunk they are changed lines
     for (const line of text.replace(/\n$/, "").split("\n")) {
       isHead = line.startsWith("diff ") || (isHead && !line.startsWith("@@"));
       const kind = isHead ? "file" : line.startsWith("@@") ? "hunk" : line.startsWith("+") ? "add" : line.startsWith("-") ? "remove" : "";

@@ -1,10 +1,10 @@
 "use strict";
-// Records of models, tests and repositories come in here. They become text nodes and nothing else.
+// Untrusted texts of models, tests and repositories: they may only become text nodes.
 (() => {
   const packed = document.getElementById("packed").textContent.split("\n");
   const byId = (id) => document.getElementById(id);
   const LETTERS = { resolved: "R", unresolved: "U", empty_patch: "E", error: "X", infra_error: "?", missing: "?" };
-  const DIFFICULTIES = ["<15 min fix", "15 min - 1 hour", "1-4 hours", ">4 hours"];  // of SWE-bench Verified, in order
+  const DIFFICULTIES = ["<15 min fix", "15 min - 1 hour", "1-4 hours", ">4 hours"];  // of SWE-bench Verified, in this order
   const state = { order: "name", descending: false, shown: [], open: -1, left: null, right: null };
   let index = null;
 
@@ -67,7 +67,7 @@
       if (column.key === "name") {
         cell.scope = "row";
         cell.append(open);
-        if (instance.flaky.length) cell.append(make("span", { class: "tag flaky", title: "the harness disagrees with itself on this instance", text: "flaky" }));
+        if (instance.flaky.length) cell.append(make("span", { class: "tag flaky", title: "flaky grading: another verdict when graded again", text: "flaky" }));
       } else if (column.condition !== undefined) cell.append(cells(instance, column.condition));
       else if (column.change !== undefined) {
         const by = change(instance, column.change);

@@ -1,4 +1,4 @@
-"""The outcome matrix: instances x conditions x seeds, as the page's script reads it."""
+"""Outcome matrix, instances x conditions x seeds, as read by the page's script."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AMOUNTS = ("prompt_tokens", "completion_tokens", "cost_usd", "n_steps", "wall_s
 
 
 def by_instance(rows: Sequence[Row], conditions: Sequence[str]) -> dict[str, list[Row]]:
-    """instance_id -> its rows, in the order of `conditions` and seeds."""
+    """instance_id -> its rows, sorted by condition (in the order given) and seed."""
     place = {name: number for number, name in enumerate(conditions)}
     found: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: (row["instance_id"], place[row["condition"]], row["seed"])):
@@ -25,7 +25,7 @@ def by_instance(rows: Sequence[Row], conditions: Sequence[str]) -> dict[str, lis
 
 
 def shares(rows: Sequence[Row], conditions: Sequence[str]) -> list[float | None]:
-    """The share of measured attempts that were resolved, for each condition; None where there is none."""
+    """Resolved share of the measured attempts per condition; None without one."""
     found: list[float | None] = []
     for name in conditions:
         own = [row for row in rows if row["condition"] == name and Outcome(row["outcome"]).is_verdict]
@@ -35,13 +35,13 @@ def shares(rows: Sequence[Row], conditions: Sequence[str]) -> list[float | None]
 
 
 def changes(rows: Sequence[Row], conditions: Sequence[str]) -> list[float | None]:
-    """By how much each condition resolves an instance more often than the first, over the seeds that both measured."""
+    """Difference in resolved share between each condition and the first, over the seeds measured in both."""
     pairs = [paired_shares(rows, conditions[0], name) for name in conditions]
     return [None if pair is None else pair[1] - pair[0] for pair in pairs]
 
 
 def is_discordant(rows: Sequence[Row], conditions: Sequence[str]) -> bool:
-    """Whether an arm solves an instance more or less often than the first; in a group of one arm, whether its seeds differ."""
+    """Whether any condition differs from the first; with a single condition, whether its seeds differ."""
     if len(conditions) == 1:
         return not set(shares(rows, conditions)) <= {None, 0.0, 1.0}
     return any(changes(rows, conditions))
@@ -55,7 +55,7 @@ def index(
     control: str,
     flaky: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """What the page knows of every instance before one is opened; the control, if it is there, is the first condition."""
+    """The page's index of all instances, without details; the control, if present, is the first condition."""
     again: dict[str, list[str]] = {}
     for entry in flaky:
         again.setdefault(str(entry["instance_id"]), []).append(_graded_again(entry))

@@ -1,4 +1,4 @@
-"""Places of marks in the page's plots: percentages of the width of a row, or user units of a square."""
+"""Positions of marks in the page's plots, in percent of a row's width or in units of a square."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from contexttune.analysis.number_format import short
 from contexttune.experiment.rows import paired_shares
 from contexttune.report.page.details import Row
 from contexttune.report.page.escape import visible
 
-_MARGIN = 3.0  # percent of a row's width, left free at either end
+_MARGIN = 3.0  # free space at either end of a row, in percent
 _NICE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 _FACTORS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
-SIDE = 320.0  # of the square that a scatter is drawn in
+SIDE = 320.0  # of the square of a scatter plot
 _SLACK = 1e-9
-_LEAST_SPAN = 0.3  # of a logarithmic axis, in decades
+_MIN_SPAN = 0.3  # of a logarithmic axis, in decades
 Place = Callable[[float], float]
 
 
 def difference_axis(
     whole: Sequence[Sequence[float]], parts: Sequence[Sequence[float]], margin: float
 ) -> dict[str, Any]:
-    """A linear axis around no difference, from intervals of whole groups, which it holds, and of parts of them.
+    """A linear axis around 0 that contains all intervals in `whole` and at least half of those in `parts`.
 
-    Parts of a few instances have intervals beyond what a difference of shares can be, so only half of the parts must fit.
+    Intervals of small strata can be very wide; arrows mark those that exceed the axis.
 
-    Returns `at` (difference -> percent, of its end for what lies beyond), `ends` (differences), `ticks` [(percent,
-    difference)], `zero` and `band` (percent of -margin, of +margin).
+    Returns `at` (difference -> percent, clipped to the axis), `ends` (differences), `ticks` [(percent, difference)],
+    `zero` (percent) and `band` (percent of -margin and +margin).
     """
-    furthest = max([margin, _NICE[0], *map(_furthest, whole)])
+    furthest = max([margin, _NICE[0], *map(_farthest, whole)])
     if parts:
-        furthest = max(furthest, median(map(_furthest, parts)))
+        furthest = max(furthest, median(map(_farthest, parts)))
     limit = next((nice for nice in _NICE if nice >= furthest), _NICE[-1])
 
     def at(value: float) -> float:
@@ -45,7 +46,7 @@ def difference_axis(
 
 
 def ratio_axis(ratios: Sequence[float]) -> dict[str, Any]:
-    """A logarithmic axis around 1 that holds all `ratios` up to a factor; keys as in `difference_axis`, without a band."""
+    """A logarithmic axis around 1 that contains `ratios`; keys as in `difference_axis`, without a band."""
     furthest = max([abs(math.log(ratio)) for ratio in ratios if ratio > 0], default=0.0)
     limit = next((factor for factor in _FACTORS if math.log(factor) >= furthest - 1e-9), _FACTORS[-1])
 
@@ -59,7 +60,7 @@ def ratio_axis(ratios: Sequence[float]) -> dict[str, Any]:
 
 
 def placed(estimate: float, interval: Sequence[float] | None, axis: Mapping[str, Any]) -> dict[str, Any]:
-    """`x` of an estimate, None beyond the axis; `low` and `high` of its interval; `beyond`: whether it goes on there."""
+    """`x` of an estimate, None beyond the axis; `low` and `high` of its interval; `beyond`: (low, high) exceed the axis."""
     low, high = interval or (estimate, estimate)
     first, last = axis["ends"]
     is_inside = first - _SLACK <= estimate <= last + _SLACK
@@ -71,14 +72,14 @@ def placed(estimate: float, interval: Sequence[float] | None, axis: Mapping[str,
     }
 
 
-def _furthest(interval: Sequence[float]) -> float:
+def _farthest(interval: Sequence[float]) -> float:
     return max(map(abs, interval))
 
 
 def scatter(instances: Mapping[str, Sequence[Row]], control: str, treatment: str) -> dict[str, Any] | None:
-    """What an attempt took in either arm, a point an instance, on equal logarithmic axes; None without two points.
+    """Mean cost per attempt in both arms, one point per instance, on logarithmic axes; None without two points.
 
-    Returns measure, points [{id, x, y, kind}], ticks [(place, value)] and the number of instances left out.
+    Returns measure, points [{id, x, y, kind}], ticks [(position, label)] and the number of instances left out.
     """
     costs = _means(instances, control, treatment, _cost_usd)
     measure, means = ("USD", costs) if len(costs) > 1 else ("tokens", {})
@@ -100,9 +101,9 @@ def scatter(instances: Mapping[str, Sequence[Row]], control: str, treatment: str
     return {"measure": measure, "points": points, "ticks": ticks, "n_left_out": len(instances) - len(means)}
 
 
-def _square(low: float, high: float) -> tuple[Place, list[tuple[float, float]]]:
+def _square(low: float, high: float) -> tuple[Place, list[tuple[float, str]]]:
     start, end = math.log10(low), math.log10(high)
-    spare = max(_LEAST_SPAN - (end - start), 0.0) / 2 + 0.04 * (end - start)
+    spare = max(_MIN_SPAN - (end - start), 0.0) / 2 + 0.04 * (end - start)
     start, end = start - spare, end + spare
 
     def at(value: float) -> float:
@@ -111,13 +112,13 @@ def _square(low: float, high: float) -> tuple[Place, list[tuple[float, float]]]:
     decades = range(math.floor(start), math.ceil(end) + 1)
     steps = (1,) if end - start > 3 else (1, 3) if end - start > 1.2 else (1, 2, 3, 5, 7)
     marks = [step * 10.0**decade for decade in decades for step in steps]
-    return at, [(at(mark), mark) for mark in marks if start <= math.log10(mark) <= end]
+    return at, [(at(mark), short(mark)) for mark in marks if start <= math.log10(mark) <= end]
 
 
 def _means(
     instances: Mapping[str, Sequence[Row]], control: str, treatment: str, amount: Callable[[Row], float]
 ) -> dict[str, tuple[float, float]]:
-    """instance_id -> means over the counted attempts of either arm, where both have some."""
+    """instance_id -> mean amounts in control and treatment, where both are known."""
     found = {}
     for name, rows in instances.items():
         arms = [
@@ -138,6 +139,6 @@ def _cost_usd(row: Row) -> float:
 
 
 def _kind(rows: Sequence[Row], control: str, treatment: str) -> str:
-    """gained, lost, same: by how often either arm resolved the instance."""
+    """gained, lost or same, by resolved share."""
     before, after = paired_shares(rows, control, treatment) or (0.0, 0.0)
     return "same" if before == after else "gained" if after > before else "lost"

@@ -1,4 +1,4 @@
-"""As much about every instance as the page has room for, compressed."""
+"""Shorten the details of instances until the compressed page fits its size limit."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from contexttune.report.page.details import Detail, Limit, Row
 
 _WHOLE = 10**9
-_SAMPLE = 200  # attempts of either kind that the size of all is told from
-_SHARE = 0.97  # of the room, which a sample may promise to fill
+_SAMPLE = 200  # attempts of either kind, from which the total size is estimated
+_SHARE = 0.97  # of the room that an estimate may fill
 _STEPS = [
     Limit(trajectory=_WHOLE, text=_WHOLE),
     Limit(trajectory=64_000, text=32_000),
@@ -27,13 +27,13 @@ _STEPS = [
     Limit(trajectory=1_500, text=2_000),
     Limit(trajectory=1_000, text=1_500),
 ]
-_USEFUL = 5  # of _STEPS: what is shorter no longer tells a story
+_USEFUL = 5  # of _STEPS; shorter trajectories can hardly be followed
 _NONE = [Limit(trajectory=0, text=n) for n in (1_500, 800, 300, 0)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What is shown of instances that the arms solve equally often, and of the others."""
+    """Limits for instances that the arms resolve equally often (concordant), and for the others."""
 
     concordant: Limit
     discordant: Limit
@@ -46,7 +46,7 @@ class Limits:
         return self.concordant == _STEPS[0]
 
 
-# From all to nothing: what tells the arms apart is shortened last.
+# from complete to empty; discordant instances, which matter most, are shortened last
 LADDER = [
     *(Limits(concordant=step, discordant=_STEPS[0]) for step in _STEPS),
     *(Limits(concordant=_STEPS[-1], discordant=step) for step in _STEPS[1:_USEFUL]),
@@ -58,7 +58,7 @@ LADDER = [
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """One compressed block an instance, in the order asked for, and what was kept of them."""
+    """One compressed block per instance, in the given order, and the limits applied."""
 
     blocks: Sequence[str]
     limits: Limits
@@ -71,9 +71,9 @@ def fit(
     read: Callable[[Sequence[Row]], Detail],
     room_bytes: int,
 ) -> Fitted:
-    """The most generous of LADDER whose blocks have `room_bytes` together; the last of it, where none has.
+    """Apply the most generous limits of LADDER with which all blocks fit into `room_bytes`; the last ones if none do.
 
-    A sample of the instances says where to begin; then all are read, one after the other, until they fit.
+    A sample of the instances determines the first limits to try.
     """
     blocks: list[str] = []
     limits = LADDER[-1]
@@ -87,7 +87,7 @@ def fit(
 
 
 def pack(value: Any) -> str:
-    """JSON -> zlib -> base64, which `DecompressionStream("deflate")` reads in the browser."""
+    """JSON -> zlib -> base64, for `DecompressionStream("deflate")` in the browser."""
     import orjson
 
     return base64.b64encode(zlib.compress(orjson.dumps(value), 6)).decode()
@@ -103,8 +103,8 @@ def _first(
     read: Callable[[Sequence[Row]], Detail],
     room_bytes: int,
 ) -> int:
-    """Where in LADDER to begin, by bisection: its sizes fall."""
-    samples: list[tuple[bool, float, Detail]] = []  # (is discordant, for how many it stands, an instance)
+    """Index in LADDER to begin with, by bisection over decreasing sizes."""
+    samples: list[tuple[bool, float, Detail]] = []  # (is_discordant, weight, instance)
     for is_discordant in (True, False):
         kind = [name for name in instances if discordant[name] is is_discordant]
         n_wanted = max(4, _SAMPLE // max((len(instances[name]) for name in kind), default=1))

@@ -2,7 +2,7 @@
 
   function fromHash() {
     let wanted = location.hash.slice(1);
-    try { wanted = decodeURIComponent(wanted); } catch { /* a name that holds a percent sign */ }
+    try { wanted = decodeURIComponent(wanted); } catch { /* a name with a percent sign */ }
     const found = index.instances.find((i) => i.id === wanted);
     if (found) open(found.number, { keepHash: true });
   }

@@ -1,4 +1,4 @@
-"""A trajectory as steps: what the model said, the commands it gave, what it was shown then."""
+"""Split trajectories into steps, shorten them, and find where two of them diverge."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from contexttune.report.page.escape import middle_cut, visible
 
-_LEAST_CHARS = 60  # a text that is cut below this says nothing; whole steps are left out instead
-_STEP_CHARS = 3 * _LEAST_CHARS
+_MIN_CHARS = 60  # of a shortened text; below it, whole steps are left out
+_STEP_CHARS = 3 * _MIN_CHARS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One answer of the model. `action` is what two trajectories are compared by."""
+    """One answer of the model: text, commands and their output. Trajectories are compared by `action`."""
 
     said: str
     commands: str
@@ -25,7 +25,7 @@ class Step:
 
 
 def steps_of(messages: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """The steps of a conversation; what comes before the first answer is the prompt."""
+    """Steps of a conversation; messages before the first answer are the prompt."""
     turns: list[tuple[Mapping[str, Any], list[str]]] = []
     for message in messages:
         if message.get("role") == "assistant":
@@ -36,7 +36,7 @@ def steps_of(messages: Iterable[Mapping[str, Any]]) -> list[Step]:
 
 
 def prompt_of(messages: Iterable[Mapping[str, Any]]) -> str:
-    """What the model was sent before its first answer."""
+    """The messages before the first answer."""
     sent = []
     for message in messages:
         if message.get("role") == "assistant":
@@ -46,21 +46,21 @@ def prompt_of(messages: Iterable[Mapping[str, Any]]) -> str:
 
 
 def shorten(steps: Sequence[Step], n_chars: int, partings: Collection[int] = ()) -> list[list[Any]]:
-    """[number, said, commands, observed] of the steps, in about `n_chars` together.
+    """[number, said, commands, observed] of the steps, shortened to about `n_chars` in total.
 
-    The longest texts are cut first, in their middle; where that is not enough, steps are left out, which the numbers of
-    the others show: the first and the last stay, and `partings`, the numbers of steps that set trajectories apart.
+    The longest texts are cut first, in their middle. If that is not enough, steps are left out, but not the first, the
+    last, and the steps numbered in `partings`, at which trajectories diverge.
     """
     kept = list(enumerate(steps, 1))
     if len(kept) * _STEP_CHARS > n_chars and sum(map(_n_chars, steps)) > n_chars:
-        numbers = _worth_keeping(len(kept), n_chars // _STEP_CHARS, partings)
+        numbers = _kept_numbers(len(kept), n_chars // _STEP_CHARS, partings)
         kept = [(number, step) for number, step in kept if number in numbers]
     lengths = [len(text) for _, step in kept for text in _texts(step)]
     level = _level(lengths, n_chars)
     return [[number, *(visible(middle_cut(text, level)) for text in _texts(step))] for number, step in kept]
 
 
-def _worth_keeping(n_steps: int, n_kept: int, partings: Collection[int]) -> set[int]:
+def _kept_numbers(n_steps: int, n_kept: int, partings: Collection[int]) -> set[int]:
     inner = sorted(number for number in partings if number <= n_steps)[: n_kept // 2]
     ends = n_kept - len(inner)
     head = (ends + 1) // 2
@@ -68,10 +68,10 @@ def _worth_keeping(n_steps: int, n_kept: int, partings: Collection[int]) -> set[
 
 
 def branches(trajectories: Sequence[Sequence[Step]]) -> dict[str, list[int]]:
-    """Where any two trajectories part, in little space.
+    """Where any two trajectories diverge, in linear space.
 
-    `order` are their numbers sorted by what was done; `shared[i]` is the count of equal first steps of order[i] and
-    order[i + 1]. Of any two, the count is the least of those between their places.
+    `order` lists the trajectories sorted by their actions; `shared[i]` is the number of equal first steps of order[i]
+    and order[i + 1]. For any two, the number is the minimum between their positions.
     """
     done = [[step.action for step in steps] for steps in trajectories]
     order = sorted(range(len(done)), key=lambda number: done[number])
@@ -80,11 +80,11 @@ def branches(trajectories: Sequence[Sequence[Step]]) -> dict[str, list[int]]:
 
 
 def partings(made: dict[str, list[int]], number: int) -> set[int]:
-    """The steps, counted from 1, at which the others of `branches` part from trajectory `number`."""
+    """Steps, counted from 1, at which other trajectories of `branches` diverge from trajectory `number`."""
     place, shared = made["order"].index(number), made["shared"]
     found = set()
-    for way in (shared[:place][::-1], shared[place:]):
-        found |= {n_shared + 1 for n_shared in accumulate(way, min)}
+    for direction in (shared[:place][::-1], shared[place:]):
+        found |= {n_shared + 1 for n_shared in accumulate(direction, min)}
     return found
 
 
@@ -105,7 +105,7 @@ def _step(answer: Mapping[str, Any], observed: Sequence[str]) -> Step:
 
 
 def _commands(answer: Mapping[str, Any]) -> list[str]:
-    """As mini-swe-agent notes them beside a message, or as the endpoint was answered."""
+    """Commands as recorded by mini-swe-agent, or from the tool calls of the answer."""
     actions = (answer.get("extra") or {}).get("actions")
     if actions:
         return [_text(action.get("command") if isinstance(action, dict) else action) for action in actions]
@@ -122,7 +122,7 @@ def _arguments(text: str) -> str:
 
 
 def _text(content: Any) -> str:
-    """The text of a message's content, which may be a list of parts."""
+    """Text of a message's content, which may be a list of parts."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -139,7 +139,7 @@ def _n_chars(step: Step) -> int:
 
 
 def _level(lengths: Sequence[int], total: int) -> int:
-    """The length at which texts are to be cut so that together they have `total`."""
+    """The length to which texts must be cut so that their lengths add up to `total`."""
     left = total
     ordered = sorted(lengths)
     for number, length in enumerate(ordered):

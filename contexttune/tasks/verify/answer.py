@@ -50,7 +50,7 @@ def summary(records: Records) -> Iterator[tuple[State, str]]:
     found = group.read(records.layout, records.group_id)
     made = summarize(records.layout, found, Analysis(**saved["analysis"]))
     _require_same(f"{home}/summary.json", _rounded(saved), _rounded(json.loads(json.dumps(made))), _REMEDY)
-    for name, text in (("instances.csv", as_csv(found.rows)), ("summary.md", markdown.page(made))):
+    for name, text in (("instances.csv", as_csv(found.rows)), ("summary.md", markdown.summary_page(made))):
         if (home / name).read_text(encoding="utf-8") != text:
             raise ArtifactError(f"{home / name} is not what its records make: {_REMEDY}")
     yield State.OK, "summary.json, summary.md and instances.csv come out the same when they are made again"
@@ -74,7 +74,7 @@ def _rounded(value: Any) -> Any:
 
 def arms(records: Records) -> Iterator[tuple[State, str]]:
     """Runs differ in condition and seed alone."""
-    found = comparability.among(records.runs)
+    found = comparability.group_differences(records.runs)
     for difference in found:
         yield State.WARNING, f"runs differ in {in_words(difference)}"
     if not found:
