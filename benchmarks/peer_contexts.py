@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import is_source
 from contexttune.errors import ArtifactError
-from contexttune.interfaces import RepoAtCommit
+from contexttune.interfaces import ContextGenerator, RepoAtCommit
 from contexttune.repos.git import git, try_git
 from contexttune.system.files import fingerprint, read_json, write_json
 from contexttune.tasks.audit.recall import cut
@@ -35,12 +35,10 @@ def source_files(repo: RepoAtCommit) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DirectoryListing:
+class DirectoryListing(ContextGenerator):
     """Every such file, a line a directory."""
 
     version: ClassVar[int] = 1
-    per_instance: ClassVar[bool] = False
-    sends_block: ClassVar[bool] = True
     name: str
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
@@ -54,12 +52,10 @@ class DirectoryListing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChangeHistory:
+class ChangeHistory(ContextGenerator):
     """Such files by how many of the last 1000 commits changed them, a path a line."""
 
     version: ClassVar[int] = 1
-    per_instance: ClassVar[bool] = False
-    sends_block: ClassVar[bool] = True
     name: str
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
@@ -69,7 +65,7 @@ class ChangeHistory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bm25Outlines:
+class Bm25Outlines(ContextGenerator):
     """Such files by bm25s over path and text, each with the names of its classes, methods and functions.
 
     An outline ends after `file_chars`, so that one long file does not take all the room.
@@ -77,7 +73,6 @@ class Bm25Outlines:
 
     version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = True
-    sends_block: ClassVar[bool] = True
     name: str
     file_chars: int = 1500
 
@@ -123,12 +118,11 @@ def outline(path: str, symbols: Iterable[Mapping[str, Any]]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AiderMap:
+class AiderMap(ContextGenerator):
     """aider's repo map, made by `python`, an interpreter that has aider, and kept under `home` by instance."""
 
     version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = True
-    sends_block: ClassVar[bool] = True
     name: str
     python: str
     home: str

@@ -1,15 +1,36 @@
-"""The seams. A new part is one class that meets one of these, one YAML that constructs it, one test.
+"""The kinds of parts. To add one, write a class that inherits its kind, a YAML that constructs it, and a test.
 
-Parts are frozen dataclasses: their fields are the keys of their YAML and are checked against it. A field
-named like a service (`model`, `workspace`, `seed`, `bundled`) is not a key: the experiment supplies it.
+A part is a frozen dataclass. Its fields are the keys of its YAML, which are checked against them. It states a `version`,
+which is raised when its results change: class name, version and settings identify it, wherever the class lives. A field
+with `metadata=NO_EFFECT` (config/build.py) cannot change a result and is no part of that identity.
+
+A field with one of these names is a service: the experiment supplies it, and it is not a key.
+
+| service       | type                               | supplied to        | what it is                                    |
+| ------------- | ---------------------------------- | ------------------ | --------------------------------------------- |
+| `model`       | `Model`                            | runner, condition  | the experiment's model                        |
+| `seed`        | `int`                              | runner, model      | the run's seed                                |
+| `workspace`   | `Workspace`                        | runner, harness    | mirrors and checkouts of repositories         |
+| `run_label`   | `str`                              | runner, model      | `<group_id>/<run_id>`                         |
+| `run_dir`     | `Path`                             | model              | where the run's records are kept              |
+| `rates`       | `Path`                             | model              | rate limits that processes share              |
+| `model_price` | `Price | None`                     | runner             | USD per million tokens                        |
+| `board`       | `Board`                            | runner             | shows the progress of running attempts        |
+| `bundled`     | `bool`                             | harness            | whether only code of this package is executed |
+| `repository`  | `Callable[[str, str], RepoAtCommit]` | condition        | any other commit (`owner/name`, sha)          |
+| `pool`        | `Sequence[Instance]`               | condition          | the instances of the slice, in all shards     |
+| `documents`   | `Documents`                        | condition          | texts that a model writes, once each          |
+
+A condition with `documents` also gets what a model gets: a model may be nested in it.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from contexttune.errors import ExitCode
 
@@ -32,76 +53,83 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RepoAtCommit:
-    """A repository at `base_commit`, and nothing later."""
+    """A repository at `base_commit`, without its future."""
 
     repo: str
     base_commit: str
-    signals: Mapping[str, Any]  # signal name -> what it extracted
+    signals: Mapping[str, Any]  # signal name -> its facts
     tree: Tree
 
 
-@runtime_checkable
-class Signal(Protocol):
-    """A fact extracted from a repository at a commit.
+class Signal(ABC):
+    """Facts extracted from a repository at a commit."""
 
-    One may also have `launch(tree) -> None` and `start(tree) -> None`, called in this order before any signal is
-    extracted. The first only starts child processes, the second begins what can run beside the others and may
-    wait for what the first started; `extract` works without them too.
-    """
+    version: ClassVar[int]
+    name: str
+    window_commits: int = 0  # commits of history that are read; the signals that read most are launched first
 
-    @property
-    def name(self) -> str: ...
+    def launch(self, tree: Tree) -> None:
+        """Start child processes, before any signal is extracted. `extract` must work without it."""
 
+    def start(self, tree: Tree) -> None:
+        """Begin work that runs beside other signals, after all are launched. `extract` must work without it."""
+
+    @abstractmethod
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Facts as JSON values, the same on any machine: sorted, `/` paths, no clock."""
-        ...
 
 
-@runtime_checkable
-class Card(Protocol):
-    """One section of a context.
+class Card(ABC):
+    """One section of a context."""
 
-    One may also have `reasons(signals) -> Mapping[str, str]`: path -> why it is named in a line that begins with it.
-    """
+    version: ClassVar[int]
+    name: str
 
-    @property
-    def name(self) -> str: ...
-
+    @abstractmethod
     def render(self, signals: Mapping[str, Any]) -> str | None:
-        """Markdown without a heading, most important line first; None: nothing to say."""
-        ...
+        """Markdown without a heading, most important line first; None when there is nothing to say."""
+
+    def reasons(self, signals: Mapping[str, Any]) -> Mapping[str, str]:
+        """Path -> why it is listed, for the lines that begin with a path."""
+        return {}
 
 
-@runtime_checkable
-class ContextGenerator(Protocol):
-    """A condition: what it tells an agent about a repository.
+class ContextGenerator(ABC):
+    """A condition: the context that an agent is given about a repository."""
 
-    One may also have `needs_gold: ClassVar[bool]`: `build` then gets a GoldInstance; and `inputs(instance) -> Any`, JSON of
-    what determines its text besides settings, commit and issue, such as the content of a file;
-    `reasons(repo, instance) -> Sequence[str]`: why each line of its text stands there, which `task=audit show=` tells. Services
-    that it may have fields for:
-    `repository: Callable[[str, str], RepoAtCommit]`, any other commit (owner/name, sha) with its signals,
-    `pool: Sequence[Instance]`, the slice, to choose one from, and `documents: Documents` with `model: Model`, for what a model
-    writes. One that has these has `asks: Model` too, the model that it asks, and its `build` raises what `Documents.written` does.
-    """
-
-    @property
-    def name(self) -> str: ...
+    version: ClassVar[int]
+    name: str
+    sends_block: ClassVar[bool] = True  # False for the control arm, which needs no signals either
+    needs_gold: ClassVar[bool] = False  # whether `build` takes a GoldInstance
 
     @property
     def per_instance(self) -> bool:
-        """Whether `build` needs the issue; a class variable, unless a setting decides it."""
-        ...
+        """Whether `build` needs the issue. A class variable may take the place of this property."""
+        return False
 
-    sends_block: ClassVar[bool]  # False: the control arm, which needs no signals either
+    @property
+    def asks(self) -> Model | None:
+        """The model that writes this context, or a context that it is made of."""
+        return None
 
+    @abstractmethod
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
-        """The context; an empty text sends no block. `instance` is None unless `per_instance`."""
-        ...
+        """The context; an empty text sends no block. `instance` is None unless `per_instance`.
+
+        A condition that uses `documents` raises what `Documents.written` raises.
+        """
+
+    def inputs(self, instance: Instance) -> Any:
+        """JSON of what determines the text besides settings, commit and issue, such as a digest of a file."""
+        return None
+
+    def reasons(self, repo: RepoAtCommit, instance: Instance | None) -> Sequence[str]:
+        """Why each line of the text is there, as `task=audit show=` prints it; empty when it is not known."""
+        return ()
 
 
 class RecordedModel(Protocol):
-    """A model as one attempt asks it: every answer is in the attempt's journal before it is used."""
+    """A model during one attempt. Every answer is written to the attempt's journal before it is returned."""
 
     def __enter__(self) -> Self: ...
 
@@ -109,13 +137,13 @@ class RecordedModel(Protocol):
 
     @property
     def sampling(self) -> Mapping[str, Any]:
-        """The sampling settings that every request carries."""
+        """The sampling settings of every request."""
         ...
 
     def chat(
         self, messages: Sequence[Mapping[str, Any]], *, on_wait: Callable[[], None] = ..., **parameters: Any
     ) -> Answered:
-        """The journal's answer to this request, or else the endpoint's.
+        """The answer to a request: the journal's if it has one, or else the endpoint's.
 
         Raises:
             ContextWindowExceeded: the prompt is too long for the model.
@@ -124,103 +152,115 @@ class RecordedModel(Protocol):
         ...
 
     def complete(self, messages: Sequence[Message]) -> Completion:
-        """One answer to a conversation of texts. Raises as `chat` does."""
+        """The answer to a conversation of texts. Raises as `chat` does."""
         ...
 
 
-@runtime_checkable
-class Model(Protocol):
-    """An endpoint. Entered before the first call and left after the last, when there are calls to be made.
+class Model(ABC):
+    """An endpoint, entered before its first request and left after its last.
 
-    One may also have `served() -> Mapping | None`: what it found on a server of its own, for the run's record, and
-    `probe(parameters) -> Completion | None`: one small question for task=doctor, or None where none can be asked. One whose
-    answers no endpoint gives says so by a class variable `answers_from`: "script" for such as were written beforehand,
-    "journal" for those of an earlier run.
+    Inherit `models.journaled.JournaledModel` instead, which records the answers, and implement `endpoint` alone.
     """
 
-    @property
-    def name(self) -> str | None: ...
+    version: ClassVar[int]
+    name: str | None
+    answers_from: ClassVar[str] = "endpoint"  # "script" or "journal" for answers that no endpoint gives
+    price: Mapping[str, float | None] | None = None  # USD per million tokens: prompt, cached, completion
 
     def preflight(self) -> None:
-        """Raise PreflightError when no call could succeed."""
-        ...
+        """Raise PreflightError when no request could succeed."""
 
+    @abstractmethod
     def recorded(self, out_dir: Path) -> RecordedModel:
-        """The only way to ask it: for the attempt whose own directory is `out_dir`, where each answer is kept.
+        """The model for one attempt, whose answers are kept in `out_dir`."""
 
-        A model that inherits `models.journaled.JournaledModel` only says what its endpoint is.
-        """
-        ...
+    def served(self) -> Mapping[str, Any] | None:
+        """Facts about a server that the model started, for the run's record."""
+        return None
 
-    def __enter__(self) -> Self: ...
+    def probe(self, parameters: Mapping[str, Any]) -> Completion | None:
+        """The answer to one small question, for task=doctor; None when it cannot be asked."""
+        return None
 
-    def __exit__(self, *exc: object) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        return None
 
 
-@runtime_checkable
-class Runner(Protocol):
-    """Turns an instance and a context block into a patch.
+class UsesImages(ABC):
+    """What a runner or harness inherits too when it works in the container images of the instances."""
 
-    One may also have `prepare(instances) -> None`, called before the first of these attempts to fetch what they
-    need; what cannot be fetched costs its instance an attempt, later. `image_digests(images) -> dict[str, str]` says which
-    container images are here, without fetching any, so that a run that is reproduced can be told from them.
-    `request_parameters: Mapping[str, Any]` is what its requests carry besides messages and sampling. A field `workers` (instances at once) goes before the experiment's own.
-    """
+    @abstractmethod
+    def image_digests(self, images: Sequence[str]) -> dict[str, str]:
+        """image -> digest, of those that are on this machine. Fetches none."""
+
+    def image_directory(self) -> Path | None:
+        """Where the engine stores images; None when it is not known."""
+        return None
+
+
+class Runner(ABC):
+    """Turns an instance and a context block into a patch."""
+
+    version: ClassVar[int]
+    name: str
+    needs_gold: ClassVar[bool] = False  # whether `run` takes a GoldInstance
+    workers: int | None = None  # instances at once, instead of the experiment's number
 
     @property
-    def name(self) -> str: ...
-
-    needs_gold: ClassVar[bool]  # whether `run` takes a GoldInstance
+    def request_parameters(self) -> Mapping[str, Any]:
+        """What its requests carry besides messages and sampling settings."""
+        return {}
 
     def preflight(self) -> None:
         """Raise PreflightError when no attempt could succeed."""
-        ...
+
+    def prepare(self, instances: Sequence[Instance]) -> None:
+        """Fetch what the attempts need. What cannot be fetched is reported by `run`, for its instance alone."""
 
     def stop(self) -> None:
-        """The run is interrupted: end attempts under way soon; their `run` then raises InfraError."""
-        ...
+        """End running attempts soon, because the run was interrupted. Their `run` then raises InfraError."""
 
     def rehearse(self, instance: Instance, block: str) -> str:
-        """The text that the first request would carry, for a dry run; "" when there is no request."""
-        ...
+        """The text of the first request, for a dry run; "" when there is no request."""
+        return ""
 
+    @abstractmethod
     def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
-        """One attempt. Raises InfraError for an outage; `out_dir` is the instance's own directory.
+        """One attempt, with its files in `out_dir`. Raises InfraError for an outage.
 
-        An attempt that was cut off is made again from its start: what the model has answered is then answered
-        from `out_dir`, as long as the same is asked.
+        An attempt that was interrupted is made again from its start; as long as it sends the same requests, it is given
+        the answers that are recorded in `out_dir`.
         """
-        ...
 
 
-@runtime_checkable
-class Harness(Protocol):
-    """Grades predictions. One may also have a runner's `image_digests`, and `image_directory() -> Path`, where these lie on the
-    engine's machine.
+class Harness(ABC):
+    """Grades predictions."""
 
-    `judged(out_dir, patches) -> dict[str, Outcome]`, a static method, reads verdicts on patches (by instance_id) again from what
-    lies in `out_dir`, for task=verify.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    official: ClassVar[bool]  # whether its verdict is the unchanged SWE-bench harness's
-    grades: ClassVar[bool]  # False: it gives no verdicts, and a run without them is complete
+    version: ClassVar[int]
+    name: str
+    official: ClassVar[bool] = False  # whether verdicts are those of the unchanged SWE-bench harness
+    grades: ClassVar[bool] = True  # False: there are no verdicts, and a run is complete without them
 
     def preflight(self, instances: Sequence[GoldInstance]) -> None:
         """Raise PreflightError when nothing could be graded."""
-        ...
 
+    @abstractmethod
     def evaluate(
         self, predictions: Path, instances: Sequence[GoldInstance], out_dir: Path
     ) -> dict[str, Outcome]:
-        """Outcome of every instance that has a prediction; a second call grades only what has no verdict.
+        """instance_id -> outcome, of every prediction. A second call grades only what has no verdict yet.
 
-        `predictions` is JSONL with `instance_id`, `model_name_or_path`, `model_patch`; `out_dir` is kept
-        between calls. An instance whose grading was an outage is `infra_error`.
+        `predictions` is JSONL with `instance_id`, `model_name_or_path`, `model_patch`; `out_dir` is kept between calls.
+        The outcome is `infra_error` where an outage prevented the grading.
         """
-        ...
+
+    @staticmethod
+    def judged(out_dir: Path, patches: Mapping[str, str]) -> dict[str, Outcome]:
+        """Verdicts on patches (by instance_id) as the files in `out_dir` give them, for task=verify."""
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,9 +268,9 @@ class TaskResult:
     """What a task did.
 
     Attributes:
-        groups: group_id -> where the files lie of each group that it worked on.
-        summaries: group_id -> the summary, of the groups that it summarized.
-        objective: what a sweeper that optimizes is to maximize.
+        groups: group_id -> the layout of its files, for each group that the task worked on.
+        summaries: group_id -> its summary, for each group that was summarized.
+        objective: the value that a sweeper maximizes.
     """
 
     exit_code: ExitCode = ExitCode.DONE
@@ -239,13 +279,11 @@ class TaskResult:
     objective: float | None = None
 
 
-@runtime_checkable
-class Task(Protocol):
-    """A verb of the command line."""
+class Task(ABC):
+    """A verb of the command line. It needs no version: it is not part of any result."""
 
-    @property
-    def name(self) -> str: ...
+    name: str
 
+    @abstractmethod
     def execute(self, cfg: DictConfig) -> TaskResult:
-        """Do it. Raises ContextTuneError with the exit code for what stopped it."""
-        ...
+        """Run the task. Raises ContextTuneError, which carries the exit code."""

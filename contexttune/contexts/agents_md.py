@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ConfigError
-from contexttune.interfaces import RepoAtCommit
+from contexttune.interfaces import ContextGenerator, RepoAtCommit
 from contexttune.repos.git import Tree
 from contexttune.types import Context, Instance
 
@@ -21,15 +21,13 @@ _MOST_LINKS = 40  # as Linux allows on the way to a file
 
 
 @dataclass(frozen=True, kw_only=True)
-class AgentsMd:
+class AgentsMd(ContextGenerator):
     """The first of `files` that holds any text at the commit, or `all` of them under their names as headings.
 
     A symlink is followed as long as it stays in the tree. Nothing found: an empty text, and no block.
     """
 
     version: ClassVar[int] = 1
-    per_instance: ClassVar[bool] = False
-    sends_block: ClassVar[bool] = True
     name: str = "agents_md"
     files: list[str]
     all: bool = False

@@ -7,17 +7,15 @@ from typing import ClassVar
 
 from contexttune.contexts.budget import fit, join
 from contexttune.errors import ConfigError
-from contexttune.interfaces import Card, RepoAtCommit
+from contexttune.interfaces import Card, ContextGenerator, RepoAtCommit
 from contexttune.types import CardText, Context, Instance
 
 
 @dataclass(frozen=True, kw_only=True)
-class CardsContext:
+class CardsContext(ContextGenerator):
     """Cards in the order they are configured, within a budget that counts headings and blank lines too."""
 
     version: ClassVar[int] = 1
-    per_instance: ClassVar[bool] = False
-    sends_block: ClassVar[bool] = True
     name: str
     cards: dict[str, Card]
     total_budget_chars: int = 3200
@@ -43,8 +41,7 @@ class CardsContext:
         """Why each line of that text stands there."""
         found = []
         for card in self.build(repo, instance).cards:
-            tell = getattr(self.cards[card.name], "reasons", None)
-            known = tell(repo.signals) if tell else {}
+            known = self.cards[card.name].reasons(repo.signals)
             _, *lines = card.text.split("\n")
             found += ["", f"card {card.name}", *(known.get(line.partition(": ")[0], "") for line in lines)]
         return found[1:]

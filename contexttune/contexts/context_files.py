@@ -69,9 +69,8 @@ class ContextStage:
     def _inputs(self, instance: Instance) -> str:
         versions = {signal.name: settings_of(signal) for signal in self.signals}
         issue = sha256(instance.problem_statement) if self.generator.per_instance else None
-        more = getattr(self.generator, "inputs", None)
-        own = [] if more is None else [more(instance)]  # contexts of generators without it keep their digest
-        return fingerprint([SCHEMA_VERSION, self.settings, versions, issue, *own], 16)
+        own = self.generator.inputs(instance)
+        return fingerprint([SCHEMA_VERSION, self.settings, versions, issue, own], 16)
 
     def _write(self, stem: Path, repo: RepoAtCommit, context: Context, inputs: str) -> None:
         text = context.text if not context.cards else join(context.cards)

@@ -129,7 +129,7 @@ class Documents:
         messages: Sequence[Message],
         parameters: Mapping[str, Any],
     ) -> Document:
-        price = price_of({"name": model.name, "price": getattr(model, "price", None)}, self.prices)
+        price = price_of({"name": model.name, "price": model.price}, self.prices)
         with self._lock:
             if price is None and self.budget().limits_cost:
                 raise ConfigError(

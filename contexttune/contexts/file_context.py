@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ConfigError
-from contexttune.interfaces import RepoAtCommit
+from contexttune.interfaces import ContextGenerator, RepoAtCommit
 from contexttune.system.files import sha256
 from contexttune.system.warn_once import Complaints
 from contexttune.types import Context, Instance
@@ -23,14 +23,13 @@ _PLACE = re.compile(r"\{(\w*)\}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileContext:
+class FileContext(ContextGenerator):
     """The content of `path`, in which {repo}, {owner}, {name}, {commit} and {instance_id} are filled in.
 
     A relative path starts at the working directory. Bytes that are not UTF-8 are replaced.
     """
 
     version: ClassVar[int] = 1
-    sends_block: ClassVar[bool] = True
     name: str = "file_context"
     path: str
     missing: Literal["error", "empty"] = "error"

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from contexttune.contexts.budget import Unit, check, cut, cut_to
 from contexttune.contexts.documents import Documents
-from contexttune.contexts.placebo import own_inputs
 from contexttune.errors import ArtifactError, ConfigError, UnusableDocument
 from contexttune.injection import block
 from contexttune.interfaces import ContextGenerator, Model, RepoAtCommit
@@ -24,7 +23,7 @@ _LINE_ENDS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85\u2028\u2029", "\n
 
 
 @dataclass(frozen=True, kw_only=True)
-class LlmContext:
+class LlmContext(ContextGenerator):
     """What `writer`, or else the experiment's model, answers to `instructions` and `material` at the commit.
 
     The answer is asked for once a commit and `document_seed`, which goes to the model in the place of the run's seed: runs of all
@@ -34,8 +33,6 @@ class LlmContext:
     """
 
     version: ClassVar[int] = 1
-    per_instance: ClassVar[bool] = False
-    sends_block: ClassVar[bool] = True
     name: str = "llm_context"
     instructions: str
     material: dict[str, ContextGenerator]
@@ -73,7 +70,7 @@ class LlmContext:
 
     def inputs(self, instance: Instance) -> Any:
         """Of the material."""
-        return {name: own_inputs(generator, instance) for name, generator in self.material.items()}
+        return {name: generator.inputs(instance) for name, generator in self.material.items()}
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         """Raises what `Documents.written` raises; UnusableDocument for an answer that is no context."""

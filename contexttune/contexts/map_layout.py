@@ -6,11 +6,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from contexttune.contexts import braces
 from contexttune.contexts.ranking.outline import RankedFile
 from contexttune.errors import ConfigError
+from contexttune.interfaces import ContextGenerator
 
 _OTHERS = "Other files:"
 _WITHOUT = "no room for an outline; likeliest first"
@@ -49,10 +50,9 @@ class Laid(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MapSettings:
+class MapSettings(ContextGenerator):
     """What maps have in common."""
 
-    sends_block: ClassVar[bool] = True
     total_budget_chars: int = 8000
     tree_share: float = 0.7  # at most so much of the budget is kept for names of files without an outline
     half_life_commits: float = 300.0  # a change counts half of one that so many commits later was made

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contexttune.interfaces import RepoAtCommit
+from contexttune.interfaces import ContextGenerator, RepoAtCommit
 from contexttune.types import Context, Instance
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoContext:
+class NoContext(ContextGenerator):
     """Sends no block, so that the task is the problem statement alone."""
 
     version: ClassVar[int] = 1
-    per_instance: ClassVar[bool] = False
     sends_block: ClassVar[bool] = False
     name: str = "no_context"
 

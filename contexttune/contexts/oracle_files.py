@@ -9,7 +9,7 @@ from typing import ClassVar
 from contexttune.contexts.budget import Unit, check, cut_to
 from contexttune.errors import ArtifactError, ConfigError
 from contexttune.instances.patch import parse
-from contexttune.interfaces import RepoAtCommit
+from contexttune.interfaces import ContextGenerator, RepoAtCommit
 from contexttune.repos.git import Tree
 from contexttune.system.files import sha256
 from contexttune.types import Context, GoldInstance, Instance
@@ -20,12 +20,11 @@ _FIRST_LINE = "The files to change are:"
 
 
 @dataclass(frozen=True, kw_only=True)
-class OracleFiles:
+class OracleFiles(ContextGenerator):
     """Paths that exist at the commit and that the gold patch changes; never a result, and named so everywhere."""
 
     version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = True
-    sends_block: ClassVar[bool] = True
     needs_gold: ClassVar[bool] = True
     name: str = "oracle_files"
     allow_oracle: bool = False

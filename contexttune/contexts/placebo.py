@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from contexttune.errors import ConfigError
 from contexttune.interfaces import ContextGenerator, Model
@@ -11,14 +11,13 @@ from contexttune.types import Instance
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wrapped:
+class Wrapped(ContextGenerator):
     """A placebo of the generator `of`: one per commit or per instance, as that is."""
 
-    sends_block: ClassVar[bool] = True
     of: ContextGenerator
 
     def __post_init__(self) -> None:
-        if getattr(self.of, "needs_gold", False):
+        if self.of.needs_gold:
             raise ConfigError(
                 f"condition.of={self.of.name} needs the gold patch, and has no placebo: choose another"
             )
@@ -34,14 +33,8 @@ class Wrapped:
     @property
     def asks(self) -> Model | None:
         """The model that writes what is wrapped."""
-        return getattr(self.of, "asks", None)
+        return self.of.asks
 
     def inputs(self, instance: Instance) -> Any:
         """What determines the wrapped context besides settings, commit and issue."""
-        return own_inputs(self.of, instance)
-
-
-def own_inputs(generator: ContextGenerator, instance: Instance) -> Any:
-    """The generator's `inputs`; None where it has none."""
-    tell = getattr(generator, "inputs", None)
-    return None if tell is None else tell(instance)
+        return self.of.inputs(instance)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.budget import Unit, check_unit, cut_to, measure
-from contexttune.contexts.placebo import Wrapped, own_inputs
+from contexttune.contexts.placebo import Wrapped
 from contexttune.errors import ArtifactError, ConfigError, PreflightError
 from contexttune.interfaces import RepoAtCommit
 from contexttune.system.files import sha256
@@ -57,11 +57,11 @@ class PlaceboWrongRepo(Wrapped):
             {
                 "commit": f"{other.repo}@{other.base_commit}",
                 "issue": sha256(other.problem_statement) if self.per_instance else None,
-                "of": own_inputs(self.of, other),
+                "of": self.of.inputs(other),
             }
             for other in others
         ]
-        return {"others": told, "of": own_inputs(self.of, instance)}
+        return {"others": told, "of": self.of.inputs(instance)}
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         """Raises ConfigError without another repository, PreflightError when that one cannot be had."""

@@ -26,7 +26,6 @@ class RepoMap(MapSettings):
     """Files by how often and how lately they changed, with their longest definitions; all others by directory."""
 
     version: ClassVar[int] = 1
-    per_instance: ClassVar[bool] = False
     name: str = "repo_map"
     file_length_power: float = FILE_LENGTH_POWER
     symbol_length_power: float = SYMBOL_LENGTH_POWER

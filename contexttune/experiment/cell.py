@@ -24,7 +24,7 @@ from contexttune.experiment.finished_work import FinishedWork
 from contexttune.experiment.manifest import installed_version, manifest
 from contexttune.instances import health_records, slices
 from contexttune.instances.exclusion import Exclusion
-from contexttune.interfaces import ContextGenerator, Harness, Model, RepoAtCommit, Runner, Signal
+from contexttune.interfaces import ContextGenerator, Harness, Model, RepoAtCommit, Runner, Signal, UsesImages
 from contexttune.models.prices import Price, price_of
 from contexttune.models.shared import SharedModel
 from contexttune.models.spending import Budget
@@ -78,7 +78,7 @@ class Cell:
             layout=self.layout,
             slice=self.config.slice,
             harness=health_records.harness_key(settings["harness"], installed_version("swebench")),
-            grades=getattr(target_class(self.container["harness"], "harness"), "grades", True),
+            grades=target_class(self.container["harness"], "harness").grades,
         )
 
     @cached_property
@@ -120,9 +120,9 @@ class Cell:
 
     def image_digests(self, part: str, images: Sequence[str]) -> dict[str, str]:
         """image -> digest, of those that the engine of `part` ("runner", "harness") holds; {} without an engine."""
-        ask = getattr(getattr(self, part), "image_digests", None)
+        user = getattr(self, part)
         try:
-            return dict(ask(images)) if ask and images else {}
+            return user.image_digests(images) if images and isinstance(user, UsesImages) else {}
         except InfraError:
             return {}
 
@@ -135,7 +135,7 @@ class Cell:
         """One of "endpoint", "script" (then the result says nothing about any model), "journal"; None without a model."""
         if not self.uses_model:
             return None
-        return str(getattr(target_class(self.container["model"], "model"), "answers_from", "endpoint"))
+        return str(target_class(self.container["model"], "model").answers_from)
 
     @cached_property
     def model_name_or_path(self) -> str:
@@ -258,7 +258,7 @@ class Cell:
     @property
     def gold_context(self) -> bool:
         """Whether the context is made of the answer: an upper bound, and no result."""
-        return bool(getattr(target_class(self.container["condition"], "condition"), "needs_gold", False))
+        return bool(target_class(self.container["condition"], "condition").needs_gold)
 
     def repository(self, repo: str, commit: str) -> RepoAtCommit:
         """A commit with its signals, extracted where they are not on disk. Raises ArtifactError.
@@ -280,7 +280,7 @@ class Cell:
             result_settings(self.container["condition"], "condition")
         )  # written beside the context
         settings = {key: value for key, value in chosen.items() if key != "name"}
-        if getattr(self.generator, "asks", None) is self.model:
+        if self.generator.asks is self.model:
             settings["model"] = masked(result_settings(self.container["model"], "model"))
         return ContextStage(
             layout=self.layout, generator=self.generator, settings=settings, signals=self.signals

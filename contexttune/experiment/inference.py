@@ -84,8 +84,8 @@ class Inference:
         self._write_predictions(final)
         idle = not pending or self._accounts.is_over_budget()
         with nullcontext() if idle else self.model:
-            if not idle and (prepare := getattr(self.runner, "prepare", None)):
-                prepare([i.public() for i in pending])
+            if not idle:
+                self.runner.prepare([i.public() for i in pending])
             attempted = self._attempt_all(pending, blocks)
         self._write_predictions(final | {name: r for name, r in attempted.items() if is_final(r)})
         return final | attempted

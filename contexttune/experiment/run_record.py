@@ -137,7 +137,7 @@ class RunRecord:
 
     def _seen(self) -> dict[str, Any]:
         """What shows only while it runs: the model of its own server, kept from earlier sessions, and the GPUs."""
-        served: Any = getattr(self.cell.model, "served", dict)() if self.cell.uses_model else None
+        served = self.cell.model.served() if self.cell.uses_model else None
         served = served or (read_json(self.path) or {}).get("served")
         return ({"served": served} if served else {}) | gpu.summary(self.path.parent)
 

@@ -25,6 +25,7 @@ from contexttune.harness.gradings import (
     task_fingerprint,
     write_outcomes,
 )
+from contexttune.interfaces import Harness
 from contexttune.sandbox.bubblewrap import find_bwrap
 from contexttune.sandbox.script import SCRATCH, TESTBED, Sandbox
 from contexttune.system import subprocesses
@@ -47,7 +48,7 @@ class Checkouts(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Local:
+class Local(Harness):
     """Grades without containers, in the Python that runs this program: for the demo and for development."""
 
     version: ClassVar[int] = 1

@@ -26,6 +26,7 @@ from contexttune.harness.gradings import (
     task_fingerprint,
     write_outcomes,
 )
+from contexttune.interfaces import Harness, UsesImages
 from contexttune.system import subprocesses
 from contexttune.system.files import locked, read_jsonl, write_jsonl
 from contexttune.types import GoldInstance, Outcome
@@ -39,7 +40,7 @@ _SECRET = re.compile(r"_(API_KEY|TOKEN|SECRET)$")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwebenchDocker:
+class SwebenchDocker(Harness, UsesImages):
     """Grades with `swebench.harness.run_evaluation`; one directory under `out_dir` per run of it."""
 
     version: ClassVar[int] = 1

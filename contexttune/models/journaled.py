@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from contexttune.interfaces import Model
 from contexttune.models.journal import CALLS, Journal, Line
 from contexttune.models.wire import (
     ContextWindowExceeded,
@@ -39,12 +41,12 @@ class Client(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
-class JournaledModel:
+class JournaledModel(Model):
     """Base class of models whose calls are journaled: a subclass only provides its endpoint."""
 
+    @abstractmethod
     def endpoint(self) -> Client:
         """A client for one attempt, usable in another process; it carries the name of a key, not the key."""
-        raise NotImplementedError
 
     def recorded(self, out_dir: Path) -> JournaledClient:
         """The model for the attempt whose files are in `out_dir`."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NoReturn, Self
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
+from contexttune.interfaces import Model
 from contexttune.models.journal import CALLS, read_calls
 from contexttune.models.journaled import JournaledClient
 
@@ -17,7 +18,7 @@ _HASH = re.compile(r"-[0-9a-f]{8}(-shard\d+of\d+)?$")  # the end of a run_id, af
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replay:
+class Replay(Model):
     """Answers the requests of a recorded run with their recorded answers, and no other request.
 
     Model name and sampling parameters are read from the journal; only the seed is the cell's own. A request that was

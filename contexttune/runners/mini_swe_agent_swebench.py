@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
+from contexttune.interfaces import UsesImages
 from contexttune.runners.mini.agent_runner import AgentRunner
 from contexttune.runners.mini.protocols import PROTOCOLS
 from contexttune.runners.mini.worker import Report
@@ -28,7 +29,7 @@ _PULLS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class MiniSweAgentSwebench(AgentRunner):
+class MiniSweAgentSwebench(AgentRunner, UsesImages):
     """The agent's commands run in a container of the instance's image, without a network."""
 
     version: ClassVar[int] = 1

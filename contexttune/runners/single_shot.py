@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from contexttune.injection import inject
-from contexttune.interfaces import Model
+from contexttune.interfaces import Model, Runner
 from contexttune.models.wire import ContextWindowExceeded
 from contexttune.repos.commit_index import commit_index
 from contexttune.repos.git import Tree
@@ -37,22 +37,15 @@ _ASK = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class SingleShot:
+class SingleShot(Runner):
     """Issue, context block and file list in; a patch out, checked against the commit."""
 
     version: ClassVar[int] = 1
-    needs_gold: ClassVar[bool] = False
     model: Model
     workspace: Workspace
     name: str = "single_shot"
     edit_format: Literal["diff", "search_replace"] = "diff"
     file_list_budget_chars: int = 20_000
-
-    def preflight(self) -> None:
-        """Nothing beyond the model is needed."""
-
-    def stop(self) -> None:
-        """Nothing of its own is under way."""
 
     def rehearse(self, instance: Instance, block: str) -> str:
         return "\n".join(message["content"] for message in self.prompt(instance, block))

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.errors import ConfigError
+from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
 from contexttune.signals import history
 from contexttune.signals.python.source import printable
 
 
 @dataclass(frozen=True, kw_only=True)
-class Churn:
+class Churn(Signal):
     """{"ages": {path: [age]}, "n_commits"}: for each file that exists at the commit, which commits changed it.
 
     Ages count the non-merge commits of the window backwards from `base_commit`: the newest is 0.

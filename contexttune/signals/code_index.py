@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 from contexttune.errors import ConfigError
+from contexttune.interfaces import Signal
 from contexttune.repos.git import Contents, Tree
 from contexttune.signals.cache import listing
 from contexttune.signals.cache.blob_cache import BlobCache, Kept
@@ -42,7 +43,7 @@ _PENDING: WeakKeyDictionary[Tree, dict[int, _Pending]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodeIndex:
+class CodeIndex(Signal):
     """{"files": {path: {"language", "symbols"}}, "skipped": [{"path", "reason"}], "share": float}.
 
     Symbols are shaped as those of `py_index`: {"name", "kind", "line", "signature"}; a list or a JsonList. `name` is

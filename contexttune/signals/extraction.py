@@ -41,11 +41,11 @@ def write_signals(tree: Tree, signals: Sequence[Signal], path: Path) -> dict[str
 
 
 def _extract(tree: Tree, signals: Sequence[Signal]) -> dict[str, Any]:
-    longest_first = sorted(signals, key=lambda signal: -getattr(signal, "window_commits", 0))
-    for step in ("launch", "start"):  # git first, then what may have to wait for it
-        for signal in longest_first if step == "launch" else signals:  # a long history holds a short one
-            if begin := getattr(signal, step, None):
-                begin(tree)
+    longest_first = sorted(signals, key=lambda signal: -signal.window_commits)
+    for signal in longest_first:  # a long history holds a short one
+        signal.launch(tree)
+    for signal in signals:
+        signal.start(tree)
     return {signal.name: signal.extract(tree) for signal in signals}
 
 

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from contexttune.errors import ConfigError
+from contexttune.interfaces import Signal
 from contexttune.repos.file_kinds import NOT_PRODUCT
 from contexttune.repos.git import Tree
 from contexttune.signals import history
@@ -23,7 +24,7 @@ _NOT_SOURCE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class HotPaths:
+class HotPaths(Signal):
     """{"by_churn": [{"path", "commits", "score"}], "window_commits"}.
 
     `score` sums a weight over the commits that touched a file: the newest of the window weighs

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.errors import ConfigError
+from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
 from contexttune.signals.cache import listing
 from contexttune.signals.python.modules import module_names
@@ -19,7 +20,7 @@ from contexttune.signals.python.source import printable
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyIndex:
+class PyIndex(Signal):
     """{"modules": {path: {"module", "doc", "symbols"}}, "unparsed": [{"path", "reason"}]}.
 
     A symbol is {"name", "kind", "line", "signature"}: `name` is qualified by the definitions around it,

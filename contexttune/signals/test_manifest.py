@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
 from contexttune.signals import config_files
 from contexttune.signals.config_files import RUNNERS
@@ -20,7 +21,7 @@ _MAX_COMMANDS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestManifest:
+class TestManifest(Signal):
     """{"framework", "directories", "files", "config_files", "commands"}.
 
     `framework` is pytest, unittest, django, nose or unknown; `commands` are the repository's own lines,

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar
 
+from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree, is_file
 from contexttune.signals.python.source import printable
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileTree:
+class FileTree(Signal):
     """{"n_files", "files", "symlinks", "submodules", "directories": {path: n}, "extensions": {".py": n}}.
 
     A directory counts the regular files directly in it; the top directory is ".".

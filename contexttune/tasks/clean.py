@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from contexttune.interfaces import TaskResult
+from contexttune.interfaces import Task, TaskResult
 
 if TYPE_CHECKING:
     from contexttune.tasks.cache_contents import Holding
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clean:
+class Clean(Task):
     """List what lies under `paths.cache` and what can go; delete that with `clean.apply=true`.
 
     Results, predictions, signals and contexts are never touched, nor are mirrors.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from contexttune.interfaces import TaskResult
+from contexttune.interfaces import Task, TaskResult
 
 if TYPE_CHECKING:
     from contexttune.config.schema import Config
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compare:
+class Compare(Task):
     """`groups=[a,b]`: b against a, unless they differ in more than the condition. `groups=[a]`: its noise floor."""
 
     name: str = "compare"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from contexttune.interfaces import TaskResult
+from contexttune.interfaces import Task, TaskResult
 
 
 @dataclass(frozen=True, kw_only=True)
-class Health:
+class Health(Task):
     """Check the instances of the slice with the configured harness; finished checks are not made again."""
 
     name: str = "health"

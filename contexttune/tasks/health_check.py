@@ -17,6 +17,7 @@ from contexttune.errors import ConfigError, ExitCode
 from contexttune.experiment.cell import Cell
 from contexttune.instances import health_records, slices
 from contexttune.instances.health_records import KINDS, NO_CHANGE, Check, row_digest
+from contexttune.interfaces import UsesImages
 from contexttune.paths import slug
 from contexttune.system.files import fingerprint, locked, read_json, write_json, write_jsonl
 from contexttune.types import GoldInstance, Outcome
@@ -108,7 +109,7 @@ class HealthCheck:
 
     def _known(self, digests: Mapping[str, str]) -> dict[str, Check]:
         """What this machine knows of the instances in the images that are here."""
-        has_images = hasattr(self.cell.harness, "image_digests")
+        has_images = isinstance(self.cell.harness, UsesImages)
         rows = {(i.instance_id, row_digest(i)): digests.get(i.image) for i in self.instances}
         return {
             check.instance_id: check

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from contexttune.interfaces import TaskResult
+from contexttune.interfaces import Task, TaskResult
 
 if TYPE_CHECKING:
     from contexttune.config.schema import Config
@@ -23,7 +23,7 @@ _QUIET_S = 2.0  # what the page may take without a word
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(Task):
     """Rebuild summary.json, summary.md, instances.csv and report.html of `group_id`; the tables follow at the end.
 
     With `reevaluate_flips`, instances that end differently in two arms are graded again before.

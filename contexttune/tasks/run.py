@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from contexttune.interfaces import TaskResult
+from contexttune.interfaces import Task, TaskResult
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(Task):
     """Run or resume the run that the configuration describes."""
 
     name: str = "run"

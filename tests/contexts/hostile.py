@@ -7,10 +7,9 @@ import tempfile
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
 
 from contexttune.contexts.placebo_wrong_repo import PlaceboWrongRepo
-from contexttune.interfaces import RepoAtCommit
+from contexttune.interfaces import ContextGenerator, RepoAtCommit
 from contexttune.repos.git import Tree
 from contexttune.signals.extraction import write_signals
 from contexttune.types import Context, Instance
@@ -21,11 +20,9 @@ CONDITIONS = [*OF_COMMITS, *PLACEBOS, "issue_map", "placebo_wrong_repo"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class Given(ContextGenerator):
     """The context that a placebo is made of, built before."""
 
-    sends_block: ClassVar[bool] = True
-    per_instance: ClassVar[bool] = False
     name: str = "given"
     context: Context
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
-from contexttune.interfaces import RepoAtCommit
+from contexttune.interfaces import ContextGenerator, RepoAtCommit
 from contexttune.repos.git import Tree
 from contexttune.types import Context, Instance
 
@@ -12,10 +11,9 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class Said(ContextGenerator):
     """Says the text that it has for a repository."""
 
-    sends_block: ClassVar[bool] = True
     name: str = "said"
     texts: dict[str, str]
     per_instance: bool = False

@@ -7,14 +7,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from contexttune.config.schema import BudgetConfig
 from contexttune.errors import InfraError
 from contexttune.experiment.inference import Inference
-from contexttune.interfaces import Model
+from contexttune.interfaces import Model, Runner
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.prices import Price
 from contexttune.models.spending import Budget
@@ -30,20 +30,12 @@ TOKENS_USD = (6 * 1.0 + 5 * 0.5 + 7 * 2.0) / 1e6  # of each answer of the server
 
 
 @dataclass(frozen=True)
-class Talker:
+class Talker(Runner):
     """A runner that asks one question after the other; at OUTAGE it breaks off, knowing what it has paid."""
 
     model: Model
     questions: Sequence[str]
-    needs_gold: ClassVar[bool] = False
     name: str = "talker"
-
-    def preflight(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def rehearse(self, instance: Instance, block: str) -> str:
-        return ""
 
     def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
         n_calls, usage = 0, Usage(prompt_tokens=0, completion_tokens=0)

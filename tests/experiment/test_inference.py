@@ -1,32 +1,24 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
 from contexttune.errors import ArtifactError, InfraError
 from contexttune.experiment.inference import Inference
+from contexttune.interfaces import Runner
 from contexttune.system.files import read_jsonl
 from contexttune.types import Attempt, AttemptStatus, GoldInstance, Instance
 from tests.gitrepos import layout
 
 
 @dataclass(frozen=True)
-class Answers:
+class Answers(Runner):
     """A runner that answers from a table; an exception is raised. It cannot be had from a real one on demand."""
 
     table: dict[str, object]
     asked: list[str] = field(default_factory=list)
-    needs_gold: ClassVar[bool] = False
     name: str = "answers"
-
-    def preflight(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def rehearse(self, instance: Instance, block: str) -> str:
-        return ""
 
     def run(self, instance: Instance, block: str, out_dir: Path) -> Attempt:
         self.asked.append(instance.instance_id)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -17,6 +17,7 @@ from contexttune.experiment.run_record import RunRecord
 from contexttune.instances import health_records
 from contexttune.instances.exclusion import Exclusion
 from contexttune.instances.health_records import Check
+from contexttune.interfaces import Harness, UsesImages
 from contexttune.system.files import read_json, read_jsonl
 from contexttune.tasks.health_check import HealthCheck
 from contexttune.types import GoldInstance, Outcome
@@ -43,20 +44,15 @@ def make(tmp_path: Path, toy_repo: Path, instances: list[GoldInstance]) -> MakeC
 
 
 @dataclass
-class Grader:
+class Grader(Harness, UsesImages):
     """Answers as it is told, in place of a harness; keeps what it was asked."""
 
-    official: ClassVar[bool] = False
-    grades: ClassVar[bool] = True
     name: str = "local"
     outages: set[str] = field(default_factory=set)
     interrupted: bool = False
     digest: str = "sha256:1"
     asked: list[tuple[str, str]] = field(default_factory=list)
     places: list[Path] = field(default_factory=list)
-
-    def preflight(self, instances: Sequence[GoldInstance]) -> None:
-        """Needs nothing."""
 
     def image_digests(self, images: Sequence[str]) -> dict[str, str]:
         return dict.fromkeys(images, self.digest)

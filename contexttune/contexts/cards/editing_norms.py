@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import is_unambiguous
+from contexttune.interfaces import Card
 
 _CHANGELOGS = ("changes", "changelog", "history", "news", "release_notes", "whats-new")
 _STYLE = (
@@ -25,7 +26,7 @@ _GUIDES = ("contributing", "agents", "claude", "hacking")
 
 
 @dataclass(frozen=True, kw_only=True)
-class EditingNorms:
+class EditingNorms(Card):
     """The repository's own guides, changelog and style configuration, by path."""
 
     version: ClassVar[int] = 1

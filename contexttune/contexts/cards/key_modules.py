@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
 from contexttune.contexts.map_layout import outlines
 from contexttune.contexts.ranking.prior import outlined
+from contexttune.interfaces import Card
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeyModules:
+class KeyModules(Card):
     """The likeliest modules, with the longest of their definitions: methods stand behind their class."""
 
     version: ClassVar[int] = 1

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 from contexttune.contexts.braces import braced
 from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
+from contexttune.interfaces import Card
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class Layout(Card):
     """Source files by directory, less the likeliest `without_first`, which another card names."""
 
     version: ClassVar[int] = 1

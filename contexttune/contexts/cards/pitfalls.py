@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import count_by, is_source, is_unambiguous
+from contexttune.interfaces import Card
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pitfalls:
+class Pitfalls(Card):
     """File names that occur many times, files that do not parse, submodules that are not there."""
 
     version: ClassVar[int] = 1

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import is_source, packages
+from contexttune.interfaces import Card
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepoIdentity:
+class RepoIdentity(Card):
     """Top-level packages with the first line of their docstrings, and sizes."""
 
     version: ClassVar[int] = 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.cards.source_files import is_unambiguous
+from contexttune.interfaces import Card
 
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}")
 _ENVIRONMENT = re.compile(r"\{env:\w+(?::([^{}]*))?\}")
@@ -17,7 +18,7 @@ _VARIABLE = re.compile(r"\$[({]\w+[)}]")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestsHowto:
+class TestsHowto(Card):
     """Framework, commands as the repository's own configuration has them, directories."""
 
     version: ClassVar[int] = 1

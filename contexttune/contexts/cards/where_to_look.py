@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 from contexttune.contexts.braces import braced
 from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
+from contexttune.interfaces import Card
 
 _HEADING = "Source files by how often and lately they changed, the first ones in this order:"
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhereToLook:
+class WhereToLook(Card):
     """The likeliest files: the first ones a line each, the next ones grouped by directory."""
 
     version: ClassVar[int] = 1

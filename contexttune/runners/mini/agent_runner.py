@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
 from contexttune.injection import inject
-from contexttune.interfaces import Model
+from contexttune.interfaces import Model, Runner
 from contexttune.models.metering import TokenLimits
 from contexttune.models.prices import Price
 from contexttune.repos.workspace import Workspace
@@ -36,10 +36,9 @@ _BARE_BINARY = re.compile(r"^Binary files .+ and .+ differ$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AgentRunner:
+class AgentRunner(Runner):
     """An agent loop of mini-swe-agent on one instance. Subclasses say where its commands run."""
 
-    needs_gold: ClassVar[bool] = False
     model: Model
     workspace: Workspace
     run_label: str

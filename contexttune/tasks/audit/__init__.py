@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from contexttune.interfaces import TaskResult
+from contexttune.interfaces import Task, TaskResult
 
 if TYPE_CHECKING:
     from contexttune.experiment.cell import Cell
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audit:
+class Audit(Task):
     """Measure `audit.conditions` on the slice at `audit.budgets_chars`; with `show`, print an instance's blocks instead.
 
     A context that leaks ends it with exit code 3, after all is written, unless `audit.leaks` says otherwise.

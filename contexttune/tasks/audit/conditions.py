@@ -131,8 +131,7 @@ class Arm:
     def reasons(self, repo: RepoAtCommit, instance: GoldInstance) -> list[str]:
         """Why each line of its own context stands there, as far as the generator tells."""
         generator = self.generator(None)
-        tell = getattr(generator, "reasons", None)
-        return list(tell(repo, self._seen(generator, instance))) if tell else []
+        return list(generator.reasons(repo, self._seen(generator, instance)))
 
     def _seen(self, generator: ContextGenerator, instance: GoldInstance) -> Instance | None:
         """The instance as the generator may see it."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from contexttune.interfaces import TaskResult
+from contexttune.interfaces import Task, TaskResult
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doctor:
+class Doctor(Task):
     """Look at all that a run needs, say what is wrong with each and how to mend it. Nothing is built, run or kept."""
 
     name: str = "doctor"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contexttune.experiment.cell import Cell
+from contexttune.interfaces import UsesImages
 from contexttune.paths import config_dir
 from contexttune.tasks.check import State
 
@@ -42,13 +43,14 @@ def images(cell: Cell) -> Iterator[tuple[State, str]]:
     """How many of those that runner and harness work in are here, and whether there is room for the others."""
     wanted = sorted({i.image for i in cell.instances if i.image})
     for part in ("runner", "harness"):
-        if hasattr(getattr(cell, part), "image_digests"):
+        user = getattr(cell, part)
+        if isinstance(user, UsesImages):
             n_here = len(cell.image_digests(part, wanted))
             away = len(wanted) - n_here
             later = f", {away} are pulled when they are needed" if away else ""
             yield State.OK, f"{n_here} of {len(wanted)} are here for the {part}{later}"
             if away:
-                yield from _room(away, getattr(getattr(cell, part), "image_directory", lambda: None)())
+                yield from _room(away, user.image_directory())
 
 
 def _room(n_images: int, home: Path | None) -> Iterator[tuple[State, str]]:
@@ -94,13 +96,12 @@ def model(cell: Cell) -> Iterator[tuple[State, str]]:
 
 def answer(cell: Cell) -> Iterator[tuple[State, str]]:
     """One question, with all that the runner's requests carry, to see that it is understood."""
-    probe = getattr(cell.model, "probe", None) if cell.uses_model else None
-    if probe is None:
+    if cell.answers_from != "endpoint":
         return
-    parameters = getattr(cell.runner, "request_parameters", {})
-    answered = probe(parameters)
+    parameters = cell.runner.request_parameters
+    answered = cell.model.probe(parameters)
     if answered is None:
-        yield State.OK, "not asked: a job starts the server"
+        yield State.OK, "not asked: the job starts its server"
         return
     used = answered.usage
     yield State.OK, f"{answered.served_model or 'the model'} answers"
@@ -119,7 +120,7 @@ def answer(cell: Cell) -> Iterator[tuple[State, str]]:
 def condition(cell: Cell) -> Iterator[tuple[State, str]]:
     """Whether it can be constructed with its signals, and asked what it has to ask."""
     _ = cell.signals
-    writer = getattr(cell.generator, "asks", None)
+    writer = cell.generator.asks
     if writer is not None:
         writer.preflight()
     words = f", written by {writer.name}" if writer is not None else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from contexttune.interfaces import TaskResult
+from contexttune.interfaces import Task, TaskResult
 
 if TYPE_CHECKING:
     from contexttune.config.schema import Config
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Task):
     """Print what each number of seeds in `plan.seeds` would see and take, and which design would see `plan.effect`.
 
     `one_completion` and `agent` are what an attempt of such a runner is assumed to take: [low, high] by name.

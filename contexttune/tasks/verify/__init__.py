@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from contexttune.interfaces import TaskResult
+from contexttune.interfaces import Task, TaskResult
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verify:
+class Verify(Task):
     """Make each number of `group_id` again and hold its records against each other. Nothing is changed, asked or graded."""
 
     name: str = "verify"

@@ -11,6 +11,7 @@ from contexttune.config.build import target_class
 from contexttune.errors import ArtifactError
 from contexttune.experiment.finished_work import is_final
 from contexttune.injection import block
+from contexttune.interfaces import Harness
 from contexttune.models.journal import CALLS, paid
 from contexttune.models.prices import Price, cost_usd, price_of
 from contexttune.system.files import read_json, sha256
@@ -75,9 +76,9 @@ def _judged(harness: Record, home: Path, patches: Mapping[str, str]) -> Mapping[
     """What the harness of a record reads again; nothing of one that is not ours, for a record may name any module."""
     if not str(harness["_target_"]).startswith("contexttune.harness."):
         return {}
-    judged = getattr(target_class(harness, "harness"), "judged", None)
     filled = {name: patch for name, patch in patches.items() if patch.strip()}
-    return judged(home, filled) if judged else {}
+    kind = target_class(harness, "harness")
+    return kind.judged(home, filled) if issubclass(kind, Harness) else {}
 
 
 def contexts(records: Records) -> Iterator[tuple[State, str]]:
