@@ -65,7 +65,7 @@ def test_images_are_recorded_by_digest_and_another_one_is_told_before_it_is_used
     # dry_run was typed; an image that this engine does not hold cannot be compared
     assert drifted[0].endswith("dry_run: False -> True")
     assert drifted[1:] == [
-        f"not as in the reproduced run: images.harness.{image}: sha256:another -> {digest}"
+        f"differs from the reproduced run: images.harness.{image}: sha256:another -> {digest}"
     ]
 
 

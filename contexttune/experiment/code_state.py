@@ -1,4 +1,4 @@
-"""The code that runs: which commit, with which changes, and whether it is the code that was submitted."""
+"""The code in use: its commit, its uncommitted changes, and whether it is the code that was submitted."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from contexttune.errors import ArtifactError
 from contexttune.paths import PACKAGE
 from contexttune.repos.porcelain import porcelain
 
-VARIABLE = "CONTEXTTUNE_SUBMITTED"  # sbatch and child processes hand the environment on
+VARIABLE = "CONTEXTTUNE_SUBMITTED"  # the environment reaches jobs through sbatch and child processes
 _CODE = ("contexttune", "conf")
 
 
 @cache
 def code_state() -> dict[str, Any]:
-    """Commit and changes of the checkout that this process runs from; {} for an installed package.
+    """The state of the checkout that this process runs from; {} for an installed package.
 
-    Asked for once: what is changed later is not what has been imported.
+    Determined once: later changes are not what has been imported.
     """
     return state_of(PACKAGE.parent)
 
 
 def state_of(checkout: Path) -> dict[str, Any]:
-    """Commit, whether files differ from it, and a digest of those that do; {} where git does not know.
+    """Commit, whether files differ from it, and a digest of those that do; {} where there is no git checkout.
 
-    Counted are tracked files, and untracked ones among the code: a run's output may lie in a checkout.
+    Tracked files count, and untracked ones in the code's directories: a checkout may hold the output of runs.
     """
     if not (checkout / ".git").exists():
         return {}
@@ -57,25 +57,25 @@ def state_of(checkout: Path) -> dict[str, Any]:
 
 
 def note_submission() -> None:
-    """Hand on to the jobs of this process, wherever they run, what code they were submitted with."""
+    """Pass the current code state on to the jobs of this process, wherever they run."""
     os.environ[VARIABLE] = json.dumps(code_state() | {"host": socket.gethostname()}, sort_keys=True)
 
 
 def submission() -> dict[str, Any] | None:
-    """The code that was submitted, as the submitting process saw it; None where it could not be handed on."""
+    """The code state of the process that submitted this job; None where it is unknown."""
     text = os.environ.get(VARIABLE)
     return dict(json.loads(text)) if text else None
 
 
 def changed_since(submitted: dict[str, Any] | None) -> bool | None:
-    """Whether this process runs other code than was submitted; None where that is unknown."""
+    """Whether this process runs code other than what was submitted; None where that is unknown."""
     if not submitted or "commit" not in submitted or not code_state():
         return None
     return any(submitted[key] != code_state()[key] for key in ("commit", "diff_sha256"))
 
 
 def _digest(checkout: Path, changed: list[bytes]) -> str:
-    """Of names and contents, and not of a diff, whose text depends on git's version and settings."""
+    """A digest of names and contents. The text of a diff would depend on git's version and settings."""
     digest = hashlib.sha256()
     for name in changed:
         path = checkout / os.fsdecode(name)

@@ -1,4 +1,4 @@
-"""What is not as it was in the run that this one reproduces: configuration, code, versions, rows, images."""
+"""Differences from the run that this one reproduces: configuration, code, versions, dataset rows, images."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def reproduction(cell: Cell) -> dict[str, Any] | None:
 
 
 def warn(cell: Cell, reproduced: Mapping[str, Any] | None) -> None:
-    """One line for each thing that is not what it was: in the run that is reproduced, or when the job was submitted."""
+    """Log each difference from the reproduced run, and whether the code changed since the job was submitted."""
     if cell.manifest["changed_since_submission"]:
-        log.warning("the code is not that which was submitted (run.json: submitted, contexttune)")
+        log.warning("the code changed since the job was submitted (in run.json: submitted, contexttune)")
     if reproduced is None:
         return
     log.info("reproducing %s in group %s (group_id=... names another)", reproduced["from"], cell.group_id)
     if not reproduced["versions_known"]:
-        log.warning("%s has no run.json: versions then and now cannot be compared", reproduced["from"])
+        log.warning("%s has no run.json, so versions cannot be compared", reproduced["from"])
     for row in reproduced["drift"]:
-        log.warning("not as in the reproduced run: %s: %s -> %s", row["key"], row["then"], row["now"])
+        log.warning("differs from the reproduced run: %s: %s -> %s", row["key"], row["then"], row["now"])
 
 
 def configuration(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """The differences, but for those that must be, and keys of this version that say what the other did without them."""
+    """The differences, without those that a reproduction must have, new keys with their defaults, and moved classes."""
     found = [one for one in differences(then, now) if not one[0].startswith(_MUST_DIFFER)]
-    return [one for one in found if not _is_new(*one) and not _has_moved(*one)]
+    return [one for one in found if not _is_new_default(*one) and not _has_moved(*one)]
 
 
 def _has_moved(key: str, then: Any, now: Any) -> bool:
@@ -59,13 +59,13 @@ def _has_moved(key: str, then: Any, now: Any) -> bool:
     return key.endswith("_target_") and str(then).rpartition(".")[2] == str(now).rpartition(".")[2]
 
 
-def _is_new(key: str, then: Any, now: Any) -> bool:
+def _is_new_default(key: str, then: Any, now: Any) -> bool:
     return bool(then == ABSENT and key in _defaults() and now == _defaults()[key])
 
 
 @cache
 def _defaults() -> dict[str, Any]:
-    """Dotted key -> its default, of keys that are part of the schema itself; parts bring their own."""
+    """Dotted key -> default, of the schema's own keys (not those of parts)."""
     schema: Any = OmegaConf.to_container(OmegaConf.structured(Config))
     sections = {key: value for key, value in schema.items() if isinstance(value, dict)}
     nested = {f"{name}.{key}": value for name, own in sections.items() for key, value in own.items()}
@@ -78,7 +78,7 @@ def _versions(past: PastRun, cell: Cell) -> list[Difference]:
 
 
 def _images(past: PastRun, cell: Cell) -> Iterator[Difference]:
-    """Images that both know; nothing is pulled to learn more."""
+    """Images whose digest is known in both; none is pulled."""
     for part, then in sorted(past.images.items()):
         now = cell.image_digests(part, list(then))
         for image in sorted(then.keys() & now.keys()):

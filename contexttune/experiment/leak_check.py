@@ -1,4 +1,4 @@
-"""What a run does about a context that gives the answer away."""
+"""Check the contexts of a run for leaks of the answer."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ _KINDS = {
     "test_text": "text of the test patch",
     "new_path": "a file that the answer creates",
     "test_name": "a test that does not exist yet",
-    "later_commit": "a commit that is no ancestor of base_commit",
+    "later_commit": "a commit that is not an ancestor of base_commit",
     "number": "the number of the issue or pull request",
 }
 
 
 def check(cell: Cell, blocks: Mapping[str, str]) -> None:
-    """Look for leaks in a run's blocks (instance_id -> block), by `audit.leaks`.
+    """Look for leaks in a run's blocks (instance_id -> block) as `audit.leaks` says, and write leaks.json.
 
-    What is found stands in leaks.json of the run. Raises PreflightError for `fail` at the first context that leaks
-    what its condition is not for.
+    Raises PreflightError for audit.leaks=fail at the first leak that the condition is not meant to have.
     """
     if cell.config.audit.leaks == "off" or not cell.generator.sends_block:
         return
-    log.info("looking for leaks of the answer in %d contexts", len(cell.instances))
+    log.info("checking %d contexts for leaks of the answer", len(cell.instances))
     known: dict[str, list[Leak]] = {}
     for instance in cell.instances:
         base = BaseText(partial(cell.workspace.tree, instance.repo, instance.base_commit))
@@ -40,8 +39,8 @@ def check(cell: Cell, blocks: Mapping[str, str]) -> None:
             found = leaks(blocks.get(instance.instance_id, ""), instance, base, needs_gold=cell.gold_context)
         except ArtifactError as error:
             raise ConfigError(
-                f"slice.dataset: {instance.instance_id}: {error}, so that leaks of it cannot be looked for: mend the row, or "
-                "set audit.leaks=off"
+                f"slice.dataset: {instance.instance_id} cannot be checked for leaks ({error}): fix the row, or set "
+                "audit.leaks=off"
             ) from None
         if found:
             known[instance.instance_id] = found
@@ -51,13 +50,12 @@ def check(cell: Cell, blocks: Mapping[str, str]) -> None:
 
 
 def complaint(condition: str, instance_id: str, leak: Leak) -> str:
-    """What a context gives away, in words."""
+    """A sentence about one leak."""
     what = leak.what if len(leak.what) <= 80 else f"{leak.what[:77]}..."
-    return f"condition={condition}: the context of {instance_id} tells {_KINDS[leak.kind]} (line {leak.line}: {what})"
+    return f"condition={condition}: the context of {instance_id} contains {_KINDS[leak.kind]} (line {leak.line}: {what})"
 
 
 def _record(cell: Cell, known: Mapping[str, list[Leak]]) -> None:
-    """leaks.json is about the contexts that the run has now: one of earlier ones goes."""
     path = cell.layout.leaks(cell.group_id, cell.run_id)
     if known:
         write_json(path, {name: [asdict(leak) for leak in found] for name, found in known.items()})
@@ -70,8 +68,8 @@ def _judge(cell: Cell, known: Mapping[str, list[Leak]]) -> None:
         for leak in found:
             words = complaint(cell.condition, instance_id, leak)
             if leak.is_expected:
-                log.info("%s, as it is meant to", words)
+                log.info("%s, as intended", words)
             elif cell.config.audit.leaks == "fail":
-                raise PreflightError(f"{words}; audit.leaks=warn runs it all the same")
+                raise PreflightError(f"{words}; set audit.leaks=warn to run anyway")
             else:
                 log.warning("%s", words)

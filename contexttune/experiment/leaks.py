@@ -1,7 +1,6 @@
-"""Whether a context knows what nobody could know at base_commit: the fix, its tests, later commits, the pull request.
+"""Find leaks in a context: the fix, its tests, later commits, the pull request.
 
-What stands in the repository or its history at base_commit, or in the issue, is no leak, however often the answer
-repeats it.
+Text that is in the issue, or in the repository or its history at base_commit, is never a leak.
 """
 
 from __future__ import annotations
@@ -18,21 +17,19 @@ from contexttune.instances.patch import parse
 from contexttune.repos.git import Tree, git, try_git
 from contexttune.types import GoldInstance
 
-WORDS_OF = {12: 5, 16: 3}
-"""Sizes of the n-grams, in tokens (words and punctuation marks), and how many different telling words each must have.
+MIN_WORDS = {12: 5, 16: 3}
+"""Size of an n-gram, in tokens (words and punctuation marks) -> the number of different words it must have.
 
-Shorter ones, and such of fewer words, stand by chance in other repositories.
+Shorter ones, or ones with fewer words, occur in other repositories by chance.
 """
-_IDIOMS = frozenset({*keyword.kwlist, "self", "cls", "super", "args", "kwargs", "__init__"})  # tell nothing
+_IDIOMS = frozenset({*keyword.kwlist, "self", "cls", "super", "args", "kwargs", "__init__"})  # not counted
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _WORD = re.compile(r"[^\W\d]\w\w+")
-_MARKS = re.compile(
-    r"\s*(?:\d+\s*[:|│])?[\s│⋮•|>#*+-]*"
-)  # indentation, line numbers, bullets, signs of a diff
+_MARKS = re.compile(r"\s*(?:\d+\s*[:|│])?[\s│⋮•|>#*+-]*")  # indentation, line numbers, bullets, diff markers
 _HASH = re.compile(r"(?<![0-9a-zA-Z_])[0-9a-f]{7,40}(?![0-9a-zA-Z_])")
 _NUMBER_IN_PATCH = re.compile(r"(?<![\w&])#(\d{2,})\b")
-_MAX_BYTES = 2_000_000  # larger files are data
+_MAX_BYTES = 2_000_000  # larger files are data, not code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +38,9 @@ class Leak:
 
     Attributes:
         kind: `gold_text`, `test_text`, `new_path`, `test_name`, `later_commit` or `number`.
-        line: number from 1; `text` is that line.
-        what: the words that give it away.
-        is_expected: the condition was given the gold on purpose, and is for this.
+        line: line number, from 1; `text` is that line.
+        what: the words that leak.
+        is_expected: the condition is given the gold patch on purpose, to leak this.
     """
 
     kind: str
@@ -54,10 +51,10 @@ class Leak:
 
 
 def leaks(text: str, instance: GoldInstance, base: BaseText, *, needs_gold: bool = False) -> list[Leak]:
-    """What `text` gives away about the answer of `instance`, by line.
+    """The leaks of `instance`'s answer in `text`, by line.
 
-    `base` is the repository at base_commit. With `needs_gold` the condition is fed gold on purpose: paths are then
-    expected, all else is not.
+    `base` is the repository at base_commit. With `needs_gold`, the condition is given the gold patch on purpose, and
+    leaked paths are expected.
     """
     if not text.strip():
         return []
@@ -74,7 +71,7 @@ def leaks(text: str, instance: GoldInstance, base: BaseText, *, needs_gold: bool
 
 
 class BaseText:
-    """All text that there was at a commit, read when something is suspicious for the first time."""
+    """All text of a repository at a commit, read at the first suspicion."""
 
     def __init__(self, tree: Callable[[], Tree]) -> None:
         self._tree = tree
@@ -85,19 +82,19 @@ class BaseText:
 
     @cached_property
     def _texts(self) -> list[str]:
-        """Of its files, of their paths, and of what was said when it and its ancestors were committed."""
+        """Contents of files, their paths, and the messages of the commit and its ancestors."""
         entries = self.tree.entries
         contents = [content for _, content in self.tree.read(sorted({e.blob for e in entries if e.is_file}))]
-        said = git("--git-dir", self.tree.git_dir, "log", "--format=%B", self.tree.commit)
+        messages = git("--git-dir", self.tree.git_dir, "log", "--format=%B", self.tree.commit)
         texts = [c for c in contents if len(c) <= _MAX_BYTES and b"\0" not in c[:8000]]
-        return [*(c.decode(errors="replace") for c in (*texts, said)), "\n".join(e.path for e in entries)]
+        return [*(c.decode(errors="replace") for c in (*texts, messages)), "\n".join(e.path for e in entries)]
 
-    def holds(self, words: str, pattern: re.Pattern[str]) -> bool:
-        """Whether something matches `pattern`; `words` stand in every text that does."""
+    def matches(self, words: str, pattern: re.Pattern[str]) -> bool:
+        """Whether a text matches `pattern`; every match contains `words`."""
         return any(words in text and pattern.search(text) for text in self._texts)
 
-    def holds_tokens(self, tokens: Sequence[str]) -> bool:
-        """Whether a text has these tokens one after another, as `_tokens` reads them."""
+    def has_tokens(self, tokens: Sequence[str]) -> bool:
+        """Whether these tokens follow each other in a text."""
         rarest, wanted = max(tokens, key=len), f" {' '.join(tokens)} "
         return any(
             rarest in text and all(token in text for token in tokens) and wanted in self._flat(number)
@@ -115,7 +112,7 @@ class BaseText:
 
 
 def _tokens(lines: Sequence[str]) -> list[tuple[int, str]]:
-    """(line number from 0, token); marks at the beginning of a line and commas before a closing bracket left out."""
+    """(line number from 0, token), without markers at the start of a line and commas before a closing bracket."""
     found = [
         (number, token)
         for number, line in enumerate(lines)
@@ -126,51 +123,51 @@ def _tokens(lines: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def _grams(tokens: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """(where it begins, n-gram)."""
-    for size in WORDS_OF:
+    """(position of its first token, n-gram)."""
+    for size in MIN_WORDS:
         for at in range(len(tokens) - size + 1):
             yield at, tuple(tokens[at : at + size])
 
 
-def _is_telling(gram: Sequence[str]) -> bool:
-    """Whether it has enough different words."""
+def _is_distinctive(gram: Sequence[str]) -> bool:
+    """Whether an n-gram has enough different words."""
     words = {word for token in gram for word in _WORD.findall(token)} - _IDIOMS
-    return len(words) >= WORDS_OF[len(gram)]
+    return len(words) >= MIN_WORDS[len(gram)]
 
 
 def answer_grams(patch: str) -> dict[tuple[str, ...], int]:
-    """n-grams of what a patch makes of a file -> the position in it of the first word that the patch adds."""
+    """n-gram of a patched file -> position in it of the first word that the patch adds."""
     found: dict[tuple[str, ...], int] = {}
     for side in (side for change in parse(patch) for side in change.new_sides):
         tokens = _tokens([line for _, line in side])
         for at, gram in _grams([token for _, token in tokens]):
             span = enumerate(tokens[at : at + len(gram)])
             first = next((n for n, (line, token) in span if side[line][0] and _WORD.match(token)), None)
-            if first is not None and _is_telling(gram):
+            if first is not None and _is_distinctive(gram):
                 found.setdefault(gram, first)
     return found
 
 
 def _texts(text: str, instance: GoldInstance, base: BaseText, kind: str, patch: str) -> Iterator[Leak]:
-    """n-grams that the patch makes, those in the same lines once, with the line that new words begin in."""
+    """One leak for each group of lines that share n-grams with the patched files."""
     lines = text.split("\n")
     wanted, statement = answer_grams(patch), _flat(instance.problem_statement)
-    told: set[int] = set()
-    for numbers, gram in _told(lines):
+    reported: set[int] = set()
+    for numbers, gram in _numbered_grams(lines):
         if gram not in wanted:
             continue
         words = " ".join(gram)
-        is_new = told.isdisjoint(numbers)
-        if is_new and (f" {words} " in statement or base.holds_tokens(gram)):
+        is_new = reported.isdisjoint(numbers)
+        if is_new and (f" {words} " in statement or base.has_tokens(gram)):
             continue
         if is_new:
             line = numbers[wanted[gram]]
             yield Leak(kind=kind, line=line + 1, text=lines[line], what=words)
-        told.update(numbers)
+        reported.update(numbers)
 
 
-def _told(lines: Sequence[str]) -> Iterator[tuple[Sequence[int], tuple[str, ...]]]:
-    """(its line numbers, n-gram) of a text; of one that is a diff, those of its new side too."""
+def _numbered_grams(lines: Sequence[str]) -> Iterator[tuple[Sequence[int], tuple[str, ...]]]:
+    """(line numbers, n-gram) of a text; for a diff also those of its new side."""
     readings = [lines]
     if any(line.startswith("+") for line in lines):
         readings.append(["" if line.startswith("-") else line for line in lines])
@@ -187,13 +184,13 @@ def _flat(text: str) -> str:
 
 def _test_names(text: str, instance: GoldInstance, base: BaseText) -> Iterator[Leak]:
     for name in sorted({name_of_test(test) for test in _listed(instance.row.get("FAIL_TO_PASS"))}):
-        if len(name) >= 8:  # what is shorter is a word like any other
+        if len(name) >= 8:  # a shorter one is a common word
             pattern = re.compile(rf"(?<!\w){_spaced(name)}(?!\w)")
-            yield from _words_unknown("test_name", text, instance, base, pattern)
+            yield from _unless_known("test_name", text, instance, base, pattern)
 
 
 def name_of_test(test: str) -> str:
-    """`path::Class::name[case]`, `name (module.Class)` -> `name`; the first line of a docstring stays as it is."""
+    """`path::Class::name[case]` or `name (module.Class)` -> `name`; a docstring's first line is returned unchanged."""
     last = test.split("[")[0].split("::")[-1].strip()
     named = re.match(r"(\w+)(?: \([\w.]+\))?\Z", last)
     return named[1] if named else last
@@ -213,11 +210,11 @@ def _new_paths(text: str, instance: GoldInstance, base: BaseText) -> Iterator[Le
         if change.new and change.new != change.old:
             pattern = re.compile(rf"(?<![\w/-]){re.escape(change.new)}(?![\w/-]|\.\w)")
             if pattern.search(text) and change.new not in base.tree.by_path:
-                yield from _words_unknown("new_path", text, instance, base, pattern)
+                yield from _unless_known("new_path", text, instance, base, pattern)
 
 
 def _numbers(text: str, instance: GoldInstance, base: BaseText) -> Iterator[Leak]:
-    """The pull request's number, which the instance is called by, and those that the patches add."""
+    """The pull request's number, taken from the instance_id, and those that the patches add."""
     added = [
         t for p in (instance.patch, instance.test_patch) for c in parse(p) for e in c.edits for t in e.added
     ]
@@ -227,7 +224,7 @@ def _numbers(text: str, instance: GoldInstance, base: BaseText) -> Iterator[Leak
     for number in sorted(numbers | ({own} if own.isdigit() else set())):
         words = r"\#|\bgh-?|\bpull/|\bissues?/|\bticket/|\b(?:pull[ -]request|pr|issue|ticket)s?[ #:_-]*"
         pattern = re.compile(rf"(?:{words}|(?<![^\W_]){name}-){number}(?!\d)", re.IGNORECASE)
-        yield from _words_unknown("number", text, instance, base, pattern)
+        yield from _unless_known("number", text, instance, base, pattern)
 
 
 def _later_commits(text: str, instance: GoldInstance, base: BaseText) -> Iterator[Leak]:
@@ -240,21 +237,21 @@ def _later_commits(text: str, instance: GoldInstance, base: BaseText) -> Iterato
     answers = git(*git_dir, "cat-file", "--batch-check=%(objectname)", stdin=asked).decode().splitlines()
     for name, sha in zip(names, answers, strict=True):
         if len(sha) != 40:
-            continue  # a digest of something else
+            continue  # not a commit of this repository
         if try_git(*git_dir, "merge-base", "--is-ancestor", sha, instance.base_commit).returncode:
             pattern = re.compile(rf"(?<!\w){name}(?!\w)")
-            yield from _words_unknown("later_commit", text, instance, base, pattern)
+            yield from _unless_known("later_commit", text, instance, base, pattern)
 
 
-def _words_unknown(
+def _unless_known(
     kind: str, text: str, instance: GoldInstance, base: BaseText, pattern: re.Pattern[str]
 ) -> Iterator[Leak]:
-    """The first line that matches `pattern`, unless the issue or a file of base_commit does."""
+    """The first line that matches `pattern`, unless the issue or base_commit has a match too."""
     found = pattern.search(text)
     if found is None or pattern.search(instance.problem_statement):
         return
     inner = max(re.split(r"\W+", found[0]), key=lambda piece: (piece.isdigit(), len(piece)))
-    if not base.holds(inner, pattern):
+    if not base.matches(inner, pattern):
         number = text.count("\n", 0, found.start())
         yield Leak(kind=kind, line=number + 1, text=text.split("\n")[number], what=" ".join(found[0].split()))
 

@@ -1,4 +1,4 @@
-"""What a run was made of: enough to tell whether two runs differ by the context alone, and to make it again."""
+"""The manifest of a run: enough to see whether two runs differ by the context alone, and to reproduce one."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def manifest(
     *,
     asks_elsewhere: bool,
 ) -> dict[str, Any]:
-    """The record of a run, in the process that does it. Holds names of environment variables, never their values."""
+    """Settings, code, versions and machine of this process. Has names of environment variables, never their values."""
     submitted = code_state.submission()
     packages = _packages()
-    made_of = {
+    facts = {
         "contexttune": {"version": __version__, **code_state.code_state()},
         "submitted": submitted,
         "changed_since_submission": code_state.changed_since(submitted),
@@ -61,31 +61,31 @@ def manifest(
         "config": container,
         **_command(),
     }
-    recorded: dict[str, Any] = masked(made_of)
+    recorded: dict[str, Any] = masked(facts)
     return recorded | {"config_digest": fingerprint(recorded["config"], 16)}
 
 
 def rows_digest(instances: Sequence[GoldInstance]) -> str:
-    """A digest of the rows themselves: a file may change under an unchanged name."""
+    """A digest of the rows themselves: a dataset can change under the same name."""
     return fingerprint([[i.instance_id, i.base_commit, i.problem_statement, i.patch] for i in instances], 16)
 
 
 def job_dir() -> Path | None:
-    """The directory of the Hydra job that this process is in."""
+    """The output directory of this Hydra job; None outside of one."""
     from hydra.core.hydra_config import HydraConfig
 
     return Path(HydraConfig.get().runtime.output_dir) if HydraConfig.initialized() else None
 
 
 def _endpoint(model: dict[str, Any]) -> str | None:
-    """Where the model was asked, which the configuration need not say; None for the job's own server."""
+    """The endpoint's URL, which need not be in the configuration; None for a server of the job."""
     if (model.get("server") or {}).get("command"):
         return None
     return str(model.get("base_url") or os.environ.get("OPENAI_BASE_URL") or "") or None
 
 
 def _command() -> dict[str, Any]:
-    """What was typed. Not resolved: an override may name a variable of the environment that holds a secret."""
+    """The command's overrides, unresolved: one may refer to an environment variable with a secret."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -105,7 +105,7 @@ def _packages() -> dict[str, str | None]:
 
 
 def installed_version(package: str) -> str | None:
-    """The version of an installed package; None when it is not here."""
+    """The version of a package; None when it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

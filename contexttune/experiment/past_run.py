@@ -1,4 +1,4 @@
-"""A run of the past, as its directory tells it."""
+"""Read the record of an earlier run from its directory."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from contexttune.paths import results_of_predictions
 from contexttune.system.files import read_json
 from contexttune.types import STAGES
 
-_OWN_SOURCES = ("hydra", "main", "schema")  # of Hydra's list of where a configuration comes from
+_OWN_SOURCES = ("hydra", "main", "schema")  # config sources that are not the user's
 
 
 @dataclass(frozen=True, kw_only=True)
 class PastRun:
-    """What is needed to compose a run's configuration again, and to see what has changed since."""
+    """What it takes to compose the configuration of a run again and to see what has changed since."""
 
     directory: Path
     group_id: str
-    overrides: list[str]  # as they were typed, Hydra's own keys left out
+    overrides: list[str]  # as typed, without Hydra's own keys
     config: dict[str, Any]  # resolved
     config_name: str = "config"
-    config_sources: list[dict[str, str]] = field(default_factory=list)  # the user's, not the package's
-    manifest: dict[str, Any] = field(default_factory=dict)  # empty: the job ended before it began its run
+    config_sources: list[dict[str, str]] = field(default_factory=list)  # only those that the user added
+    manifest: dict[str, Any] = field(default_factory=dict)  # empty if the job ended before its run began
     images: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @cache
 def past_run(directory: Path) -> PastRun:
-    """The run of a job's directory, of a run's own under `results`, or of its predictions.
+    """The run of a directory: a job's, a run's under `results`, or that of its predictions.
 
-    Raises ConfigError when the directory holds no record of one.
+    Raises ConfigError when there is no record of a run in it.
     """
     where = f"reproduce={directory}"
     if not directory.is_dir():
         raise ConfigError(
-            f"{where} is not a directory: name a job's under multirun/, or a run's under results/<group_id>/runs/"
+            f"{where} is not a directory: give a job's under multirun/, or a run's under results/<group_id>/runs/"
         )
     home = results_of_predictions(directory) if (directory / "preds.jsonl").is_file() else directory
     try:
@@ -47,26 +47,26 @@ def past_run(directory: Path) -> PastRun:
         found = _of_job(directory) if (directory / ".hydra").is_dir() else _of_record(directory, record)
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = error if isinstance(error, DamagedFile) else f"{error!r}"
-        raise ConfigError(f"{where} holds records that cannot be read: {why}") from None
+        raise ConfigError(f"{where} has records that cannot be read: {why}") from None
     if found is None and (directory / "multirun.yaml").is_file():
-        raise ConfigError(f"{where} is a sweep: name one of its jobs, such as {directory / '0'}")
+        raise ConfigError(f"{where} is a sweep: give one of its jobs, such as {directory / '0'}")
     if found is None:
         raise ConfigError(
-            f"{where} holds no record of a run (neither .hydra/overrides.yaml nor a run.json with its overrides)"
+            f"{where} has no record of a run (neither .hydra/overrides.yaml nor a run.json with overrides)"
         )
     task = found.config["task"]["name"]
     if task != "run":
-        raise ConfigError(f"{where} is of task={task}, which computes nothing that could be reproduced")
+        raise ConfigError(f"{where} is of task={task}, which computes nothing to reproduce: give a run's")
     return found
 
 
 def sources(composed: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Those of Hydra's list of config sources that the user added."""
+    """The user's own among Hydra's config sources."""
     return [dict(source) for source in composed if source["provider"] not in _OWN_SOURCES]
 
 
 def _of_job(directory: Path) -> PastRun | None:
-    """From what Hydra saved, and the job's own copy of run.json where it got that far."""
+    """From the files that Hydra saved, and the job's copy of run.json if there is one."""
     import yaml
 
     saved = directory / ".hydra"
@@ -106,14 +106,14 @@ def _of_record(directory: Path, record: dict[str, Any]) -> PastRun | None:
 
 
 def _stages(record: dict[str, Any]) -> list[str]:
-    """All that was done to the run: the last command may only have graded what an earlier one had inferred."""
+    """The stages of all sessions: the last command may only have graded what an earlier one inferred."""
     done = {stage for session in record["sessions"] for stage in session["stages"]}
-    needed = {"signals", "context"} if "inference" in done else set()  # which leave no record of a run
+    needed = {"signals", "context"} if "inference" in done else set()  # they leave no session
     return [stage for stage in STAGES if stage in done | needed]
 
 
 def _resolved(path: Path) -> dict[str, Any]:
-    """A saved configuration, its interpolations resolved where today's environment allows."""
+    """A saved configuration, with interpolations resolved if the environment allows it."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 

@@ -1,4 +1,4 @@
-"""run.json and group.json: what a run is and was made of, and that a group's runs belong together."""
+"""run.json describes a run; group.json has what all runs of a group must have in common."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _SCHEMA_VERSION = 1
 
 
 def registration(config: AnalysisConfig) -> dict[str, Any]:
-    """What a group's first run puts into group.json."""
+    """The analysis that the first run of a group registers in group.json."""
     return {"control": config.control, "margin": config.margin}
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The record of one cell."""
+    """run.json of one cell, and group.json of its group."""
 
     cell: Cell
 
@@ -48,20 +48,20 @@ class RunRecord:
         return record
 
     def check(self) -> None:
-        """As `require_fit`; the first run of a group registers what the group is of."""
+        """Do as `require_fit`; the first run of a group creates group.json."""
         cell, healthy_only = self.cell, self.cell.config.slice.healthy_only
         self.require_fit()
-        if not healthy_only:  # which is decided below, under the lock
-            _ = cell.instances  # a slice that cannot be must not become the group's
+        if not healthy_only:  # with it, the instances are decided below, under the lock
+            _ = cell.instances  # an invalid slice must not become the group's
         with locked(self._group.with_suffix(".lock")):
             saved = read_json(self._group)
             if saved is None:
-                made = {
+                created = {
                     "group_id": cell.group_id,
                     "settings": self._settings,
                     "analysis": registration(cell.config.analysis),
                 }
-                write_json(self._group, made | self._left_out())
+                write_json(self._group, created | self._excluded())
         self.require_fit()
         if saved is not None and healthy_only:
             cell.exclusion.warn_of_change(saved["excluded"])
@@ -75,17 +75,17 @@ class RunRecord:
         return masked(identity.group_settings(self.cell.container))
 
     def require_fit(self) -> None:
-        """Raise ConfigError unless this run fits its group, and its rows are those that it began with."""
+        """Raise ConfigError unless this run has its group's settings and the dataset rows that it began with."""
         cell, settings = self.cell, self._settings
         if self._group.parent in cell.layout.no_groups:
             raise ConfigError(
-                f"group_id={cell.group_id} is where health checks, comparisons or audits lie: choose another group_id"
+                f"group_id={cell.group_id} is reserved for health checks, comparisons or audits: choose another group_id"
             )
         saved = read_json(self._group)
         if saved is not None and saved["settings"] != settings:
             differing = ", ".join(key for key, *_ in differences(saved["settings"], settings))
             raise ConfigError(
-                f"group_id={cell.group_id} holds runs with another {differing}: choose another group_id"
+                f"group_id={cell.group_id} has runs with another {differing}: choose another group_id"
             )
         begun = read_json(self.path)
         if begun is not None and begun["manifest"]["rows_digest"] != rows_digest(cell.instances):
@@ -93,19 +93,19 @@ class RunRecord:
                 f"slice.dataset={cell.config.slice.dataset} changed since this run began: choose another group_id"
             )
 
-    def _left_out(self) -> dict[str, Any]:
-        """Decided here, once for all arms: the first run of a group holds the group's lock, and has seen no outcome."""
+    def _excluded(self) -> dict[str, Any]:
+        """Decide which instances all arms leave out. The first run does that, which has seen no outcome yet."""
         if not self.cell.config.slice.healthy_only:
             return {}
         excluded = self.cell.exclusion.decide()
-        log.info("healthy_only: %d unhealthy instances are left out of all arms", len(excluded))
+        log.info("healthy_only: %d unhealthy instances are excluded from all arms", len(excluded))
         for entry in excluded:
-            log.info("left out: %s: %s", entry["instance_id"], entry["reason"])
+            log.info("excluded: %s: %s", entry["instance_id"], entry["reason"])
         return {"excluded": excluded}
 
     @contextmanager
     def kept(self, reproduced: Mapping[str, Any] | None = None) -> Iterator[None]:
-        """Say `running` inside, then `finished` or `interrupted`."""
+        """Record the status `running`, then `finished` or `interrupted`."""
         record, began = self._describe() | {"reproduction": reproduced}, time.monotonic()
         self._keep_problems()
         self._write(record | {"status": "running"})
@@ -115,10 +115,10 @@ class RunRecord:
             self._write(record | self._afterwards(record, began) | {"status": "interrupted"})
             raise
         record |= self._afterwards(record, began)
-        self._write(record | self._graded_in(record) | {"status": "finished"})
+        self._write(record | self._harness_images(record) | {"status": "finished"})
 
     def _keep_problems(self) -> None:
-        """What the agents were asked, for whoever reads the results where the dataset is not."""
+        """Copy the issues, so that results can be read without the dataset."""
         path = self.cell.layout.problems(self.cell.group_id, self.cell.run_id)
         if not path.exists():
             keys = ("instance_id", "repo", "base_commit", "problem_statement")
@@ -129,7 +129,7 @@ class RunRecord:
             write_jsonl(path, rows)
 
     def _write(self, record: dict[str, Any]) -> None:
-        """Where the run's files are, and for the job that did it: another job may continue the run with other code."""
+        """Write run.json, and a copy for this job: another job may continue the run with other code."""
         record |= self._seen()
         write_json(self.path, record)
         if job := job_dir():
@@ -155,7 +155,7 @@ class RunRecord:
             "harness": cell.harness.name,
             "official": cell.harness.official,
             "gold_context": cell.gold_context,
-            "instances": [_named(i) for i in cell.instances],
+            "instances": [_described(i) for i in cell.instances],
             "manifest": cell.manifest,
             "images": begun.get("images", {}),
             "served_models": begun.get("served_models", []),
@@ -164,13 +164,13 @@ class RunRecord:
         }
 
     def _documents(self, begun: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """What models wrote for its contexts, and what it took; their text lies beside the contexts."""
+        """What models wrote for the contexts and what it took; the texts are beside the contexts."""
         used = self.cell.documents.used if self.cell.wants_documents else {}
-        told = [{k: v for k, v in asdict(one).items() if k != "text"} for _, one in sorted(used.items())]
-        return told or begun.get("documents", [])
+        records = [{k: v for k, v in asdict(one).items() if k != "text"} for _, one in sorted(used.items())]
+        return records or begun.get("documents", [])
 
     def _afterwards(self, record: Mapping[str, Any], began: float) -> dict[str, Any]:
-        """What is known only when the work is over: how long it took, what it was done by."""
+        """What is known only at the end: how long it took, and which models and images were used."""
         attempts = self._attempts()
         ran_in = {a["image"]: a["image_digest"] for a in attempts if a.get("image_digest")}
         *earlier, session = record["sessions"]
@@ -180,34 +180,29 @@ class RunRecord:
             "sessions": [*earlier, session | {"wall_s": round(time.monotonic() - began, 3)}],
         }
 
-    def _graded_in(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The images that the harness has used; one that is known already is that of the verdict."""
+    def _harness_images(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Digests of the images that the harness used; one that is recorded already belongs to the verdict."""
         cell, known = self.cell, record["images"].get("harness", {})
         used = {i.image for i in cell.instances} if "evaluate" in cell.config.stages else set()
         graded_in = known | cell.image_digests("harness", sorted(used - known.keys()))
         return {"images": record["images"] | ({"harness": graded_in} if graded_in else {})}
 
     def _attempts(self) -> list[dict[str, Any]]:
-        """The runner's own details of each attempt, with the instance's image."""
-        cell = self.cell
-        found = []
-        for i in cell.instances:
-            path = cell.layout.instance(cell.group_id, cell.run_id, i.instance_id) / "attempt.json"
-            attempt = read_json(path)
-            if attempt:
-                found.append({"image": i.image, **attempt["details"]})
-        return found
+        """The runner's details of each attempt, with the instance's image."""
+        attempts = self.cell.finished_work.attempts(self.cell.instances)
+        images = {i.instance_id: i.image for i in self.cell.instances}
+        return [{"image": images[name], **attempt["details"]} for name, attempt in attempts.items()]
 
 
-def _named(instance: GoldInstance) -> dict[str, str]:
-    """What a row of results says of its instance."""
+def _described(instance: GoldInstance) -> dict[str, str]:
+    """The columns of an instance in rows of results."""
     difficulty = instance.row.get("difficulty")
-    named = {"instance_id": instance.instance_id, "repo": instance.repo}
-    return named | ({"difficulty": str(difficulty)} if difficulty else {})
+    described = {"instance_id": instance.instance_id, "repo": instance.repo}
+    return described | ({"difficulty": str(difficulty)} if difficulty else {})
 
 
 def _session(cell: Cell) -> dict[str, Any]:
-    """One process's work on a run: when, where, by which code; `wall_s` stays null when it is killed."""
+    """One process's work on a run: when, where, with which code; `wall_s` stays null if it is killed."""
     slurm, code = cell.manifest["slurm"] or {}, cell.manifest["contexttune"]
     return {
         "stages": cell.config.stages,

@@ -1,8 +1,7 @@
-"""One process at a time on a run, on one machine or on many that share a disk.
+"""A lock that lets one process at a time work on a run, on one machine or on several that share a disk.
 
-The kernel's file locks are not to be had on every shared file system, and know no names. This one is a file,
-linked into place whole, that says who holds it; its holder touches it every few seconds, so that one that was
-killed is told from one that works.
+Not every shared file system has kernel locks, and those do not name their holder. This lock is a file, hard-linked into
+place, that describes its holder. The holder touches it every few seconds, so that others can tell whether it is alive.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from contexttune.system.process_id import Process
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 10.0
-LIFETIME_S = 90.0  # without a heartbeat, after which a holder on another machine is taken for dead
+LIFETIME_S = 90.0  # a holder on another machine without a heartbeat for so long is dead
 _POLL_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Who holds a lock."""
+    """The content of a lock."""
 
     token: str
     process: Process
@@ -42,30 +41,30 @@ class Holder:
 def sole_worker(
     path: Path, *, lifetime_s: float = LIFETIME_S, heartbeat_s: float = HEARTBEAT_S
 ) -> Iterator[None]:
-    """Hold the lock at `path`; a lock whose holder is dead is taken over.
+    """Hold the lock at `path`, taking it over from a dead holder.
 
-    Raises PreflightError that names the holder when it is alive. Whether it is can take `lifetime_s` to see when it
-    is, or was, on another machine.
+    Raises PreflightError, naming the holder, when it is alive. For a holder on another machine it can take `lifetime_s`
+    to find out.
     """
     lock = _Lock(path, lifetime_s)
     lock.acquire()
-    over = threading.Event()
-    beat = threading.Thread(target=lock.beat, args=(over, heartbeat_s), name="run-lock", daemon=True)
+    released = threading.Event()
+    beat = threading.Thread(target=lock.beat, args=(released, heartbeat_s), name="run-lock", daemon=True)
     beat.start()
     try:
         yield
     finally:
-        over.set()
+        released.set()
         lock.release()
 
 
 def holder_of(path: Path, *, lifetime_s: float = LIFETIME_S) -> Process | None:
-    """The living holder of the lock at `path`, by this machine's clock; None when nobody holds it."""
-    holder, heard_at = _read(path), _mtime(path)
-    if holder is None or heard_at is None:
+    """The process that holds the lock at `path`; None when it is free or its holder is dead by this machine's clock."""
+    holder, beat_at = _read(path), _mtime(path)
+    if holder is None or beat_at is None:
         return None
     running = holder.process.is_running
-    alive = time.time() - heard_at < lifetime_s if running is None else running
+    alive = time.time() - beat_at < lifetime_s if running is None else running
     return holder.process if alive else None
 
 
@@ -81,7 +80,7 @@ class _Lock:
         self._claim.write_text(dump_json(asdict(self.holder)), encoding="utf-8")
         try:
             while not self._link():
-                self._take_over_from_the_dead()
+                self._remove_if_dead()
         except BaseException:
             self._claim.unlink(missing_ok=True)
             raise
@@ -91,11 +90,11 @@ class _Lock:
             self.path.unlink(missing_ok=True)
         self._claim.unlink(missing_ok=True)
 
-    def beat(self, over: threading.Event, every_s: float) -> None:
-        """Touch the lock until `over`; interrupt this program when another has taken it."""
-        while not over.wait(every_s):
-            with suppress(OSError):  # a disk that is away for a moment; the next beat may reach it
-                if self._is_lost() and not over.is_set():
+    def beat(self, released: threading.Event, every_s: float) -> None:
+        """Touch the lock until `released`; interrupt this program if another process has taken it over."""
+        while not released.wait(every_s):
+            with suppress(OSError):  # the disk may be unavailable for a moment
+                if self._is_lost() and not released.is_set():
                     log.error(
                         "this process stood still so long that another took over its run (%s)", self.path
                     )
@@ -105,67 +104,64 @@ class _Lock:
                     return
 
     def _is_lost(self) -> bool:
-        """Whether another has taken the lock; touches it if not. Who takes over removes the claim of the dead, too."""
+        """Whether another process has taken the lock (which also removes the claim); touches it if not."""
         taker = _read(self.path)
         if (taker and taker.token != self.holder.token) or not self._claim.exists():
             return True
-        os.utime(self._claim)  # without a time of ours: the disk's own clock is the one all share
+        os.utime(self._claim)  # sets the time by the disk's clock, which all machines share
         return False
 
     def _link(self) -> bool:
         with suppress(FileExistsError):
             os.link(self._claim, self.path)
-        # asked of the file itself: over a network, a link that was made may be reported as failed
+        # on network file systems, a link that was made can be reported as failed
         return self._is_ours()
 
     def _is_ours(self) -> bool:
         found = _read(self.path)
         return found is not None and found.token == self.holder.token
 
-    def _take_over_from_the_dead(self) -> None:
+    def _remove_if_dead(self) -> None:
         """Remove a lock whose holder is dead. Raises PreflightError when it is alive."""
         found = _read(self.path)
-        heard_at = _mtime(self.path)
-        while heard_at is not None and self._might_live(found, heard_at):
+        who = str(found.process) if found else "another process"
+        beat_at = _mtime(self.path)
+        while beat_at is not None and self._may_be_alive(found, who, beat_at):
             now_at = _mtime(self.path)
-            if (now_at is not None and now_at != heard_at) or (found and found.process.is_running):
+            if (now_at is not None and now_at != beat_at) or (found and found.process.is_running):
                 if _read(self.path) != found:
-                    return  # it has changed hands meanwhile
-                who = str(found.process) if found else "another process"
+                    return  # another process has taken it over meanwhile
                 raise PreflightError(f"{who}, is at work on this run ({self.path}): wait for it, or stop it")
             time.sleep(_POLL_S)
         self._remove(found)
 
-    def _might_live(self, holder: Holder | None, heard_at: float) -> bool:
+    def _may_be_alive(self, holder: Holder | None, who: str, beat_at: float) -> bool:
         running = holder.process.is_running if holder else None
         if running is not None:
             return running
-        silent_s = self._now() - heard_at
+        silent_s = self._now() - beat_at
         if not self._waited and silent_s <= self._lifetime_s:
             self._waited = True
-            log.info(
-                "%s, was at work on this run: waiting until it is heard, or silent for %.0f s",
-                holder.process if holder else "another process",
-                self._lifetime_s,
-            )
+            message = "%s, was at work on this run: waiting for its heartbeat, for at most %.0f s"
+            log.info(message, who, self._lifetime_s)
         return silent_s <= self._lifetime_s
 
-    def _remove(self, judged: Holder | None) -> None:
-        """Move the lock away, and look whether it was the judged one: another may have been faster."""
-        grave = self._aside(f"{self.holder.token}.dead")
+    def _remove(self, dead: Holder | None) -> None:
+        """Move the lock of `dead` away; put it back if another process has taken it over meanwhile."""
+        moved = self._aside(f"{self.holder.token}.dead")
         with suppress(FileNotFoundError):
-            self.path.rename(grave)
-            buried = _read(grave)
-            if (buried and buried.token) != (judged and judged.token):
+            self.path.rename(moved)
+            found = _read(moved)
+            if (found and found.token) != (dead and dead.token):
                 with suppress(FileExistsError):
-                    os.link(grave, self.path)
-            elif judged:
-                log.warning("taking over from %s, which is gone", judged.process)
-                self._aside(judged.token).unlink(missing_ok=True)
-            grave.unlink()
+                    os.link(moved, self.path)
+            elif dead:
+                log.warning("taking over from %s, which is gone", dead.process)
+                self._aside(dead.token).unlink(missing_ok=True)
+            moved.unlink()
 
     def _now(self) -> float:
-        """By the disk's clock, which wrote the heartbeats."""
+        """The time by the disk's clock, like that of heartbeats."""
         os.utime(self._claim)
         return self._claim.stat().st_mtime
 
@@ -177,7 +173,7 @@ def _read(path: Path) -> Holder | None:
     try:
         found: Any = read_json(path)
         return Holder(token=found["token"], process=Process(**found["process"]))
-    except (OSError, ValueError, TypeError, KeyError):  # none, or of another version
+    except (OSError, ValueError, TypeError, KeyError):  # absent, or written by another version
         return None
 
 

@@ -137,7 +137,7 @@ def test_code_that_changed_while_a_job_was_queued_is_a_warning_and_in_the_record
         assert made_of["submitted"]["commit"] == made_of["contexttune"]["commit"]
         assert (made_of["submitted"]["dirty"], made_of["contexttune"]["dirty"]) == (False, True)
     logs = "".join(path.read_text() for path in tmp_path.glob("multirun/g/*/*/contexttune.log"))
-    assert logs.count("the code is not that which was submitted") == 2
+    assert logs.count("the code changed since the job was submitted") == 2
 
 
 def python(code: str, submitted: str = "") -> str:

@@ -159,7 +159,7 @@ def test_a_refused_sweep_leaves_a_finished_group_as_it_was(tmp_path):
     assert contexttune(*both, "slice.limit=2", cwd=tmp_path).returncode == 0
     before = files(tmp_path / "results")
     for typo, words in (
-        (["slice.limit=3"], "group_id=g holds runs with another slice.limit"),
+        (["slice.limit=3"], "group_id=g has runs with another slice.limit"),
         (["slice.limit=2", "slice.instance_ids=[no__such-1]"], "no__such-1 not in"),
         (["slice.limit=2", "runner=single_shot"], "model.name is not set"),
     ):
@@ -181,7 +181,7 @@ def test_a_cell_that_a_job_was_refused_for_is_no_gap_of_its_group(tmp_path):
         (home / "no_context-s0-0000aaaa/cell.json", planned | {"job_dir": str(job)}),
         (
             job / "job.json",
-            note | {"exit_code": 2, "error": "group_id=g holds runs with another slice.limit"},
+            note | {"exit_code": 2, "error": "group_id=g has runs with another slice.limit"},
         ),
     ):
         directory.parent.mkdir(parents=True)

@@ -234,7 +234,7 @@ def leaking(monkeypatch):
 
 def test_an_audit_of_a_leak_is_written_and_fails(composed, tmp_path, leaking):
     with pytest.raises(
-        PreflightError, match=r"2 of 2 contexts leak; .*o__lib-1 tells a test .*line 2: test_it_runs"
+        PreflightError, match=r"2 of 2 contexts leak; .*o__lib-1 contains a test .*line 2: test_it_runs"
     ):
         audit(composed("task=audit", "audit.budgets_chars=[3200]"))
     assert [row["n_leaks"] for row in rows_of(tmp_path)] == ["1", "1"]
@@ -245,7 +245,7 @@ RUN = "runner=empty", "harness=none"
 
 
 def test_a_run_whose_context_leaks_is_refused_before_inference(composed, tmp_path, leaking):
-    with pytest.raises(PreflightError, match=r"test_it_runs.*audit\.leaks=warn runs it all the same"):
+    with pytest.raises(PreflightError, match=r"test_it_runs.*set audit\.leaks=warn"):
         run_experiment(composed(*RUN))
     assert list(tmp_path.glob("artifacts/preds/*")) == []
     cfg = composed(*RUN, "audit.leaks=warn")
