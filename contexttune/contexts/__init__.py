@@ -1,1 +1,1 @@
-"""Generators of repository context, and how it reaches an agent."""
+"""Conditions: generators of repository context, and the files and documents that they make."""

@@ -1,45 +1,45 @@
-"""Paths in a shell's braces, which say a directory and a suffix once: `a/b/{c,d}.py`."""
+"""Paths with a shell's braces, so that a directory and a suffix are written once: `a/b/{c,d}.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-_MARKS = 2  # the braces
+_BRACES_CHARS = 2
 
 
 class _Group(NamedTuple):
-    """What the paths of one pair of braces have in common."""
+    """Common parts of the paths in one pair of braces."""
 
     directory: str
     suffix: str
 
 
 def braced(paths: Iterable[str], room_chars: int) -> list[str]:
-    """Lines for as many of `paths` as fit, line ends counted; directories stand where their first path does.
+    """Lines for as many of `paths` as fit, line ends counted; a group stands where its first path does.
 
-    No path may hold a brace or a comma.
+    No path may contain a brace or a comma.
     """
     groups: dict[_Group, list[str]] = {}
     for path in paths:
         group, stem = _split(path)
-        price = _price(path, stem, len(groups.get(group, ())))
-        if price <= room_chars:
+        cost = _cost(path, stem, len(groups.get(group, ())))
+        if cost <= room_chars:
             groups.setdefault(group, []).append(stem)
-            room_chars -= price
+            room_chars -= cost
     return [_line(group, stems) for group, stems in groups.items()]
 
 
-def chars(paths: Iterable[str], most: int) -> int:
-    """What the lines of all `paths` take, line ends counted, or `most`."""
+def braced_chars(paths: Iterable[str], limit: int) -> int:
+    """Characters in the lines of all `paths`, line ends counted; at most `limit`."""
     total = 0
     sizes: dict[_Group, int] = {}
     for path in paths:
         group, stem = _split(path)
         n = sizes.get(group, 0)
-        total += _price(path, stem, n)
-        if total >= most:
-            return most
+        total += _cost(path, stem, n)
+        if total >= limit:
+            return limit
         sizes[group] = n + 1
     return total
 
@@ -51,11 +51,11 @@ def _split(path: str) -> tuple[_Group, str]:
     return (_Group(directory + slash, dot + suffix), stem) if stem else (_Group(directory + slash, ""), name)
 
 
-def _price(path: str, stem: str, n_before: int) -> int:
-    """What a path adds to a group that has `n_before`."""
+def _cost(path: str, stem: str, n_before: int) -> int:
+    """Characters that a path adds to a group of `n_before` paths."""
     if n_before == 0:
         return len(path) + 1
-    return len(stem) + 1 + (_MARKS if n_before == 1 else 0)
+    return len(stem) + 1 + (_BRACES_CHARS if n_before == 1 else 0)
 
 
 def _line(group: _Group, stems: list[str]) -> str:

@@ -1,23 +1,56 @@
-"""Budgets in characters or tokens: hard bounds, cut at line ends."""
+"""Budgets in characters or tokens: hard limits, applied at line ends."""
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from contexttune.contexts import tokens
 from contexttune.errors import ConfigError
+from contexttune.interfaces import ContextGenerator
+from contexttune.system.warn_once import Complaints
 from contexttune.types import CardText
 
-Unit = Literal["chars", "tokens"]
-"""What a condition's `budget_unit` may be. Tokens are those of o200k_base: an estimate of any other model's."""
+log = logging.getLogger(__name__)
 
-_BETWEEN = "\n\n"
+Unit = Literal["chars", "tokens"]
+"""Values of a condition's `budget_unit`. Tokens are counted by o200k_base, an estimate for other models."""
+
+_SEPARATOR = "\n\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budgeted(ContextGenerator):
+    """A condition whose text is cut to a budget."""
+
+    budget: int = 3200
+    budget_unit: Unit = "chars"
+
+    def __post_init__(self) -> None:
+        check(self.budget, self.budget_unit)
+
+    @cached_property
+    def warnings(self) -> Complaints:
+        """A file that several instances share is warned about once."""
+        return Complaints(log)
+
+    def within_budget(self, text: str, source: str) -> str:
+        """`text`, cut to the budget; the first cut of each `source` is a warning."""
+        shown = cut_to(text, self.budget, self.budget_unit)
+        if shown != text:
+            message = "%s is cut to %d of %d characters (condition.budget=%d %s)"
+            sizes = len(shown), len(text), self.budget, self.budget_unit
+            self.warnings.make(Path(source), "cut", message, source, *sizes)
+        return shown
 
 
 def check(budget: int, unit: Unit) -> None:
-    """Raise ConfigError for a budget of nothing, or one in a unit that cannot be counted on this machine."""
+    """Raise ConfigError for a budget below 1, or in a unit that cannot be counted on this machine."""
     if budget < 1:
         raise ConfigError(f"condition.budget must be at least 1, got {budget}")
     check_unit(unit)
@@ -38,16 +71,19 @@ def measure(text: str, unit: Unit) -> int:
 
 
 def cut_to(text: str, limit: int, unit: Unit) -> str:
-    """A run of whole lines from the start of `text` within `limit`: the longest, but for a line where tokens merge."""
+    """The longest run of whole lines from the start of `text` within `limit`.
+
+    In tokens it may be a line shorter than the longest, since tokens can merge across line ends.
+    """
     if unit == "chars":
         return cut(text, limit)
-    start = text[: limit * tokens.MOST_CHARS + 1]  # more than this cannot fit, and need not be counted
+    start = text[: limit * tokens.MOST_CHARS + 1]  # text beyond this cannot fit and is not tokenized
     if measure(start, unit) <= limit:
         return text
     lines = start.split("\n")
     n_lines = bisect_right(range(len(lines)), limit, key=lambda n: measure(_lines(lines, n), unit)) - 1
     while n_lines > 0 and measure(_lines(lines, n_lines), unit) > limit:
-        n_lines -= 1  # a line more can be a token less, and then the search may end beside the mark
+        n_lines -= 1  # one more line can mean one token less, so the bisection may stop too late
     return _lines(lines, max(n_lines, 0))
 
 
@@ -69,33 +105,33 @@ def heading(name: str) -> str:
 
 
 def fit(cards: Sequence[CardText], *, card_chars: int, total_chars: int) -> list[CardText]:
-    """Cards with their headings, each within `card_chars`, joined within `total_chars`.
+    """Cards with headings, each within `card_chars`, together within `total_chars`.
 
-    When all do not fit, the long ones give way first: every card is held to the largest common size at which
-    the whole fits, and what the line ends leave over goes to the cards in order. A card that cannot show one line
+    When they do not all fit, the long ones are cut first: every card is limited to the largest common size at which
+    the whole fits, and characters left over at line ends go to the cards in order. A card without room for one line
     under its heading is dropped.
     """
     whole = [CardText(name=c.name, text=f"{heading(c.name)}\n{c.text.strip()}") for c in cards]
-    lengths = range(card_chars + 1)
-    size = bisect_right(lengths, total_chars, key=lambda n: len(join(_cut_all(whole, [n] * len(whole))))) - 1
-    sizes = [size] * len(whole)
-    for i in range(len(whole)):
-        spare = total_chars - len(join(_cut_all(whole, sizes)))
-        held = cut(whole[i].text, sizes[i])
-        grown = min(card_chars, len(held) + spare)
-        if (
-            grown > sizes[i]
-            and len(join(_cut_all(whole, [*sizes[:i], grown, *sizes[i + 1 :]]))) <= total_chars
-        ):
-            sizes[i] = grown
+
+    def n_chars(sizes: Sequence[int]) -> int:
+        return len(join(_cut_all(whole, sizes)))
+
+    common = bisect_right(range(card_chars + 1), total_chars, key=lambda n: n_chars([n] * len(whole))) - 1
+    sizes = [common] * len(whole)
+    for i, card in enumerate(whole):
+        spare = total_chars - n_chars(sizes)
+        grown = min(card_chars, len(cut(card.text, sizes[i])) + spare)
+        larger = [*sizes[:i], grown, *sizes[i + 1 :]]
+        if grown > sizes[i] and n_chars(larger) <= total_chars:
+            sizes = larger
     return _cut_all(whole, sizes)
 
 
 def join(cards: Sequence[CardText]) -> str:
-    """The rendered text of a context."""
-    return _BETWEEN.join(card.text for card in cards)
+    """The text of a context made of cards."""
+    return _SEPARATOR.join(card.text for card in cards)
 
 
 def _cut_all(cards: Sequence[CardText], sizes: Sequence[int]) -> list[CardText]:
-    cut_cards = [CardText(name=c.name, text=cut(c.text, size)) for c, size in zip(cards, sizes, strict=True)]
-    return [card for card in cut_cards if "\n" in card.text]
+    shortened = [CardText(name=c.name, text=cut(c.text, size)) for c, size in zip(cards, sizes, strict=True)]
+    return [card for card in shortened if "\n" in card.text]

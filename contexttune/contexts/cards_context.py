@@ -1,4 +1,4 @@
-"""A context made of cards, each rendered from the signals of a commit."""
+"""A context made of cards, rendered from the signals of a commit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contexttune.types import CardText, Context, Instance
 
 @dataclass(frozen=True, kw_only=True)
 class CardsContext(ContextGenerator):
-    """Cards in the order they are configured, within a budget that counts headings and blank lines too."""
+    """Cards in their configured order; the budgets include headings and blank lines."""
 
     version: ClassVar[int] = 1
     name: str
@@ -26,11 +26,13 @@ class CardsContext(ContextGenerator):
             if getattr(self, key) < 1:
                 raise ConfigError(f"condition.{key} must be at least 1, got {getattr(self, key)}")
         if not self.cards:
-            raise ConfigError("condition.cards is empty; condition=no_context is the arm without a context")
+            raise ConfigError(
+                "condition.cards is empty: use condition=no_context for the arm without a context"
+            )
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         texts = [
-            CardText(name=name, text=_legible(text))
+            CardText(name=name, text=_printable(text))
             for name, card in self.cards.items()
             if (text := card.render(repo.signals)) and text.strip()
         ]
@@ -38,7 +40,7 @@ class CardsContext(ContextGenerator):
         return Context(text=join(fitted), cards=fitted)
 
     def reasons(self, repo: RepoAtCommit, instance: Instance | None) -> list[str]:
-        """Why each line of that text stands there."""
+        """Why each line of the text is there."""
         found = []
         for card in self.build(repo, instance).cards:
             known = self.cards[card.name].reasons(repo.signals)
@@ -47,8 +49,8 @@ class CardsContext(ContextGenerator):
         return found[1:]
 
 
-def _legible(text: str) -> str:
-    """`text` without what is no character for the eye: a docstring or a command may hold escape sequences."""
+def _printable(text: str) -> str:
+    """`text` without unprintable characters: docstrings and commands may contain escape sequences."""
     lines = text.split("\n")
     return "\n".join(
         line if line.isprintable() else "".join(c for c in line if c.isprintable()) for line in lines

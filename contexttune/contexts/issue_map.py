@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contexttune.contexts.map_layout import Laid, MapSettings, lay_out
+from contexttune.contexts.code_map import CodeMap
 from contexttune.contexts.ranking.issue import read
-from contexttune.contexts.ranking.prior import FILE_LENGTH_POWER, activities
-from contexttune.contexts.ranking.relevance import Ranking, Weights, why
-from contexttune.contexts.ranking.sources import indexed_sources, other_sources
+from contexttune.contexts.ranking.outline import RankedFile
+from contexttune.contexts.ranking.relevance import Ranking, Weights, explain
 from contexttune.errors import ConfigError
 from contexttune.interfaces import RepoAtCommit
-from contexttune.types import Context, Instance
+from contexttune.types import Instance
 
 
 @dataclass(frozen=True, kw_only=True)
-class IssueMap(MapSettings):
-    """Files by what the issue says, with their definitions that it is likely about; all others by directory."""
+class IssueMap(CodeMap):
+    """Files by relevance to the issue, with their most relevant definitions; all others by directory."""
 
     version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = True
+    title: ClassVar[str] = (
+        "Map of {repo} for this issue: likeliest files first, with their likeliest definitions."
+    )
     name: str = "issue_map"
     tree_share: float = 0.4
-    definition_weight: float = 0.65  # BM25 of a file's best definition; next to 1 for BM25 of the whole file
-    name_weight: float = 0.5  # definitions whose very name stands in the issue
+    definition_weight: float = 0.65  # BM25 of a file's best definition; BM25 of the whole file has weight 1
+    name_weight: float = 0.5  # definitions that the issue names
     place_weight: float = 0.8  # path, module or stack frame in the issue
-    prior_weight: float = 0.2  # what changes often, as in repo_map
+    prior_weight: float = 0.2  # activity, as in repo_map
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -34,39 +37,28 @@ class IssueMap(MapSettings):
             if getattr(self, key) < 0:
                 raise ConfigError(f"condition.{key} must not be below 0, got {getattr(self, key)}")
 
-    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+    def ranked(
+        self,
+        repo: RepoAtCommit,
+        instance: Instance | None,
+        paths: Sequence[str],
+        activity: Mapping[str, float],
+    ) -> list[RankedFile]:
         assert instance is not None
-        return Context(text=self._laid(repo, instance).text)
-
-    def reasons(self, repo: RepoAtCommit, instance: Instance | None) -> list[str]:
-        """Why each line of that text stands there."""
-        assert instance is not None
-        return self._laid(repo, instance).reasons(why)
-
-    def _laid(self, repo: RepoAtCommit, instance: Instance) -> Laid:
-        indexed, others = indexed_sources(repo), other_sources(repo)
-        prior = activities(
-            [*indexed, *others],
-            repo.signals,
-            half_life_commits=self.half_life_commits,
-            length_power=FILE_LENGTH_POWER,
+        weights = Weights(
+            definition=self.definition_weight,
+            name=self.name_weight,
+            place=self.place_weight,
+            prior=self.prior_weight,
         )
-        ranking = Ranking(
+        issue = read(instance.problem_statement)
+        return Ranking(
             repo=repo,
-            issue=read(instance.problem_statement),
-            paths=indexed,
-            prior={path: prior[path] for path in indexed},
-            weights=Weights(
-                definition=self.definition_weight,
-                name=self.name_weight,
-                place=self.place_weight,
-                prior=self.prior_weight,
-            ),
-        )
-        return lay_out(
-            f"Map of {repo.repo} for this issue: likeliest files first, with their likeliest definitions.",
-            ranking.files(),
-            sorted(others, key=lambda path: (-prior[path], path)),
-            total_chars=self.total_budget_chars,
-            tree_share=self.tree_share,
-        )
+            issue=issue,
+            paths=paths,
+            prior={path: activity[path] for path in paths},
+            weights=weights,
+        ).files()
+
+    def explain(self, repo: RepoAtCommit, file: RankedFile) -> str:
+        return explain(file)

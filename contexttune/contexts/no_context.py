@@ -11,7 +11,7 @@ from contexttune.types import Context, Instance
 
 @dataclass(frozen=True, kw_only=True)
 class NoContext(ContextGenerator):
-    """Sends no block, so that the task is the problem statement alone."""
+    """Sends no block: the agent gets the problem statement alone."""
 
     version: ClassVar[int] = 1
     sends_block: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""The upper bound of everything that routes an agent to files: it is told which ones the gold patch changes."""
+"""Upper bound for contexts that lead an agent to files: the files that the gold patch changes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contexttune.contexts.budget import Unit, check, cut_to
+from contexttune.contexts.budget import Budgeted, cut_to
 from contexttune.errors import ArtifactError, ConfigError
 from contexttune.instances.patch import parse
-from contexttune.interfaces import ContextGenerator, RepoAtCommit
+from contexttune.interfaces import RepoAtCommit
 from contexttune.repos.git import Tree
 from contexttune.system.files import sha256
 from contexttune.types import Context, GoldInstance, Instance
@@ -20,27 +20,23 @@ _FIRST_LINE = "The files to change are:"
 
 
 @dataclass(frozen=True, kw_only=True)
-class OracleFiles(ContextGenerator):
-    """Paths that exist at the commit and that the gold patch changes; never a result, and named so everywhere."""
+class OracleFiles(Budgeted):
+    """Paths at the commit that the gold patch changes: an upper bound, never a result, so its name contains `oracle`."""
 
     version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = True
     needs_gold: ClassVar[bool] = True
     name: str = "oracle_files"
     allow_oracle: bool = False
-    budget: int = 3200
-    budget_unit: Unit = "chars"
 
     def __post_init__(self) -> None:
-        check(self.budget, self.budget_unit)
+        super().__post_init__()
         if not self.allow_oracle:
             raise ConfigError(
-                "condition=oracle_files tells the gold patch's files: an upper bound and no result; condition.allow_oracle=true runs it"
+                "condition=oracle_files reveals files of the gold patch, which makes it an upper bound and not a result: condition.allow_oracle=true runs it"
             )
         if "oracle" not in self.name:
-            raise ConfigError(
-                f"condition.name={self.name} must hold the word oracle, as the condition is one"
-            )
+            raise ConfigError(f"condition.name={self.name} must contain the word oracle")
 
     def inputs(self, instance: Instance) -> str:
         """Digest of the gold patch."""
@@ -51,7 +47,7 @@ class OracleFiles(ContextGenerator):
         gold = _gold(instance)
         paths = changed_files(repo.tree, gold)
         if not paths:
-            log.info("%s: its gold patch only adds files, and there is no block", gold.instance_id)
+            log.info("%s: the gold patch only adds files, so no block is sent", gold.instance_id)
             return Context(text="")
         lines = [_FIRST_LINE, *(f"- `{path}`" for path in paths)]
         text = cut_to("\n".join(lines), self.budget, self.budget_unit)
@@ -62,13 +58,13 @@ class OracleFiles(ContextGenerator):
 
 
 def changed_files(tree: Tree, instance: GoldInstance) -> list[str]:
-    """Sorted paths of the commit that the gold patch changes, deletes or renames; a file that it adds has none yet."""
+    """Sorted paths of the commit that the gold patch changes, deletes or renames; files that it adds do not exist yet."""
     try:
         changes = parse(instance.patch)
         if not changes:
-            raise ArtifactError("it names no file")
+            raise ArtifactError("it changes no file")
     except ArtifactError as error:
-        raise ArtifactError(f"{instance.instance_id}: its gold patch cannot be read: {error}") from None
+        raise ArtifactError(f"{instance.instance_id}: the gold patch cannot be read: {error}") from None
     named = {change.old for change in changes if change.old}
     return sorted(path for path in named if path in tree.by_path and path.isprintable())
 

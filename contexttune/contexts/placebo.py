@@ -1,4 +1,4 @@
-"""What the placebos have in common: each is made from the context of another generator."""
+"""Base class of the placebos, which are made from the context of another condition."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from contexttune.errors import ConfigError
-from contexttune.interfaces import ContextGenerator, Model
-from contexttune.types import Instance
+from contexttune.interfaces import ContextGenerator, Model, RepoAtCommit
+from contexttune.types import Context, Instance
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wrapped(ContextGenerator):
-    """A placebo of the generator `of`: one per commit or per instance, as that is."""
+class Placebo(ContextGenerator):
+    """A placebo of the condition `of`, made per commit or per instance as that is."""
 
     of: ContextGenerator
 
     def __post_init__(self) -> None:
+        why = None
         if self.of.needs_gold:
+            why = "needs the gold patch"
+        elif not self.of.sends_block:
+            why = "sends no block"
+        if why:
             raise ConfigError(
-                f"condition.of={self.of.name} needs the gold patch, and has no placebo: choose another"
-            )
-        if not self.of.sends_block:
-            raise ConfigError(
-                f"condition.of={self.of.name} sends no block, and has no placebo: choose another"
+                f"condition.of={self.of.name} {why} and has no placebo: choose another condition"
             )
 
     @property
@@ -32,9 +33,17 @@ class Wrapped(ContextGenerator):
 
     @property
     def asks(self) -> Model | None:
-        """The model that writes what is wrapped."""
+        """The model that writes the original context."""
         return self.of.asks
 
     def inputs(self, instance: Instance) -> Any:
-        """What determines the wrapped context besides settings, commit and issue."""
+        """Inputs of the original context."""
         return self.of.inputs(instance)
+
+    def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
+        original = self.of.build(repo, instance)
+        return Context(text=self.replace(original.text, repo, instance), documents=original.documents)
+
+    def replace(self, text: str, repo: RepoAtCommit, instance: Instance | None) -> str:
+        """The placebo of the original `text`."""
+        raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Tokens counted without a network: an estimate, since most models split text by vocabularies of their own."""
+"""Counts tokens offline by o200k_base: an estimate, since most models have their own vocabularies."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     import tiktoken
 
 MOST_CHARS = 128
-"""Of a token of o200k_base; there is no longer one."""
+"""Length of the longest token of o200k_base."""
 
 _CACHE_KEY = "TIKTOKEN_CACHE_DIR"
-_FILE = "fb374d419588a4632f3f557e76b4b70aebbca790"  # tiktoken's name for o200k_base: SHA-1 of where it lies
+_FILE = "fb374d419588a4632f3f557e76b4b70aebbca790"  # tiktoken's name for o200k_base: SHA-1 of its URL
 
 
 def vocabulary() -> Path | None:
-    """The directory in which litellm ships the vocabulary of o200k_base, or None where it does not."""
+    """The directory in which litellm ships the vocabulary of o200k_base, or None."""
     found = importlib.util.find_spec("litellm")
     if found is None or found.origin is None or importlib.util.find_spec("tiktoken") is None:
         return None
@@ -28,13 +28,13 @@ def vocabulary() -> Path | None:
 
 
 def count(text: str) -> int:
-    """Tokens of `text` by o200k_base; what looks like a special token is text as well."""
+    """Number of tokens of `text`; special tokens count as ordinary text."""
     return len(_encoding().encode_ordinary(text))
 
 
 @cache
 def _encoding() -> tiktoken.Encoding:
-    """Loaded once, half a second; the environment says only meanwhile where from."""
+    """Takes half a second to load. The variable that names its directory is set only while loading."""
     import tiktoken
 
     before = os.environ.get(_CACHE_KEY)

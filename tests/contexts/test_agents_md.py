@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from contexttune.contexts.agents_md import AgentsMd, followed
+from contexttune.contexts.agents_md import AgentsMd, resolve_symlinks
 from contexttune.errors import ConfigError
 from contexttune.repos.git import Tree
 from tests.contexts.stubs import checked_out
@@ -32,7 +32,7 @@ def test_all_files_stand_under_their_names_and_none_is_told_twice(tmp_path):
 def test_nothing_there_is_no_block_and_a_line_in_the_log(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         assert built(tmp_path, {"README.md": "x"}) == ""
-    assert "has none of AGENTS.md, CLAUDE.md, CONTRIBUTING.rst" in caplog.text
+    assert "AGENTS.md, CLAUDE.md, CONTRIBUTING.rst" in caplog.text
 
 
 @pytest.mark.parametrize("unit", ["chars", "tokens"])
@@ -59,7 +59,9 @@ def test_symlinks_are_followed_inside_the_tree_and_nowhere_else(tmp_path):
     for name, target in links.items():
         (repo / name).symlink_to(target)
     tree = Tree(repo / ".git", "a/b", commit(repo, {"real.md": "x", "docs/a.md": "y"}))
-    found = {name: followed(tree, name) for name in links} | {"in": followed(tree, "folder/a.md")}
+    found = {name: resolve_symlinks(tree, name) for name in links} | {
+        "in": resolve_symlinks(tree, "folder/a.md")
+    }
     kept = {name: path for name, path in found.items() if path}
     assert kept == {"docs/back": "real.md", "chain": "real.md", "in": "docs/a.md"}
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contexttune.contexts.braces import braced, chars
+from contexttune.contexts.braces import braced, braced_chars
 from tests.contexts.maps import expanded
 
 PATHS = st.lists(
@@ -16,8 +16,8 @@ def test_every_path_can_be_read_again_and_what_lines_take_is_known_beforehand(pa
     lines = braced(paths, 10_000)
     assert sorted(path for line in lines for path in expanded(line)) == sorted(paths)
     taken = sum(len(line) + 1 for line in lines)
-    assert chars(paths, 10_000) == taken
-    assert chars(paths, 7) == min(taken, 7)
+    assert braced_chars(paths, 10_000) == taken
+    assert braced_chars(paths, 7) == min(taken, 7)
 
 
 @given(paths=PATHS, room_chars=st.integers(-5, 120))

@@ -44,7 +44,9 @@ def test_bytes_that_are_not_utf8_and_foreign_line_ends_are_read(here):
 
 def test_a_missing_file_names_the_key_or_sends_no_block(here):
     for ask in (lambda g: g.build(at(), None), lambda g: g.inputs(instance(1))):
-        with pytest.raises(ConfigError, match=r"condition\.path=\{name\}\.md: there is no file b\.md"):
+        with pytest.raises(
+            ConfigError, match=r"condition\.path=\{name\}\.md: b\.md .*condition\.missing=empty"
+        ):
             ask(FileContext(path="{name}.md"))
     generator = FileContext(path="{name}.md", missing="empty")
     assert generator.inputs(instance(1)) is None
@@ -54,7 +56,8 @@ def test_a_missing_file_names_the_key_or_sends_no_block(here):
 def test_an_empty_file_is_no_block_with_a_warning(here, caplog):
     (here / "empty.md").write_text("\n\n")
     assert FileContext(path="empty.md").build(at(), None).text == ""
-    assert caplog.messages == ["empty.md is empty: there is no block"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "empty.md" in caplog.text
 
 
 def test_a_directory_is_one_sentence(here):
@@ -77,11 +80,11 @@ def test_what_is_over_the_budget_is_cut_at_a_line_end_with_one_warning(here, cap
 
 def test_a_first_line_over_the_budget_is_refused_and_not_an_arm_without_a_block(here):
     (here / "b.md").write_text("x" * 100)
-    with pytest.raises(ConfigError, match=r"condition\.budget=50 chars: the first line"):
+    with pytest.raises(ConfigError, match=r"condition\.budget=50 chars"):
         FileContext(path="b.md", budget=50).build(at(), None)
 
 
 @pytest.mark.parametrize("path", ["", " ", "{branch}.md", "{}.md"])
 def test_a_path_that_cannot_be_is_refused_when_it_is_configured(path):
-    with pytest.raises(ConfigError, match=r"condition\.path=.*it may hold \{repo\}"):
+    with pytest.raises(ConfigError, match=r"condition\.path=.*\{repo\}"):
         FileContext(path=path)

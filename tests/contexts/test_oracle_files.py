@@ -62,7 +62,7 @@ def test_a_patch_that_only_adds_files_has_no_block(changed, caplog):
     added = "diff --git a/x.py b/x.py\nnew file mode 100644\n--- /dev/null\n+++ b/x.py\n@@ -0,0 +1 @@\n+x\n"
     with caplog.at_level(logging.INFO):
         assert OracleFiles(allow_oracle=True).build(at_commit, with_patch(gold, added)).text == ""
-    assert "a__b-1: its gold patch only adds files" in caplog.text
+    assert "a__b-1: the gold patch only adds files" in caplog.text
 
 
 def test_a_budget_is_obeyed_and_half_a_list_is_warned_of(changed, caplog):
@@ -80,14 +80,14 @@ def test_another_gold_patch_is_another_context(changed):
 
 def test_a_patch_that_git_cannot_read_is_one_sentence(changed):
     at_commit, gold = changed
-    with pytest.raises(ArtifactError, match="a__b-1: its gold patch cannot be read"):
+    with pytest.raises(ArtifactError, match=r"a__b-1: .*gold patch"):
         changed_files(at_commit.tree, with_patch(gold, "no patch"))
 
 
 def test_it_is_refused_unless_it_is_allowed_and_cannot_hide_its_name():
     with pytest.raises(ConfigError, match=r"condition\.allow_oracle=true"):
         OracleFiles()
-    with pytest.raises(ConfigError, match=r"condition\.name=repo_map must hold the word oracle"):
+    with pytest.raises(ConfigError, match=r"condition\.name=repo_map .*oracle"):
         OracleFiles(name="repo_map", allow_oracle=True)
 
 

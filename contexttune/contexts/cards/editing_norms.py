@@ -1,4 +1,4 @@
-"""What a change to this repository is expected to come with."""
+"""Conventions for changes to this repository."""
 
 from __future__ import annotations
 
@@ -11,16 +11,8 @@ from contexttune.interfaces import Card
 
 _CHANGELOGS = ("changes", "changelog", "history", "news", "release_notes", "whats-new")
 _STYLE = (
-    *(
-        ".pre-commit-config.yaml",
-        ".flake8",
-        "ruff.toml",
-        ".ruff.toml",
-        ".editorconfig",
-        "mypy.ini",
-        ".pylintrc",
-        "tox.ini",
-    ),
+    *(".pre-commit-config.yaml", ".flake8", "ruff.toml", ".ruff.toml"),
+    *(".editorconfig", "mypy.ini", ".pylintrc", "tox.ini"),
 )
 _GUIDES = ("contributing", "agents", "claude", "hacking")
 

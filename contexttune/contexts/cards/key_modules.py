@@ -1,4 +1,4 @@
-"""The modules that changes go to, with their definitions."""
+"""The modules most likely to change, with their definitions."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
-from contexttune.contexts.map_layout import outlines
+from contexttune.contexts.cards.ranked_sources import RankedSourcesCard, ranked_sources
+from contexttune.contexts.map_layout import outline_lines
 from contexttune.contexts.ranking.prior import outlined
-from contexttune.interfaces import Card
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeyModules(Card):
-    """The likeliest modules, with the longest of their definitions: methods stand behind their class."""
+class KeyModules(RankedSourcesCard):
+    """The likeliest modules, with their longest definitions; methods follow their class."""
 
     version: ClassVar[int] = 1
     name: str = "key_modules"
@@ -25,7 +24,4 @@ class KeyModules(Card):
         ranked = outlined(
             ranked_sources(signals), lambda path: modules[path]["symbols"], total_chars=self.max_chars
         )
-        return "\n".join(outlines(ranked, self.max_chars)) or None
-
-    def reasons(self, signals: Mapping[str, Any]) -> Mapping[str, str]:
-        return reasons(signals)
+        return "\n".join(outline_lines(ranked, self.max_chars)) or None

@@ -1,4 +1,4 @@
-"""Where things are."""
+"""Source files by directory."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.braces import braced
-from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
-from contexttune.interfaces import Card
+from contexttune.contexts.cards.ranked_sources import RankedSourcesCard, ranked_sources
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout(Card):
-    """Source files by directory, less the likeliest `without_first`, which another card names."""
+class Layout(RankedSourcesCard):
+    """Source files by directory, without the first `without_first`, which another card names."""
 
     version: ClassVar[int] = 1
     name: str = "layout"
@@ -26,6 +25,3 @@ class Layout(Card):
         heading = f"{'Other source' if self.without_first else 'Source'} files, {len(others)} in all:"
         lines = braced(others, self.max_chars - len(heading) - 1)
         return "\n".join([heading, *lines]) if lines else None
-
-    def reasons(self, signals: Mapping[str, Any]) -> Mapping[str, str]:
-        return reasons(signals)

@@ -1,18 +1,19 @@
-"""What misleads a reader of this repository."""
+"""What can mislead a reader of this repository."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from contexttune.contexts.cards.source_files import count_by, is_source, is_unambiguous
+from contexttune.contexts.cards.source_files import is_source, is_unambiguous
 from contexttune.interfaces import Card
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pitfalls(Card):
-    """File names that occur many times, files that do not parse, submodules that are not there."""
+    """File names that occur more than once, files that do not parse, submodules that are not checked out."""
 
     version: ClassVar[int] = 1
     name: str = "pitfalls"
@@ -20,7 +21,7 @@ class Pitfalls(Card):
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
         index, tree = signals["py_index"], signals["tree"]
-        names = count_by(p.rpartition("/")[2] for p in index["modules"] if is_source(p))
+        names = Counter(p.rpartition("/")[2] for p in index["modules"] if is_source(p))
         common = sorted(((-n, name) for name, n in names.items() if n > 1 and name != "__init__.py"))
         lines = []
         if common:

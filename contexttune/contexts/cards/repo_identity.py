@@ -1,4 +1,4 @@
-"""What this repository is."""
+"""Packages and size of the repository."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contexttune.interfaces import Card
 
 @dataclass(frozen=True, kw_only=True)
 class RepoIdentity(Card):
-    """Top-level packages with the first line of their docstrings, and sizes."""
+    """Top-level packages with the first lines of their docstrings, and the numbers of files and definitions."""
 
     version: ClassVar[int] = 1
     name: str = "repo_identity"

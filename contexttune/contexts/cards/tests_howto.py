@@ -12,20 +12,20 @@ from contexttune.interfaces import Card
 
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}")
 _ENVIRONMENT = re.compile(r"\{env:\w+(?::([^{}]*))?\}")
-_FACTORS = re.compile(r"^[!\w{},.-]+:[ \t]+")  # "py39-!double: pytest": for which of tox's environments
+_FACTORS = re.compile(r"^[!\w{},.-]+:[ \t]+")  # tox's condition on environments: "py39-!double: pytest"
 _PYTHON = re.compile(r"\$[({]PYTHON\d?[)}]")
 _VARIABLE = re.compile(r"\$[({]\w+[)}]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TestsHowto(Card):
-    """Framework, commands as the repository's own configuration has them, directories."""
+    """Test framework, test commands from the repository's configuration, and test directories."""
 
+    __test__ = False  # pytest would collect it by its name
     version: ClassVar[int] = 1
-    __test__ = False  # a name that pytest would otherwise collect
     name: str = "tests_howto"
     n_commands: int = 3
-    max_command_chars: int = 120  # a longer one is a machine's
+    max_command_chars: int = 120  # longer ones are written for CI
     n_directories: int = 4
 
     def render(self, signals: Mapping[str, Any]) -> str | None:
@@ -43,7 +43,7 @@ class TestsHowto(Card):
 
 
 def _plain(command: str) -> str:
-    """As one types it: tox's placeholders by their defaults, make's variables gone but for the interpreter."""
+    """The command as typed: placeholders of tox are replaced by their defaults, make variables other than the interpreter removed."""
     defaulted = _FACTORS.sub("", command)
     for placeholder in (_POSARGS, _ENVIRONMENT):
         defaulted = placeholder.sub(lambda match: match[1] or "", defaulted)

@@ -1,4 +1,4 @@
-"""The files that changes go to."""
+"""The files most likely to change."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.braces import braced
-from contexttune.contexts.cards.ranked_sources import ranked_sources, reasons
-from contexttune.interfaces import Card
+from contexttune.contexts.cards.ranked_sources import RankedSourcesCard, ranked_sources
 
 _HEADING = "Source files by how often and lately they changed, the first ones in this order:"
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhereToLook(Card):
-    """The likeliest files: the first ones a line each, the next ones grouped by directory."""
+class WhereToLook(RankedSourcesCard):
+    """The likeliest files: the first ones one per line, the others grouped by directory."""
 
     version: ClassVar[int] = 1
     name: str = "where_to_look"
@@ -28,6 +27,3 @@ class WhereToLook(Card):
         leading, others = paths[: self.n_leading], paths[self.n_leading :]
         room = self.max_chars - len("\n".join([_HEADING, *leading])) - 1
         return "\n".join([_HEADING, *leading, *braced(others, room)]) if paths else None
-
-    def reasons(self, signals: Mapping[str, Any]) -> Mapping[str, str]:
-        return reasons(signals)

@@ -1,6 +1,6 @@
 """Okapi BM25 over the words of a query, with weights for words and for parts of a document.
 
-Own code: the library bm25s indexes whole vocabularies for many queries; here each index serves one.
+Written here because bm25s indexes whole vocabularies for many queries, and each index here serves one.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(kw_only=True)
 class Index(Generic[K]):
-    """Documents, as counts of the query's words and a length in identifiers.
+    """Documents as counts of the query's words, with lengths in identifiers.
 
-    Robertson & Zaragoza, The Probabilistic Relevance Framework (2009), 3.4 and 3.6.2: parts of a document
-    are added with a weight before counts saturate.
+    Parts of a document are weighted before counts saturate: Robertson & Zaragoza, The Probabilistic Relevance
+    Framework (2009), 3.4 and 3.6.2.
     """
 
     query: Mapping[str, float]
@@ -28,15 +28,17 @@ class Index(Generic[K]):
     normalisation: float = 0.75  # b
     _counts: dict[K, dict[str, float]] = field(default_factory=dict)
     _lengths: dict[K, float] = field(default_factory=dict)
-    _asked: dict[str, tuple[str, ...]] = field(default_factory=dict)  # identifier -> its words of the query
+    _query_words: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # identifier -> those of its words that are in the query
 
     def add(self, key: K, identifiers: Mapping[str, int], weight: float = 1.0) -> None:
-        """Add to a document what a part of it says. Only parts of weight 1 count as length."""
-        counts, asked = self._counts.setdefault(key, {}), self._asked
+        """Add a part of a document. Only parts of weight 1 add to its length."""
+        counts, known = self._counts.setdefault(key, {}), self._query_words
         for identifier, count in identifiers.items():
-            words = asked.get(identifier)
+            words = known.get(identifier)
             if words is None:
-                words = asked[identifier] = tuple([w for w in terms(identifier) if w in self.query])
+                words = known[identifier] = tuple([w for w in terms(identifier) if w in self.query])
             for word in words:
                 counts[word] = counts.get(word, 0.0) + weight * count
         self._lengths[key] = self._lengths.get(key, 0.0) + (sum(identifiers.values()) if weight == 1 else 0)
@@ -63,6 +65,6 @@ class Index(Generic[K]):
 
 
 def scaled(scores: Mapping[K, float], keys: Iterable[K]) -> dict[K, float]:
-    """Scores of `keys` with the highest as 1."""
+    """Scores of `keys`, divided by the highest of all scores."""
     top = max(scores.values(), default=0.0) or 1.0
     return {key: scores.get(key, 0.0) / top for key in keys}

@@ -1,4 +1,4 @@
-"""What an issue says about where it lies: words, names of code, files, frames of a stack trace."""
+"""Reads clues to the code from an issue: words, names, paths, stack frames."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from contexttune.contexts.ranking.tokenize import IDENTIFIER, STOPWORDS, terms
 
-_MAX_CHARS = 60_000  # of an issue that is longer, a log was pasted: its beginning and its end
+_MAX_CHARS = 60_000  # longer issues contain a pasted log: only their beginning and end are read
 _FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
 _QUOTED = re.compile(r"`([^`\n]{1,200})`")
 _FRAME = re.compile(r'File "([^"\n]{1,300})", line \d+, in (\w{1,100})')
@@ -17,25 +17,25 @@ _DOTTED = re.compile(r"\b[A-Za-z_]\w{0,80}(?:\.[A-Za-z_]\w{0,80}){1,8}")
 _NAMED = re.compile(
     r"\b\w*_\w+\b|\b[A-Za-z]+[a-z0-9][A-Z]\w*\b|\b[A-Z]{2,}[a-z]\w+|\b\w+(?=\()|(?<=\.)[A-Za-z_]\w+"
 )
-_FORM = re.compile(  # a template's question about the reporter's machine, and the answer
+_FORM = re.compile(  # an issue template's section about the reporter's environment
     r"^(?:#{1,6}[ \t]|\*\*)[^\n]*\b(?:environment|versions?|system|extensions)\b[^\n]*\n(?:(?!#{1,6}[ \t]|\*\*)[^\n]*\n?)*+",
     re.MULTILINE | re.IGNORECASE,
 )
-_TITLE, _CODE = 3.0, 0.5  # how much more, or less, a word counts there than one of the prose
+_TITLE, _CODE = 3.0, 0.5  # weights of words there, next to 1 in prose
 
 
 class Issue(NamedTuple):
-    """Weights are relative; all mappings are in the order of the text."""
+    """Clues, in the order of the text. Weights are relative."""
 
     words: dict[str, float]
     names: dict[str, float]  # identifiers that look like the name of a definition
     dotted: list[str]
-    paths: list[str]  # as they are written, `/` for `\\`
+    paths: list[str]  # as written, with `/` for `\\`
     frames: list[tuple[str, str]]  # (path, function), the innermost last
 
 
 def read(text: str) -> Issue:
-    """An issue may be anything: empty, a megabyte of log, full of brackets."""
+    """Clues in the text of an issue, which may be empty, a megabyte of log, or full of brackets."""
     if len(text) > _MAX_CHARS:
         text = f"{text[: _MAX_CHARS // 2]}\n{text[-_MAX_CHARS // 2 :]}"
     words: dict[str, float] = {}
@@ -47,7 +47,7 @@ def read(text: str) -> Issue:
     for name, weight in _names(text):
         names[name] = max(names.get(name, 0.0), weight)
     return Issue(
-        words={word: weight / (weight + 3.0) for word, weight in words.items()},  # repeating says little
+        words={word: weight / (weight + 3.0) for word, weight in words.items()},  # saturates
         names=names,
         dotted=list(dict.fromkeys(_DOTTED.findall(text))),
         paths=list(dict.fromkeys(path.replace("\\", "/") for path in _PATH.findall(text))),
@@ -66,14 +66,14 @@ def _passages(text: str) -> Iterator[tuple[str, float]]:
 
 
 def _names(text: str) -> Iterator[tuple[str, float]]:
-    """Identifiers in prose that are quoted or spelled like code; those in blocks of code count less."""
+    """Identifiers that are quoted or spelled like code in prose; those in code blocks have less weight."""
     prose = _FENCE.sub("\n", text)
     for found in _QUOTED.finditer(prose):
-        yield from ((name, 1.0) for name in IDENTIFIER.findall(found[1]) if _is_telling(name))
-    yield from ((name, 1.0) for name in _NAMED.findall(prose) if _is_telling(name))
+        yield from ((name, 1.0) for name in IDENTIFIER.findall(found[1]) if _is_distinctive(name))
+    yield from ((name, 1.0) for name in _NAMED.findall(prose) if _is_distinctive(name))
     for block in _FENCE.finditer(text):
-        yield from ((name, _CODE) for name in IDENTIFIER.findall(block[1]) if _is_telling(name))
+        yield from ((name, _CODE) for name in IDENTIFIER.findall(block[1]) if _is_distinctive(name))
 
 
-def _is_telling(name: str) -> bool:
+def _is_distinctive(name: str) -> bool:
     return len(name) > 2 and name not in STOPWORDS and not (name.startswith("__") and name.endswith("__"))

@@ -1,4 +1,4 @@
-"""Which files an issue names: by path, by module, in a stack trace."""
+"""Files that an issue names by path, by module or in a stack trace."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ from collections.abc import Iterable, Mapping
 
 from contexttune.contexts.ranking.issue import Issue
 
-_OUTER = 0.7  # what a frame counts of the one inside it
+_OUTER = 0.7  # weight of a stack frame, relative to the frame inside it
 
 
 def named_files(issue: Issue, modules: Mapping[str, str]) -> dict[str, float]:
-    """Path -> weight up to 1, of the files in `modules` (path -> dotted name) that the issue names."""
+    """Path -> weight, up to 1, of the files in `modules` (path -> dotted name) that the issue names."""
     by_name: dict[str, list[str]] = {}
     for path in sorted(modules):
         by_name.setdefault(path.rpartition("/")[2], []).append(path)
     found: dict[str, float] = {}
-    _note(found, issue.paths, 1.0, by_name)
+    _add(found, issue.paths, 1.0, by_name)
     weight = 1.0
     for frame, _ in reversed(issue.frames):
-        if _note(found, [frame], weight, by_name):
+        if _add(found, [frame], weight, by_name):
             weight *= _OUTER
     for path in _modules(issue.dotted, modules):
         found[path] = max(found.get(path, 0.0), 0.7)
     return found
 
 
-def _note(
-    found: dict[str, float], said: Iterable[str], weight: float, by_name: Mapping[str, list[str]]
+def _add(
+    found: dict[str, float], mentions: Iterable[str], weight: float, by_name: Mapping[str, list[str]]
 ) -> bool:
-    """Add the files that end as is said; where several do, they share the weight."""
-    any_of_it = False
-    for text in said:
-        for path in (paths := _ending(text, by_name)):
+    """Add the files whose paths match; several matches of one mention share the weight. Whether there was any."""
+    any_match = False
+    for mention in mentions:
+        for path in (paths := _longest_suffix_matches(mention, by_name)):
             found[path] = max(found.get(path, 0.0), weight / len(paths))
-            any_of_it = True
-    return any_of_it
+            any_match = True
+    return any_match
 
 
-def _ending(said: str, by_name: Mapping[str, list[str]]) -> list[str]:
-    """The files whose path shares the longest end with `said`, which may be absolute or only a name."""
-    parts = said.split("/")
+def _longest_suffix_matches(mention: str, by_name: Mapping[str, list[str]]) -> list[str]:
+    """The files whose paths share the longest end with `mention`, which may be absolute or a bare name."""
+    parts = mention.split("/")
     candidates = by_name.get(parts[-1], [])
     shared = {path: _n_shared(path.split("/"), parts) for path in candidates}
     most = max(shared.values(), default=0)
@@ -54,7 +54,7 @@ def _n_shared(path: list[str], parts: list[str]) -> int:
 
 
 def _modules(dotted: Iterable[str], modules: Mapping[str, str]) -> list[str]:
-    """The modules that are the longest beginning of a dotted name; a top-level package alone says nothing."""
+    """The longest module prefix of each dotted name; a top-level package alone is no clue."""
     paths = {name: path for path, name in modules.items() if "." in name}
     found = []
     for name in dotted:

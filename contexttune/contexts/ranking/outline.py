@@ -1,4 +1,4 @@
-"""Files with the definitions in them, as rankings weigh them and maps show them."""
+"""Files and their definitions, as rankings value them and maps show them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-_LAST_LINES = 8  # a guess at the length of a file's last definition: the index knows only where it begins
+_LAST_LINES = 8  # assumed length of a file's last definition, of which only the first line is known
 
 
 class Definition(NamedTuple):
-    """A class, method or function that a reader can ask for by its qualified name."""
+    """A class, method or function with a qualified name."""
 
     name: str
     first_line: int  # 1-based
-    n_lines: int  # up to the next definition: a class has those before its first method
+    n_lines: int  # up to the next definition; of a class, up to its first method
 
 
 class RankedFile(NamedTuple):
-    """A file's worth, and that of each of its definitions, in their order in the file.
+    """A file and its definitions with their values, in the order of the file.
 
-    `value` orders files; values of definitions are probabilities up to a common factor, over all files.
-    `evidence` are parts that `value` is the sum of, by name, where it is a sum.
+    `value` orders files; values of definitions are proportional to probabilities, over all files.
+    `evidence` lists the named terms of `value`, where it is a sum.
     """
 
     path: str
@@ -31,9 +31,9 @@ class RankedFile(NamedTuple):
 
 
 def definitions(symbols: Sequence[Mapping[str, Any]]) -> list[Definition]:
-    """Of a module's symbols (see signals/py_index.py), all but what is local to a function."""
+    """Definitions among a module's symbols (see signals/py_index.py), without those local to a function."""
     spans: dict[str, tuple[str, int, int]] = {}
-    owners: dict[str, str] = {}  # of each function, and of what is local to it: the outermost function around
+    owners: dict[str, str] = {}  # function, or name local to one -> the outermost function around it
     for symbol, following in zip_longest(symbols, symbols[1:]):
         name, start = symbol["name"], symbol["line"]
         length = max((following["line"] if following else n_lines(symbols)) - start, 1)
@@ -45,14 +45,14 @@ def definitions(symbols: Sequence[Mapping[str, Any]]) -> list[Definition]:
             continue
         if symbol["kind"] != "class":
             owners[name] = name
-        known = spans.get(name)  # overloads and conditional definitions: the longest stands for all
+        known = spans.get(name)  # of overloads and conditional definitions, the longest is kept
         if known is None or known[2] < length:
             spans[name] = (name, start, length)
     return [Definition._make(span) for span in spans.values()]
 
 
 def symbols_of(signals: Mapping[str, Any], path: str) -> Sequence[Mapping[str, Any]]:
-    """What a file defines, in whatever language; nothing of one that no signal knows."""
+    """Symbols that a file in any language defines; () for a file that no signal indexes."""
     modules, files = signals["py_index"]["modules"], signals["code_index"]["files"]
     facts = modules.get(path) or files.get(path)
     symbols: Sequence[Mapping[str, Any]] = facts["symbols"] if facts else ()
@@ -60,5 +60,5 @@ def symbols_of(signals: Mapping[str, Any], path: str) -> Sequence[Mapping[str, A
 
 
 def n_lines(symbols: Sequence[Mapping[str, Any]]) -> int:
-    """About how long a module is: up to its last definition."""
+    """Estimated length of a module, up to its last definition."""
     return int(symbols[-1]["line"]) + _LAST_LINES if symbols else 0

@@ -1,4 +1,4 @@
-"""Files and definitions by what an issue says, from paths, names, docstrings and source text."""
+"""Ranks files and definitions for an issue, by paths, names, source text and activity."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from contexttune.contexts.ranking.outline import Definition, RankedFile, definit
 from contexttune.contexts.ranking.tokenize import identifiers
 from contexttune.interfaces import RepoAtCommit
 
-_SHOWN = 0.005  # less is 0.00
-_MAX_BYTES = 2_000_000  # of a larger file the words are not read
-_MAX_BYTES_IN_ALL = 100_000_000  # nor of the files that change least, where there is more than that to read
+_MIN_SHOWN = 0.005  # smaller terms would be shown as 0.00
+_MAX_BYTES = 2_000_000  # the text of larger files is not read
+_MAX_TOTAL_BYTES = 100_000_000  # beyond it, the text of the least active files is not read
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """What each piece of evidence counts, next to 1 for BM25 over whole files."""
+    """Weights of the kinds of evidence, next to 1 for BM25 over whole files."""
 
     definition: float = 0.65  # BM25 of the file's best definition
-    name: float = 0.5  # definitions whose very name stands in the issue
+    name: float = 0.5  # definitions that the issue names
     place: float = 0.8  # path, module or stack frame in the issue
-    prior: float = 0.2  # what changes often
-    path_words: float = 6.0  # a word of the path or of a definition's name counts as so many of the text
-    sharpness: float = 4.0  # power of the score that is taken for a probability
+    prior: float = 0.2  # activity
+    path_words: float = 6.0  # of words in paths and names of definitions, relative to words in the text
+    sharpness: float = 4.0  # power that turns a score into a probability
     length_power: float = 0.3  # longer definitions are likelier, by their length to this power
 
 
@@ -41,33 +41,35 @@ class Ranking:
     paths: Sequence[str]
     prior: Mapping[str, float]
     weights: Weights = field(default_factory=Weights)
-    n_close: int = 40  # files whose definitions are looked at one by one
+    n_close: int = 40  # files whose definitions are scored one by one
 
     def files(self) -> list[RankedFile]:
-        """All `paths`, the likeliest first."""
-        found = {path: definitions(symbols_of(self.repo.signals, path)) for path in self.paths}
+        """All `paths`, the most relevant first."""
+        defined = {path: definitions(symbols_of(self.repo.signals, path)) for path in self.paths}
         texts = self._texts()
-        evidence = self._of_files(found, texts)
+        evidence = self._evidence(defined, texts)
         scores = {path: sum(parts.values()) for path, parts in evidence.items()}
         close = self._sorted(scores)[: self.n_close]
-        of_definitions = self._of_definitions({path: found[path] for path in close}, texts)
-        best = {path: max(scored, default=0.0) for path, scored in of_definitions.items()}
+        relevance = self._definition_scores({path: defined[path] for path in close}, texts)
         for path in close:
-            evidence[path]["best definition"] = self.weights.definition * best[path]
-            scores[path] += evidence[path]["best definition"]
-        ranked = self._sorted(scores)
+            best = self.weights.definition * max(relevance[path], default=0.0)
+            evidence[path]["best definition"] = best
+            scores[path] += best
         return [
-            self._ranked(path, scores[path], found[path], of_definitions.get(path))._replace(
-                evidence=tuple(evidence[path].items())
+            RankedFile(
+                path,
+                scores[path],
+                self._probabilities(scores[path], defined[path], relevance.get(path)),
+                tuple(evidence[path].items()),
             )
-            for path in ranked
+            for path in self._sorted(scores)
         ]
 
     def _texts(self) -> dict[str, str]:
         blobs = {path: self.repo.tree.by_path[path].blob for path in self.paths}
-        liveliest_first = dict.fromkeys(blobs[path] for path in self._sorted(self.prior))
-        texts, room = {}, _MAX_BYTES_IN_ALL
-        for blob, content in self.repo.tree.read(liveliest_first):
+        most_active_first = dict.fromkeys(blobs[path] for path in self._sorted(self.prior))
+        texts, room = {}, _MAX_TOTAL_BYTES
+        for blob, content in self.repo.tree.read(most_active_first):
             fits = len(content) <= min(_MAX_BYTES, room)
             texts[blob] = content.decode("latin-1") if fits else ""
             room -= len(content) if fits else 0
@@ -76,17 +78,17 @@ class Ranking:
     def _sorted(self, scores: Mapping[str, float]) -> list[str]:
         return sorted(scores, key=lambda path: (-scores[path], path))
 
-    def _of_files(
-        self, found: Mapping[str, Sequence[Definition]], texts: Mapping[str, str]
+    def _evidence(
+        self, defined: Mapping[str, Sequence[Definition]], texts: Mapping[str, str]
     ) -> dict[str, dict[str, float]]:
-        """Path -> what each piece of evidence adds to its score."""
+        """Path -> terms of its score, by kind of evidence."""
         index: Index[str] = Index(query=self.issue.words)
         for path in self.paths:
             index.add(path, identifiers(texts[path]))
             index.add(path, identifiers(path.rpartition(".")[0]), self.weights.path_words)
-            index.add(path, Counter(one.name.rpartition(".")[2] for one in found[path]), 2.0)
+            index.add(path, Counter(one.name.rpartition(".")[2] for one in defined[path]), 2.0)
         places = named_files(self.issue, {path: self._module(path) for path in self.paths})
-        text, names = scaled(index.scores(), self.paths), scaled(self._by_name(found), self.paths)
+        text, names = scaled(index.scores(), self.paths), scaled(self._name_scores(defined), self.paths)
         prior = scaled({path: log(1 + value) for path, value in self.prior.items()}, self.paths)
         weights = self.weights
         return {
@@ -100,18 +102,18 @@ class Ranking:
         }
 
     def _module(self, path: str) -> str:
-        """What code calls a file: in Java by its path below the directory of that name."""
+        """Dotted name of a file: in Java, from its path below the directory `java`."""
         if facts := self.repo.signals["py_index"]["modules"].get(path):
             return str(facts["module"])
         return (
             path.rpartition("/java/")[2].removesuffix(".java").replace("/", ".") if "/java/" in path else ""
         )
 
-    def _by_name(self, found: Mapping[str, Sequence[Definition]]) -> dict[str, float]:
-        """Path -> weights of the names it defines, each shared among all files that define it."""
+    def _name_scores(self, defined: Mapping[str, Sequence[Definition]]) -> dict[str, float]:
+        """Path -> weights of the names it defines, each divided among all files that define it."""
         owners: dict[str, set[str]] = {}
-        for path, defined in found.items():
-            for one in defined:
+        for path, own in defined.items():
+            for one in own:
                 name = one.name.rpartition(".")[2]
                 if name in self.issue.names:
                     owners.setdefault(name, set()).add(path)
@@ -121,43 +123,39 @@ class Ranking:
                 scores[path] = scores.get(path, 0.0) + weight / len(owners[name])
         return scores
 
-    def _of_definitions(
-        self, found: Mapping[str, Sequence[Definition]], texts: Mapping[str, str]
+    def _definition_scores(
+        self, defined: Mapping[str, Sequence[Definition]], texts: Mapping[str, str]
     ) -> dict[str, list[float]]:
-        """Path -> score of each of its definitions, the best of all as 1."""
+        """Path -> score of each of its definitions, scaled so that the best of all has 1."""
         index: Index[tuple[str, int]] = Index(query=self.issue.words)
-        for path, defined in found.items():
+        for path, own in defined.items():
             lines = texts[path].replace("\r\n", "\n").replace("\r", "\n").split("\n")
-            for n, one in enumerate(defined):
+            for n, one in enumerate(own):
                 body = lines[one.first_line - 1 : one.first_line - 1 + one.n_lines]
                 index.add((path, n), identifiers("\n".join(body)))
                 index.add((path, n), identifiers(one.name), self.weights.path_words)
-        keys = [(path, n) for path, defined in found.items() for n in range(len(defined))]
+        keys = [(path, n) for path, own in defined.items() for n in range(len(own))]
         scores = scaled(index.scores(), keys)
-        return {path: [scores[path, n] for n in range(len(defined))] for path, defined in found.items()}
+        return {path: [scores[path, n] for n in range(len(own))] for path, own in defined.items()}
 
-    def _ranked(
-        self, path: str, score: float, defined: Sequence[Definition], scores: Sequence[float] | None
-    ) -> RankedFile:
-        """Its probability, shared out among its definitions."""
+    def _probabilities(
+        self, score: float, defined: Sequence[Definition], relevance: Sequence[float] | None
+    ) -> list[tuple[str, float]]:
+        """(name, value) of a file's definitions, among which the file's probability is divided."""
         value = score**self.weights.sharpness
         shares = [
             one.n_lines**self.weights.length_power
-            * (0.1 + (scores[n] if scores else 0.0) + self._said(one.name))
+            * (0.1 + (relevance[n] if relevance else 0.0) + self._name_weight(one.name))
             for n, one in enumerate(defined)
         ]
         total = sum(shares) or 1.0
-        return RankedFile(
-            path,
-            score,
-            [(one.name, value * share / total) for one, share in zip(defined, shares, strict=True)],
-        )
+        return [(one.name, value * share / total) for one, share in zip(defined, shares, strict=True)]
 
-    def _said(self, name: str) -> float:
+    def _name_weight(self, name: str) -> float:
         return self.issue.names.get(name.rpartition(".")[2], 0.0)
 
 
-def why(file: RankedFile) -> str:
-    """What a file's score comes from."""
-    parts = ", ".join(f"{name} {amount:.2f}" for name, amount in file.evidence if amount >= _SHOWN)
-    return f"{file.value:.2f}: {parts}"
+def explain(file: RankedFile) -> str:
+    """What the score of a file comes from, in words."""
+    terms = ", ".join(f"{name} {amount:.2f}" for name, amount in file.evidence if amount >= _MIN_SHOWN)
+    return f"{file.value:.2f}: {terms}"

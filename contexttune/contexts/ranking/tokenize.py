@@ -1,4 +1,4 @@
-"""Words of prose and of code: an identifier counts as itself and as the words it is made of."""
+"""Splits prose and code into words: an identifier is itself and the words in it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import lru_cache
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_SHORTEST = 2
+_MIN_CHARS = 2
 
-# words of English prose, of issue templates and of Python, which tell files apart only by accident
+# common in English, issue templates or Python, and no clue to a file
 _COMMON = (
     "a about after all also an and any are as at be because been before but by can cannot could did do does doing "
     "don each else even expected few find following for from get give go got had has have how i if in instead into is "
@@ -28,15 +28,15 @@ STOPWORDS = frozenset(_COMMON.split())
 
 @lru_cache(maxsize=1 << 16)
 def terms(identifier: str) -> tuple[str, ...]:
-    """`HTTPServer_name` -> (`httpserver_name`, `http`, `server`, `name`), less stop words and single letters."""
+    """`HTTPServer_name` -> (`httpserver_name`, `http`, `server`, `name`), without stop words and single letters."""
     words = [_singular(word.lower()) for word in _WORD.findall(identifier)]
     whole = identifier.lower()
     found = dict.fromkeys(words if len(words) == 1 else [whole, *words])
-    return tuple(word for word in found if len(word) >= _SHORTEST and word not in STOPWORDS)
+    return tuple(word for word in found if len(word) >= _MIN_CHARS and word not in STOPWORDS)
 
 
 def identifiers(text: str) -> Counter[str]:
-    """How often each identifier stands in `text`."""
+    """Number of occurrences of each identifier in `text`."""
     return Counter(IDENTIFIER.findall(text))
 
 
