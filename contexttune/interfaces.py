@@ -19,9 +19,7 @@ A field with one of these names is a service: the experiment supplies it, and it
 | `bundled`     | `bool`                             | harness            | whether only code of this package is executed |
 | `repository`  | `Callable[[str, str], RepoAtCommit]` | condition        | any other commit (`owner/name`, sha)          |
 | `pool`        | `Sequence[Instance]`               | condition          | the instances of the slice, in all shards     |
-| `documents`   | `Documents`                        | condition          | texts that a model writes, once each          |
-
-A condition with `documents` also gets what a model gets: a model may be nested in it.
+| `documents`   | `Documents`                        | condition          | texts that models write, once each            |
 """
 
 from __future__ import annotations
@@ -59,6 +57,23 @@ class RepoAtCommit:
     base_commit: str
     signals: Mapping[str, Any]  # signal name -> its facts
     tree: Tree
+
+
+class Dataset(ABC):
+    """Rows in the columns of SWE-bench: a slice selects instances from them."""
+
+    version: ClassVar[int]
+    location: str  # what messages call it
+    is_local: ClassVar[bool] = True  # whether `rows` is quick and needs no network
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows it has, where that is known without loading it."""
+        return None
+
+    @abstractmethod
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows, in the dataset's order (columns: instances/row_checks.py). Raises ConfigError."""
 
 
 class Signal(ABC):
@@ -138,22 +153,17 @@ class RecordedModel(Protocol):
     @property
     def sampling(self) -> Mapping[str, Any]:
         """The sampling settings of every request."""
-        ...
 
     def chat(
         self, messages: Sequence[Mapping[str, Any]], *, on_wait: Callable[[], None] = ..., **parameters: Any
     ) -> Answered:
         """The answer to a request: the journal's if it has one, or else the endpoint's.
 
-        Raises:
-            ContextWindowExceeded: the prompt is too long for the model.
-            InfraError: no answer.
+        Raises ContextWindowExceeded when the prompt is too long for the model, InfraError when there is no answer.
         """
-        ...
 
     def complete(self, messages: Sequence[Message]) -> Completion:
         """The answer to a conversation of texts. Raises as `chat` does."""
-        ...
 
 
 class Model(ABC):

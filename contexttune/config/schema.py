@@ -60,7 +60,7 @@ class WorkspaceConfig:
 @dataclass
 class SliceConfig:
     name: str = "custom"
-    dataset: str | None = None
+    dataset: Any = None  # a location, or a part with a `_target_`
     revision: str | None = None
     split: str = "test"
     instance_ids: list[str] | None = None

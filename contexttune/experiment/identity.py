@@ -20,8 +20,9 @@ _GROUP_ID_CHARS = 100  # config.py accepts no more
 
 def group_settings(container: dict[str, Any]) -> dict[str, Any]:
     """All that can change a result but condition and seed: what the runs of a group have in common."""
-    chosen = {key: value for key, value in container["slice"].items() if not key.startswith("shard_")}
-    settings = {key: result_settings(container[key], key) for key in _PARTS} | {"slice": chosen}
+    settings = {key: result_settings(container[key], key) for key in (*_PARTS, "slice")}
+    for key in ("shard_index", "shard_count"):
+        settings["slice"].pop(key, None)
     return dict(without_passwords(settings))
 
 

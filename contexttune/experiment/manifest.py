@@ -53,7 +53,7 @@ def manifest(
         "slurm": slurm_facts(),
         "packages": packages,
         "harness": {"name": container["harness"]["name"], "swebench": packages["swebench"]},
-        "dataset": {key: container["slice"][key] for key in ("name", "dataset", "revision", "split")},
+        "dataset": {key: settings["slice"][key] for key in ("name", "dataset", "revision", "split")},
         "rows_digest": rows_digest(instances),
         "settings": settings,
         "settings_digest": fingerprint(settings, 16),

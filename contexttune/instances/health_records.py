@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from contexttune.instances.slices import HARNESS
+from contexttune.instances.row_checks import HARNESS
 from contexttune.paths import Layout
 from contexttune.system.files import fingerprint, read_json, read_jsonl, write_json
 from contexttune.types import GoldInstance, Outcome

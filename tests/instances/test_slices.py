@@ -105,7 +105,7 @@ def test_rows_made_for_an_older_harness_are_refused_by_column(tmp_path):
 def test_a_row_cannot_name_a_path_or_an_option(tmp_path, change):
     path = tmp_path / "hostile.jsonl"
     path.write_text(json.dumps(row(1) | change))
-    with pytest.raises(ConfigError, match="has not the form"):
+    with pytest.raises(ConfigError, match="must match"):
         load(SliceConfig(dataset=str(path)))
 
 
@@ -113,12 +113,12 @@ def test_a_row_cannot_name_a_path_or_an_option(tmp_path, change):
     ("change", "words"),
     [
         ({"instance_id": "a" * 201}, "at most 200 bytes"),
-        ({"instance_id": "preds.jsonl"}, "has not the form"),
-        ({"instance_id": 5}, "is no text"),
+        ({"instance_id": "preds.jsonl"}, "must match"),
+        ({"instance_id": 5}, "must be text"),
         ({"repo": "a" * 150 + "/" + "b" * 150}, "at most 200 bytes"),
-        ({"base_commit": int("1" * 40)}, "is no text"),
-        ({"problem_statement": None}, "problem_statement of 'a__b-1' is no text"),
-        ({"patch": None}, "patch of 'a__b-1' is no text"),
+        ({"base_commit": int("1" * 40)}, "must be text"),
+        ({"problem_statement": None}, "problem_statement of 'a__b-1' must be text"),
+        ({"patch": None}, "patch of 'a__b-1' must be text"),
     ],
 )
 def test_a_row_with_which_a_run_would_break_off_is_refused_before(tmp_path, change, words):

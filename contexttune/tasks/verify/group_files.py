@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.experiment.rows import require_name
-from contexttune.instances.slices import SHAPES
+from contexttune.instances.row_checks import SHAPES
 from contexttune.paths import Layout
 from contexttune.report import cell_states
 from contexttune.system.files import read_json, read_jsonl

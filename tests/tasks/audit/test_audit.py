@@ -13,7 +13,7 @@ from contexttune.errors import ConfigError, PreflightError
 from contexttune.experiment.cell import cell_of
 from contexttune.experiment.pipeline import run_experiment
 from contexttune.instances import slices
-from contexttune.instances.slices import HARNESS
+from contexttune.instances.row_checks import HARNESS
 from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 from contexttune.system.progress import console
