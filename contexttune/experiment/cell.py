@@ -1,4 +1,4 @@
-"""What one composed configuration stands for: its ids, its places, its parts. Nothing here computes a result."""
+"""The ids, places and parts of one composed configuration. Nothing here computes a result."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cell_of(cfg: DictConfig) -> Cell:
 
 
 def layout_of(config: Config) -> paths.Layout:
-    """The configured roots, absolute."""
+    """The configured roots as absolute paths."""
     places = {key: Path(value).expanduser() for key, value in vars(config.paths).items()}
     root = places.pop("root").resolve()
     return paths.Layout(**{key: root / place for key, place in places.items()})
@@ -53,10 +53,10 @@ def layout_of(config: Config) -> paths.Layout:
 
 @dataclass
 class Cell:
-    """Condition x seed x shard of a group; parts are built when they are first asked for."""
+    """One condition x seed x shard of a group. Parts are built on first use."""
 
     config: Config
-    container: dict[str, Any]  # the same configuration, resolved, as plain values
+    container: dict[str, Any]  # the same configuration as plain values, resolved
 
     @cached_property
     def layout(self) -> paths.Layout:
@@ -68,7 +68,7 @@ class Cell:
 
     @property
     def excluded(self) -> list[dict[str, str]]:
-        """The unhealthy instances that the group leaves out; a rehearsal is of the group that it rehearses."""
+        """The unhealthy instances that the group leaves out. A dry run leaves out the same."""
         return self.exclusion.of_group(str(self.config.group_id))
 
     @cached_property
@@ -96,7 +96,7 @@ class Cell:
 
     @property
     def keeps_records(self) -> bool:
-        """Whether this is a run with records, and not a rehearsal or contexts alone."""
+        """Whether the run has records: not in a dry run, nor when only contexts are built."""
         return not self.config.dry_run and bool(
             {"inference", "evaluate", "summarize"} & set(self.config.stages)
         )
@@ -106,7 +106,7 @@ class Cell:
         return str(self.container["condition"]["name"])
 
     def check(self) -> None:
-        """Raise ConfigError for what no attempt at this cell could do. Building a part checks its configuration."""
+        """Build all parts, which checks their configuration. Raises ConfigError."""
         _ = self.generator, self.signals, self.harness, self.runner, self.budget
         asks = not self.config.dry_run and "inference" in self.config.stages
         if asks and self.uses_model and not self.model.name:
@@ -119,7 +119,7 @@ class Cell:
         return manifest(self.container, settings, self.instances, asks_elsewhere=asks_elsewhere)
 
     def image_digests(self, part: str, images: Sequence[str]) -> dict[str, str]:
-        """image -> digest, of those that the engine of `part` ("runner", "harness") holds; {} without an engine."""
+        """image -> digest, of the images that the engine of `part` ("runner" or "harness") has; {} without an engine."""
         user = getattr(self, part)
         try:
             return user.image_digests(images) if images and isinstance(user, UsesImages) else {}
@@ -132,7 +132,7 @@ class Cell:
 
     @cached_property
     def answers_from(self) -> str | None:
-        """One of "endpoint", "script" (then the result says nothing about any model), "journal"; None without a model."""
+        """One of "endpoint", "script" (results say nothing about any model), "journal"; None without a model."""
         if not self.uses_model:
             return None
         return str(target_class(self.container["model"], "model").answers_from)
@@ -143,7 +143,7 @@ class Cell:
 
     @cached_property
     def model(self) -> Model:
-        model: Model = build(self.container["model"], "model", self._of_models)
+        model: Model = build(self.container["model"], "model", self._model_services)
         return model
 
     @cached_property
@@ -152,8 +152,7 @@ class Cell:
         return SharedModel(self.model)
 
     @property
-    def _of_models(self) -> dict[str, Any]:
-        """The services of a model."""
+    def _model_services(self) -> dict[str, Any]:
         return {
             "seed": self.config.seed,
             "rates": self.layout.rates,
@@ -163,7 +162,7 @@ class Cell:
 
     @cached_property
     def price(self) -> Price | None:
-        """What the model's tokens cost, where that is known."""
+        """The price of the model, if known."""
         return self._model_price if self.uses_model else None
 
     @property
@@ -176,7 +175,7 @@ class Cell:
 
     @cached_property
     def wants_documents(self) -> bool:
-        """Whether a model writes for the condition, or for one that it wraps."""
+        """Whether a model writes documents for the condition, or for one that it wraps."""
         return wants(self.container["condition"], "documents", "condition")
 
     @cached_property
@@ -191,20 +190,18 @@ class Cell:
 
     @cached_property
     def board(self) -> Board:
-        """Where the runner's attempts say how far they are."""
+        """Where running attempts post their progress."""
         return Board()
 
     @property
     def workers(self) -> int:
-        """Instances at once: the runner's own number where it has one."""
+        """Instances at once: the runner's own number if it has one."""
         return int(self.container["runner"].get("workers") or self.config.workers)
 
     @cached_property
     def workspace(self) -> Workspace:
         if shutil.which("git") is None:
-            raise PreflightError(
-                "git is not on PATH, and all that is known of repositories comes from it: install git"
-            )
+            raise PreflightError("git is not on PATH: install git, which reads the repositories")
         keys = self.config.workspace
         return Workspace(
             layout=self.layout,
@@ -240,16 +237,16 @@ class Cell:
     def generator(self) -> ContextGenerator:
         node = self.container["condition"]
         services: dict[str, Any] = {"repository": self.repository}
-        if wants(node, "pool", "condition"):  # the dataset is not read for others
+        if wants(node, "pool", "condition"):  # others do not need the dataset
             services |= {"pool": [instance.public() for instance in self._whole_slice]}
         if self.wants_documents:
-            services |= {**self._of_models, "model": self.model, "documents": self.documents}
+            services |= {**self._model_services, "model": self.model, "documents": self.documents}
         generator: ContextGenerator = build(node, "condition", services)
         return generator
 
     @property
     def _whole_slice(self) -> list[GoldInstance]:
-        """With the instances of all shards: how a run is cut up must not change a context."""
+        """The instances of all shards: sharding must not change a context."""
         if self.config.slice.shard_count == 1:
             return self.instances
         whole = replace(self.config.slice, shard_index=0, shard_count=1)
@@ -257,13 +254,13 @@ class Cell:
 
     @property
     def gold_context(self) -> bool:
-        """Whether the context is made of the answer: an upper bound, and no result."""
+        """Whether the context is made from the gold patch: an upper bound, not a result."""
         return bool(target_class(self.container["condition"], "condition").needs_gold)
 
     def repository(self, repo: str, commit: str) -> RepoAtCommit:
-        """A commit with its signals, extracted where they are not on disk. Raises ArtifactError.
+        """A commit with its signals, extracted unless they are on disk. Raises ArtifactError.
 
-        Threads wait for each other: extraction uses all processors as it is.
+        One thread at a time: extraction uses all processors by itself.
         """
         tree = self.workspace.tree(repo, commit)
         with self._extracting:
@@ -276,10 +273,9 @@ class Cell:
 
     @cached_property
     def context_stage(self) -> ContextStage:
-        chosen = masked(
-            result_settings(self.container["condition"], "condition")
-        )  # written beside the context
-        settings = {key: value for key, value in chosen.items() if key != "name"}
+        # masked, because they are written beside the context
+        settings = dict(masked(result_settings(self.container["condition"], "condition")))
+        settings.pop("name", None)
         if self.generator.asks is self.model:
             settings["model"] = masked(result_settings(self.container["model"], "model"))
         return ContextStage(
@@ -292,6 +288,6 @@ class Cell:
 
     @property
     def _is_bundled(self) -> bool:
-        """Whether all that the harness would execute ships with the package: tasks and patches."""
+        """Whether everything that the harness would execute, tasks and patches, ships with the package."""
         scripted = self.answers_from == "script" and paths.is_bundled(str(self.container["model"]["script"]))
         return paths.is_bundled(str(self.config.slice.dataset)) and (scripted or not self.uses_model)

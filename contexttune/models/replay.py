@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, NoReturn
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError
@@ -41,8 +41,11 @@ class Replay(Model):
 
     def preflight(self) -> None:
         """Raise ConfigError unless `source` has a journal."""
-        if not any(run.glob(f"*/{CALLS}") for run in self._runs()):
-            raise ConfigError(f"model.source={self.source} {_NOT_THERE}")
+        if not any(True for run in self._runs() for _ in run.glob(f"*/{CALLS}")):
+            raise ConfigError(
+                f"model.source={self.source} has no run of this condition and seed with {CALLS} in it: give "
+                "artifacts/preds/<group_id>, or a run's own directory in it"
+            )
 
     def recorded(self, out_dir: Path) -> JournaledClient:
         """A client that answers from the same instance's journal in `source`; the one in `out_dir` stays empty."""
@@ -60,12 +63,6 @@ class Replay(Model):
             client=NoEndpoint(sampling=sampling, source=found[0]), path=out_dir / CALLS, source=found[0]
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Nothing was opened."""
-
     def _runs(self) -> list[Path]:
         """The directories of the run to replay, one per shard. Raises ConfigError when several runs match the cell."""
         home = Path(self.source).expanduser()
@@ -80,9 +77,6 @@ class Replay(Model):
                 f"model.source={self.source} has several runs of {cell} ({names}): name one of them"
             )
         return own
-
-
-_NOT_THERE = "has no run of this condition and seed with calls.jsonl in it: give artifacts/preds/<group_id>, or a run's own directory below it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,5 +94,4 @@ class NoEndpoint:
             "endpoint where commands print something else each time"
         )
 
-    def __exit__(self, *exc: object) -> None:
-        """Nothing was opened."""
+    def __exit__(self, *exc: object) -> None: ...

@@ -150,3 +150,12 @@ def test_an_instance_that_was_not_attempted_is_an_outage(tmp_path):
     run = journals(tmp_path / "g", "c-s0-0123abcd", "a")
     with pytest.raises(InfraError, match="has no calls of other"):
         Replay(seed=0, source=str(run)).recorded(tmp_path / "out" / "other")
+
+
+def test_a_run_without_journals_is_refused_before_anything_begins(tmp_path):
+    run = tmp_path / "g" / "c-s0-0123abcd"
+    run.mkdir(parents=True)
+    (run / "preds.jsonl").touch()
+    for source in (run, tmp_path / "g"):
+        with pytest.raises(ConfigError, match=r"model\.source=.*calls\.jsonl"):
+            Replay(seed=0, source=str(source), run_label="h/c-s0-00000000").preflight()
