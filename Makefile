@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Where a container sets it, each of the thousand processes of a test run would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env demo test check bench lock schema clean
+.PHONY: help env demo test check bench lock schema screenshot clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,8 +20,9 @@ env: .venv/.synced ## make .venv and install the lock
 	$(BIN)/uv sync --frozen --quiet
 	@touch $@
 
-demo: env ## both arms of the demo: no key, no network, no Docker
+demo: env ## both arms of the demo and its report: no key, no network, no Docker
 	$(BIN)/python -m contexttune -m experiment=demo
+	$(BIN)/python -m contexttune task=report group_id=demo-local
 
 test: env ## all tests; those whose engine is missing are skipped, unless CONTEXTTUNE_REQUIRE names it
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=20
@@ -41,6 +42,9 @@ lock: ## after a change of dependencies: uv.lock and requirements.txt
 
 schema: env ## after a change of summary.json: docs/summary.schema.json
 	$(BIN)/python -m contexttune.report.summary_schema docs/summary.schema.json
+
+screenshot: env ## docs/report.png, the picture in the README, from the demo (needs Chromium)
+	$(BIN)/python scripts/report_screenshot.py
 
 clean: ## remove the environment and the demo's output
 	rm -rf .venv cache artifacts/preds/demo-* results/demo-* multirun/demo-*
