@@ -49,5 +49,9 @@ def test_a_recipe_works_as_written(kind, tmp_path):
         printed += done.stdout
         assert done.returncode == 0, command + done.stdout + done.stderr
     pattern, text = EVIDENCE[kind]
-    found = printed if pattern is None else "".join(path.read_text() for path in sorted(Path(tmp_path).glob(pattern)))
+    found = (
+        printed
+        if pattern is None
+        else "".join(path.read_text() for path in sorted(Path(tmp_path).glob(pattern)))
+    )
     assert text in found

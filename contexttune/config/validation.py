@@ -26,6 +26,9 @@ def check(cfg: DictConfig) -> Config:
     except OmegaConfBaseException as error:
         raise ConfigError(str(known(error))) from None
     assert isinstance(config, Config)
+    for key in ("runner", "condition", "harness", "task"):
+        if not getattr(config, key).get("name"):
+            raise ConfigError(f"{key}.name is not set: write `name: ...` into the YAML of that {key}")
     for key, value in _numbers(OmegaConf.to_container(cfg, resolve=True)):
         if not math.isfinite(value):  # no comparison holds for nan, so no limit would
             raise ConfigError(f"{key}={value} must be a finite number")
