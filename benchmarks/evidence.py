@@ -1,27 +1,23 @@
-"""task=report over a synthetic group of agents: 500 instances, 2 conditions, 3 seeds, about 40 steps an attempt.
+"""task=report over a synthetic group of agents: 500 instances, 2 conditions, 3 seeds, about 40 steps per attempt.
 
 python -m benchmarks.evidence [--instances 500 --seeds 3 --keep DIRECTORY]
 
-Two runs are made by the program itself (reference patches, no harness). Their attempts are then given what an agent and
-the SWE-bench harness leave behind: tokens and costs, a patch, a trajectory of 60 to 100 KB, a report of tests, a test log.
-Verdicts, lengths and texts are drawn by lot with a fixed seed; words are drawn with the frequencies of prose, so that they
-compress about as well as real ones.
+The program itself makes two runs with gold patches and harness=none. Their attempts then get the files of an agent and of
+the SWE-bench harness: tokens and costs, a patch, a trajectory of 60 to 100 KB, a test report, a test log. All are random
+with a fixed seed; words have the frequencies of prose, so that texts compress about as well as real ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import layout, report
-from benchmarks.sweep import write_rows
+from benchmarks.report import CONDITIONS, gold_runs, layout, report
 from contexttune.experiment import rows
 from contexttune.injection import block
 from contexttune.paths import Layout
@@ -38,22 +34,21 @@ from contexttune.types import Outcome
 
 GOAL_S, GOAL_MB, GOAL_PAGE_MB = 20.0, 500.0, 5.0
 _GROUP = "evidence"
-_CONDITIONS = ("no_context", "baseline_context")
 _REPOS = ("django/django", "sympy/sympy", "sphinx-doc/sphinx", "pytest-dev/pytest", "astropy/astropy")
 _DIFFICULTIES = ("<15 min fix", "15 min - 1 hour", "1-4 hours")
 _N_STEPS = (25, 55)
 _OBSERVED_CHARS = (100, 1_300)
 _N_WORDS, _N_LINES = 4_000, 20_000
 _CONTEXT_CHARS = 3_200
-_EXPECTED = {_CONDITIONS[0]: 0.0, _CONDITIONS[1]: 0.04}  # what is added to an instance's chance
+_EXPECTED = {CONDITIONS[0]: 0.0, CONDITIONS[1]: 0.04}  # added to an instance's probability
 
 
 def main() -> None:
-    """Make the group, report on it twice, and hold the second time against the limits: the first reads cold files."""
+    """Make the group and compare the second of two reports with the limits; the first one reads cold files."""
     parser = argparse.ArgumentParser(description="task=report over a group of agents")
     parser.add_argument("--instances", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--keep", type=Path, help="make the group in this directory, and leave it there")
+    parser.add_argument("--keep", type=Path, help="directory in which to make and keep the group")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         root = args.keep or Path(scratch)
@@ -66,28 +61,22 @@ def main() -> None:
             f"{args.instances} instances x 2 conditions x {args.seeds} seeds, {_size_mb(root):,.0f} MB of trajectories; "
             f"task=report took {first:.1f} s the first time"
         )
-        _hold("task=report", seconds, GOAL_S, "s")
-        _hold("its peak memory", mb, GOAL_MB, "MB")
-        _hold("report.html", page.stat().st_size / 1e6 if page.exists() else float("inf"), GOAL_PAGE_MB, "MB")
+        _check("task=report", seconds, GOAL_S, "s")
+        _check("its peak memory", mb, GOAL_MB, "MB")
+        _check(
+            "report.html", page.stat().st_size / 1e6 if page.exists() else float("inf"), GOAL_PAGE_MB, "MB"
+        )
 
 
-def _hold(what: str, measured: float, goal: float, unit: str) -> None:
+def _check(what: str, measured: float, goal: float, unit: str) -> None:
     verdict = "holds" if measured <= goal else "MISSED"
     print(f"{what}: {measured:.2f} {unit} (<= {goal:.0f} {unit})   {verdict}")
 
 
 def write_group(root: Path, n_instances: int, n_seeds: int) -> None:
-    """A finished group below `root`."""
+    """Write a finished group below `root`."""
     root.mkdir(parents=True, exist_ok=True)
-    rows = write_rows(root, n_instances, n_commits=2)
-    keys = (
-        *("-m", f"condition={','.join(_CONDITIONS)}", "runner=gold", "harness=none", f"group_id={_GROUP}"),
-        *("slice=custom", f"slice.dataset={rows}"),
-        f'workspace.remote="file://{root}/synthetic/.git"',
-    )
-    subprocess.run([sys.executable, "-m", "contexttune", *keys], cwd=root, check=True, capture_output=True)
-    made = [read_json(path) for path in sorted(layout(root).group(_GROUP).glob("runs/*/run.json"))]
-    for record in made:
+    for record in gold_runs(root, _GROUP, n_instances):
         for seed in range(n_seeds):
             Run(layout(root), record, seed).write()
 
@@ -97,7 +86,7 @@ def _size_mb(root: Path) -> float:
 
 
 def _write(path: Path, value: Any) -> None:
-    """Without waiting for the disk, which thousands of files would take minutes for."""
+    """Write without fsync, which would take minutes for thousands of files."""
     write_atomic(path, dump_json(value), durable=False)
 
 
@@ -110,7 +99,7 @@ def _vocabulary() -> list[str]:
 
 @cache
 def _lines() -> list[str]:
-    """Lines of twelve words, which texts are made of: quicker than words, and as hard to compress."""
+    """Lines of twelve words: faster to draw than words, and as hard to compress."""
     lots = random.Random(2)
     weights = [1 / (rank + 2) for rank in range(_N_WORDS)]
     return [" ".join(lots.choices(_vocabulary(), weights, k=12)) for _ in range(_N_LINES)]
@@ -118,7 +107,7 @@ def _lines() -> list[str]:
 
 @dataclass
 class Texts:
-    """Prose, code, patches and conversations by lot."""
+    """Random prose, patches and conversations."""
 
     lots: random.Random
 
@@ -140,7 +129,7 @@ class Texts:
         return "".join(parts)
 
     def messages(self, task: str) -> list[dict[str, Any]]:
-        """A conversation as mini-swe-agent keeps it, the output of a command twice: as shown, and raw."""
+        """A conversation in mini-swe-agent's format, with each output twice: as shown, and raw."""
         messages: list[dict[str, Any]] = [{"role": "system", "content": "You work in a shell."}]
         messages.append({"role": "user", "content": task})
         for number in range(self.lots.randint(*_N_STEPS)):
@@ -171,7 +160,7 @@ class Texts:
 
 @dataclass
 class Run:
-    """The run of `record` under another seed's name, as an agent and the harness would have left it."""
+    """Copies the run of `record` under another seed, with the files of an agent and the harness."""
 
     where: Layout
     record: dict[str, Any]
@@ -236,7 +225,7 @@ class Run:
             },
             **{"completion_tokens": 9_000, "cost_usd": prompt_tokens * 3e-7, "wall_s": 9.0 * n_steps},
         }
-        if condition != _CONDITIONS[0]:
+        if condition != CONDITIONS[0]:
             attempt |= self._context(number, problem)
         home = self.where.instance(_GROUP, run_id, name)
         _write(home / "attempt.json", attempt)
@@ -246,7 +235,7 @@ class Run:
         return {"outcome": outcome.value, "patch_sha256": sha256(patch), "harness_run_id": "ct-0123456789ab"}
 
     def _context(self, number: int, problem: dict[str, Any]) -> dict[str, Any]:
-        """Write the context of a commit; return what an attempt says of it."""
+        """Write the context of a commit; return the attempt's fields about it."""
         text = Texts(random.Random(f"context {number}")).prose(_CONTEXT_CHARS)
         _write(self.where.contexts(problem["repo"], problem["base_commit"]) / "context.json", {"text": text})
         framed = block(text)

@@ -1,10 +1,10 @@
-"""The smallest effect that `task=plan` says a design can see, against simulated experiments.
+"""Minimum detectable effects of `task=plan` compared with simulated experiments.
 
 python -m benchmarks.power [--experiments 4000]
 
-In each of the settings of the study (numbers of instances and seeds, resolve rate, correlation of two seeds) experiments
-with a true effect around the plan's are drawn from its model and tested as a group is: one seed by mid-p McNemar,
-more by the paired t test. Where 80 % of them find it, in between by interpolation, is the simulated smallest effect.
+For each setting (instances, seeds, resolve rate, ICC), experiments with true effects near the planned MDE are drawn from
+the plan's model and tested as a group is: one seed by mid-p McNemar, more by the paired t test. The simulated MDE is the
+effect that 80 % of them detect, by interpolation.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from contexttune.analysis.power import LEVEL, POWER, Design
 
 GOAL = 0.10  # relative
 TAU = 0.7
-_NEARBY = (0.8, 0.9, 1.0, 1.1, 1.2)  # effects that are tried, in units of the plan's
+_NEARBY = (0.8, 0.9, 1.0, 1.1, 1.2)  # simulated effects, relative to the planned MDE
 _INSTANCES_AT_ONCE = 400_000
 
 Floats = npt.NDArray[np.float64]
@@ -31,8 +31,8 @@ Booleans = npt.NDArray[np.bool_]
 
 
 def main() -> None:
-    """A line a setting, and one for all."""
-    parser = argparse.ArgumentParser(description="the plan's smallest effect against simulated ones")
+    """Print one line per setting and a summary."""
+    parser = argparse.ArgumentParser(description="planned against simulated minimum detectable effects")
     parser.add_argument("--experiments", type=int, default=4000)
     args = parser.parse_args()
     started, off = time.perf_counter(), []
@@ -48,7 +48,7 @@ def main() -> None:
         )
     worst = max(off, key=abs)
     print(
-        f"smallest effect at 80 % power, {len(off)} settings of {args.experiments} experiments each: off by {worst:+.1%} at "
+        f"minimum detectable effect, {len(off)} settings of {args.experiments} experiments each: off by {worst:+.1%} at "
         f"worst, limit {GOAL:.0%}, in {time.perf_counter() - started:.0f} s   {verdict(worst)}"
     )
 
@@ -58,26 +58,26 @@ def verdict(off: float) -> str:
 
 
 def designs() -> Iterator[Design]:
-    """The settings of the study."""
+    """The simulated settings."""
     for n, k, rate, icc in product((50, 500), (1, 3, 5), (0.3, 0.5), (0.30, 0.50, 0.75)):
         yield Design(n_instances=n, n_seeds=k, resolve_rate=rate, icc=icc, tau=TAU)
 
 
 def simulated_mde80(design: Design, near: float, n_experiments: int) -> float:
-    """By a straight line through the powers of nearby effects, on the scale of the normal distribution."""
+    """Probit regression through the powers of nearby effects."""
     draw = np.random.default_rng(0)
     n = design.n_instances
     at_once = max(1, _INSTANCES_AT_ONCE // n)
     sizes = [min(at_once, n_experiments - done) for done in range(0, n_experiments, at_once)]
     effects = np.array(_NEARBY) * near
     shifts = [shift_of(design, effect) for effect in effects]
-    found = np.sum([found_of(design, shifts, size, draw) for size in sizes], axis=0) / n_experiments
+    found = np.sum([n_detected(design, shifts, size, draw) for size in sizes], axis=0) / n_experiments
     slope, start = np.polyfit(special.ndtri(found), effects, 1)
     return float(start + slope * special.ndtri(POWER))
 
 
 def shift_of(design: Design, effect: float) -> float:
-    """The shift in logits that gives the effect, from a fixed sample of the model rather than the plan's quadrature."""
+    """The shift in logits with mean difference `effect`, from a fixed sample instead of the plan's quadrature."""
     chance, effects = draw_instances(design, 400_000, np.random.default_rng(1))
     logit = special.logit(chance) + effects
 
@@ -90,14 +90,16 @@ def shift_of(design: Design, effect: float) -> float:
 def draw_instances(
     design: Design, shape: int | tuple[int, int], draw: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """(chances in the control, own effects in logits)."""
+    """(probabilities in the control, deviations of the effect in logits)."""
     size = 1 / design.icc - 1
     chance = draw.beta(design.resolve_rate * size, (1 - design.resolve_rate) * size, shape)
     return chance, design.tau * draw.standard_normal(shape)
 
 
-def found_of(design: Design, shifts: list[float], n_experiments: int, draw: np.random.Generator) -> list[int]:
-    """How many of the experiments find each shift; the same draws serve all, so that their powers lie on one curve."""
+def n_detected(
+    design: Design, shifts: list[float], n_experiments: int, draw: np.random.Generator
+) -> list[int]:
+    """Number of experiments that detect each shift; all shifts share their draws, for a smooth power curve."""
     shape = n_experiments, design.n_instances
     chance, effects = draw_instances(design, shape, draw)
     logit = special.logit(chance) + effects
@@ -113,7 +115,7 @@ def found_of(design: Design, shifts: list[float], n_experiments: int, draw: np.r
 
 
 def paired_t(differences: npt.NDArray[np.int8]) -> Booleans:
-    """(experiments, instances) -> (experiments,)."""
+    """Whether each experiment is significant: (experiments, instances) -> (experiments,)."""
     n = differences.shape[1]
     mean, sd = differences.mean(axis=1), differences.std(axis=1, ddof=1)
     statistic = np.divide(mean, sd / np.sqrt(n), out=np.zeros_like(mean), where=sd > 0)

@@ -2,8 +2,8 @@
 
 python -m benchmarks.report [--runs 100 --instances 500 --profile]
 
-Two runs are made by the program itself (reference patches, no harness). The others are these again under the names
-that other seeds have, and verdicts are drawn by lot, so that every record has the form that the program gives it.
+The program itself makes two runs with gold patches and harness=none. These are copied under other seeds, with random
+verdicts, so that all records have their real form.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from contexttune.types import Outcome
 
 GOAL_S = 10.0
 _GROUP = "bench"
-_CONDITIONS = ("no_context", "baseline_context")
+CONDITIONS = ("no_context", "baseline_context")
 _VERDICTS = (Outcome.RESOLVED.value, Outcome.UNRESOLVED.value)
 
 
 def main() -> None:
-    """Make the group, report on it twice, and say what the second took: the first one reads cold files."""
+    """Make the group and measure the second of two reports; the first one reads cold files."""
     parser = argparse.ArgumentParser(description="task=report over a large group")
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--instances", type=int, default=500)
-    parser.add_argument("--profile", action="store_true", help="say where the time goes, too")
+    parser.add_argument("--profile", action="store_true", help="print the slowest functions as well")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def report(root: Path, group_id: str = _GROUP) -> tuple[float, float]:
-    """Seconds and peak MB of one `task=report`."""
+    """(seconds, peak MB) of one `task=report`."""
     command = [sys.executable, "-m", "contexttune", "task=report", f"group_id={group_id}"]
     started = time.perf_counter()
     with (root / "log").open("wb") as log:
@@ -64,7 +64,7 @@ def report(root: Path, group_id: str = _GROUP) -> tuple[float, float]:
 
 
 def profile(root: Path) -> None:
-    """The functions that most of the time is spent under."""
+    """Print the functions with the most cumulative time."""
     import cProfile
     import pstats
 
@@ -74,19 +74,24 @@ def profile(root: Path) -> None:
 
 
 def write_group(root: Path, n_runs: int, n_instances: int) -> None:
-    """`n_runs` finished runs of one group below `root`, half of them of either condition."""
-    dataset = write_rows(root, n_instances, n_commits=2)
-    keys = (
-        *("-m", f"condition={','.join(_CONDITIONS)}", "runner=gold", "harness=none", f"group_id={_GROUP}"),
-        *("slice=custom", f"slice.dataset={dataset}"),
-        f'workspace.remote="file://{root}/synthetic/.git"',
-    )
-    subprocess.run([sys.executable, "-m", "contexttune", *keys], cwd=root, check=True, capture_output=True)
-    made = [read_json(path) for path in sorted(layout(root).group(_GROUP).glob("runs/*/run.json"))]
+    """Write `n_runs` finished runs of one group below `root`, half of them of each condition."""
+    made = gold_runs(root, _GROUP, n_instances)
     lots = random.Random(0)
     for record in made:
         for seed in range(n_runs // len(made)):
             write_run(layout(root), record, seed, lots)
+
+
+def gold_runs(root: Path, group_id: str, n_instances: int) -> list[dict[str, Any]]:
+    """Run gold patches in both conditions, without grading; return the records of the runs."""
+    dataset = write_rows(root, n_instances, n_commits=2)
+    keys = (
+        *("-m", f"condition={','.join(CONDITIONS)}", "runner=gold", "harness=none", f"group_id={group_id}"),
+        *("slice=custom", f"slice.dataset={dataset}"),
+        f'workspace.remote="file://{root}/synthetic/.git"',
+    )
+    subprocess.run([sys.executable, "-m", "contexttune", *keys], cwd=root, check=True, capture_output=True)
+    return [read_json(path) for path in sorted(layout(root).group(group_id).glob("runs/*/run.json"))]
 
 
 def layout(root: Path) -> Layout:
@@ -94,7 +99,7 @@ def layout(root: Path) -> Layout:
 
 
 def write_run(where: Layout, record: dict[str, Any], seed: int, lots: random.Random) -> None:
-    """The run of `record` under another seed's name, with verdicts."""
+    """Copy the run of `record` under another seed, with random verdicts."""
     own = str(record["run_id"])
     run_id = own.replace("-s0-", f"-s{seed}-", 1)
     old, new = where.predictions(_GROUP, own).parent, where.predictions(_GROUP, run_id).parent
@@ -108,12 +113,12 @@ def write_run(where: Layout, record: dict[str, Any], seed: int, lots: random.Ran
         }
         if run_id != own:
             (new / name).mkdir(parents=True)
-            os.link(attempt, new / name / "attempt.json")  # the same bytes, without the disk for them
+            os.link(attempt, new / name / "attempt.json")  # saves disk space
     home = where.run(_GROUP, run_id)
     settings = record["manifest"]["settings"] | {"seed": seed}
     manifest = record["manifest"] | {"settings": settings}
     run = record | {"run_id": run_id, "seed": seed, "manifest": manifest}
-    (home / "rows.jsonl").unlink(missing_ok=True)  # those of the run without verdicts
+    (home / "rows.jsonl").unlink(missing_ok=True)  # rows without verdicts
     write_json(home / "outcomes.json", outcomes)
     rows.keep_rows(where, run)
     write_json(home / "run.json", run)

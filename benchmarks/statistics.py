@@ -1,10 +1,10 @@
-"""Type I error and coverage of the analysis, by simulated groups without a true difference.
+"""Type I error and coverage of the analysis, from simulated groups.
 
 python -m benchmarks.statistics [--experiments 2000]
 
-An instance's chance of being resolved is drawn from a Beta distribution with mean 0.5 in which two seeds of an instance
-correlate by 0.5; the treatment adds to its logit a normal effect with mean 0 and SD tau, so that both arms resolve half
-of all instances that could have been drawn. Seeds are Bernoulli draws.
+An instance's probability of being resolved is Beta distributed with mean 0.5 and an intraclass correlation of 0.5; the
+treatment adds a normal effect with mean 0 and SD tau to its logit, so that both arms have an expected rate of 0.5. Seeds
+are Bernoulli draws.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ from contexttune.analysis.outcomes import Arm, Floats, Pairs, pair
 from contexttune.analysis.rates import rate_ci95
 
 REJECTED, COVERED = (0.03, 0.07), (0.93, 0.97)
-FALSE_WORSE = 0.035  # half of what may be rejected: one of the two sides
+FALSE_WORSE = 0.035  # half of the rejection limit: one of two sides
 MARGIN = 0.05
-FALSE_EQUIVALENT, COVERED_AT_LEAST = 0.11, 0.89  # where few instances differ, or are resolved at all
+FALSE_EQUIVALENT, COVERED_AT_LEAST = 0.11, 0.89  # where few instances are discordant or resolved
 _SIZES = tuple(itertools.product((50, 500), (1, 3)))  # instances, seeds
 _TAUS = (0.0, 0.7)
 _BETA = 0.5  # both parameters: mean 0.5, correlation 1 / (1 + 2 * 0.5)
 _MARGIN_SIZES, _MARGIN_SEEDS = (50, 100, 500), (2, 3, 5)
-_SELDOM = (
+_FEW_DISCORDANT = (
     0.05,
     0.2,
-)  # of a Beta distribution with mean 0.2 and correlation 0.8: few instances differ between runs
-_LOW, _LOW_RATE = (0.05, 0.95), 0.05  # two seeds correlate by a half
+)  # Beta parameters with mean 0.2 and ICC 0.8: few discordant instances
+_LOW, _LOW_RATE = (0.05, 0.95), 0.05  # an ICC of 0.5
 _DRAWN, _LEAST = 400_000, 1e-12
-_MISSING = ((0.02, 0.02), (0.02, 0.10))  # of the results of the control and of the treatment
-# chances of a gain and of a loss: from a tenth discordant, the fewest that real runs have shown, to a third
-_CHANCES = ((0.05, 0.05), (0.13, 0.13), (0.18, 0.18), (0.10, 0.02), (0.17, 0.07), (0.25, 0.05))
+_MISSING = ((0.02, 0.02), (0.02, 0.10))  # missing shares in control and treatment
+# probabilities of a gain and a loss: from a tenth discordant, the fewest seen in real runs, to a third
+_GAINS_AND_LOSSES = ((0.05, 0.05), (0.13, 0.13), (0.18, 0.18), (0.10, 0.02), (0.17, 0.07), (0.25, 0.05))
 
-Line = tuple[str, bool]  # what was found, and whether it holds
+Line = tuple[str, bool]  # text, and whether the limit holds
 
 
 def main() -> None:
-    """Print a line a setting, and whether all of them hold."""
+    """Print one line per setting, and whether all limits hold."""
     parser = argparse.ArgumentParser(description="type I error and coverage")
     parser.add_argument("--experiments", type=int, default=2000)
     n_experiments = parser.parse_args().experiments
@@ -65,7 +65,9 @@ def main() -> None:
             processes.submit(line, n_experiments, seed) for line, seed in zip(lines, seeds, strict=True)
         ]
         pending += [
-            processes.submit(interval_coverage, n, *chances) for n in (50, 500) for chances in _CHANCES
+            processes.submit(interval_coverage, n, *chances)
+            for n in (50, 500)
+            for chances in _GAINS_AND_LOSSES
         ]
         held = []
         for text, holds in (line.result() for line in pending):
@@ -78,7 +80,7 @@ def main() -> None:
 
 
 def without_effect(n: int, k: int, tau: float, n_experiments: int, seed: np.random.SeedSequence) -> Line:
-    """The test, the verdict and the interval where the arms differ in nothing, or not on average."""
+    """Rejection, verdicts and coverage without an average effect."""
     lots = np.random.default_rng(seed)
     rejected = claimed = covered = equivalent = 0
     for _ in range(n_experiments):
@@ -99,12 +101,12 @@ def without_effect(n: int, k: int, tau: float, n_experiments: int, seed: np.rand
 
 
 def at_the_margin(n: int, k: int, n_experiments: int, seed: np.random.SeedSequence) -> Line:
-    """`equivalent`, and the interval, where the arms differ by the margin on one in thirteen instances."""
+    """False `equivalent` verdicts and coverage at a true difference of the margin, with few discordant instances."""
     lots = np.random.default_rng(seed)
     shift = _shift_by(MARGIN)
     equivalent = covered = 0
     for _ in range(n_experiments):
-        control = lots.beta(*_SELDOM, (n, 1))
+        control = lots.beta(*_FEW_DISCORDANT, (n, 1))
         treatment = expit(logit(control) + shift + _TAUS[-1] * lots.normal(size=(n, 1)))
         values = differences(_pairs(_seeds(lots, control, k), _seeds(lots, treatment, k)))
         estimate = estimate_difference(values)
@@ -120,7 +122,7 @@ def at_the_margin(n: int, k: int, n_experiments: int, seed: np.random.SeedSequen
 
 
 def low_rate(n: int, k: int, n_experiments: int, seed: np.random.SeedSequence) -> Line:
-    """The interval of one arm's rate of 5 %, beside Student's."""
+    """Coverage of the interval of a 5 % rate, compared with Student's."""
     lots = np.random.default_rng(seed)
     covered = by_t = 0
     for _ in range(n_experiments):
@@ -136,9 +138,9 @@ def low_rate(n: int, k: int, n_experiments: int, seed: np.random.SeedSequence) -
 
 
 def _shift_by(difference: float) -> float:
-    """In logits, of the instances of `at_the_margin`."""
+    """The shift in logits that gives the instances of `at_the_margin` this mean difference."""
     lots = np.random.default_rng(1)
-    control = logit(np.clip(lots.beta(*_SELDOM, _DRAWN), _LEAST, 1 - _LEAST))
+    control = logit(np.clip(lots.beta(*_FEW_DISCORDANT, _DRAWN), _LEAST, 1 - _LEAST))
     effect = _TAUS[-1] * lots.normal(size=_DRAWN)
     return float(
         brentq(lambda shift: np.mean(expit(control + shift + effect) - expit(control)) - difference, 0, 20)
@@ -148,7 +150,7 @@ def _shift_by(difference: float) -> float:
 def with_missing(
     n: int, k: int, lost: tuple[float, float], n_experiments: int, seed: np.random.SeedSequence
 ) -> Line:
-    """`worse` where results are missing at random: by the verdict, by its pairs alone, and if they were failures."""
+    """False `worse` verdicts with results missing at random: as judged, without withholding, and counted as failures."""
     lots = np.random.default_rng(seed)
     worse = by_pairs = as_failures = withheld = 0
     for _ in range(n_experiments):
@@ -173,7 +175,7 @@ def with_missing(
 
 
 def interval_coverage(n: int, gain: float, loss: float) -> Line:
-    """Coverage of one seed's interval without sampling error: every pair of counts with its own probability."""
+    """Exact coverage of the interval of one seed, summed over all counts with their probabilities."""
     score = other = 0.0
     for b, c, weight in _counts(n, gain, loss):
         score += weight * _within(gain - loss, mcnemar.score_interval(b, c, n, 0.95))
@@ -189,7 +191,7 @@ def _is_worse(estimate: Estimate | None) -> bool:
 
 
 def _arms(lots: np.random.Generator, n: int, k: int, tau: float) -> tuple[Floats, Floats]:
-    """(instances, seeds) of the control and of the treatment."""
+    """Control and treatment, each (instances, seeds)."""
     control = lots.beta(_BETA, _BETA, (n, 1))
     treatment = expit(logit(control) + tau * lots.normal(size=(n, 1)))
     return _seeds(lots, control, k), _seeds(lots, treatment, k)

@@ -56,11 +56,11 @@ def _contrast(contrast: Mapping[str, Any], above: Sequence[str] = ()) -> Iterato
     facts = table_rows.contrast_facts(contrast).items()
     yield from _table([{"Estimate": name, "Value": value} for name, value in facts])
     yield from _table([table_rows.missing_row(contrast)])
-    yield from _table([table_rows.cost_row(cost) for cost in contrast["costs"]])
+    yield from _table([row.texts for row in table_rows.cost_rows(contrast)])
     if price := table_rows.price_sentence(contrast):
         yield from ("", _text(price))
-    for title, strata in table_rows.strata(contrast):
-        yield from _table([table_rows.stratum_row(title, stratum) for stratum in strata])
+    for strata in table_rows.strata(contrast):
+        yield from _table([row.texts for row in strata])
     for title, key in (("Gained", "gained"), ("Lost", "lost")):
         names = [one["instance_id"] for one in contrast[key]]
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""

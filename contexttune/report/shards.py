@@ -7,11 +7,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from contexttune.experiment.finished_work import is_missing
 from contexttune.paths import Layout
 from contexttune.report import document_costs
 from contexttune.report.cell_states import run_of, shard_of
 from contexttune.system.files import read_jsonl, write_jsonl
-from contexttune.types import Outcome
 
 Row = dict[str, Any]
 _STATUSES = ("finished", "running", "interrupted")  # a merged run has the last of these that occurs
@@ -35,7 +35,7 @@ def merge(
         for part in parts:
             for row in rows[part["run_id"]]:
                 known = kept.get(row["instance_id"])
-                if known is None or (not _is_verdict(known) and _is_verdict(row)):
+                if known is None or (is_missing(known) and not is_missing(row)):
                     kept[row["instance_id"]] = {**row, "run_id": run_id, "part_id": part["run_id"]}
         merged_rows += [kept[name] for name in sorted(kept)]
     return merged, merged_rows
@@ -70,7 +70,3 @@ def _by_run(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[s
         (name, list(parts))
         for name, parts in groupby(sorted(runs, key=order), key=lambda run: run_of(run["run_id"]))
     ]
-
-
-def _is_verdict(row: Row) -> bool:
-    return Outcome(row["outcome"]).is_verdict

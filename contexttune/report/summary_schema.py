@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -129,7 +130,8 @@ class Summary:
 
 def as_json(summary: Summary) -> dict[str, Any]:
     """The summary as JSON values."""
-    return {key: _plain(value) for key, value in asdict(summary).items()}
+    values: dict[str, Any] = json.loads(json.dumps(asdict(summary)))
+    return values
 
 
 def json_schema() -> dict[str, Any]:
@@ -137,19 +139,8 @@ def json_schema() -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     schema = TypeAdapter(Summary).json_schema(mode="serialization")
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "ContextTune summary.json, version 2",
-    }
-    return schema | head
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema | {"title": "ContextTune summary.json, version 2"}
 
 
 if __name__ == "__main__":

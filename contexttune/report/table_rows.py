@@ -6,8 +6,8 @@ A row maps headings to texts. Differences, their intervals and MDEs are in perce
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from contexttune.analysis.number_format import (
     NONE,
@@ -28,6 +28,15 @@ from contexttune.instances import health_records
 
 Json = Mapping[str, Any]
 TextRow = dict[str, str]
+
+
+class PlotRow(NamedTuple):
+    """A row with the value and interval that a plot shows."""
+
+    texts: TextRow
+    value: float | None
+    ci95: Sequence[float] | None
+
 
 CONTRAST_NOTE = "differences in percentage points, costs as ratios treatment / control"
 _MEASURES = {
@@ -183,16 +192,23 @@ def missing_row(contrast: Json) -> TextRow:
     }
 
 
-def cost_row(cost: Json) -> TextRow:
-    """One cost ratio."""
-    return {
-        "Per attempt": _MEASURES[cost["measure"]],
-        "Control": amount(cost["control"]),
-        "Treatment": amount(cost["treatment"]),
-        "Ratio": ratio(cost["ratio"]),
-        "95 % interval": ratio_interval(cost["ci95"]),
-        "Instances": str(cost["n_instances"]),
-    }
+def cost_rows(contrast: Json) -> list[PlotRow]:
+    """One row per cost ratio."""
+    return [
+        PlotRow(
+            {
+                "Per attempt": _MEASURES[cost["measure"]],
+                "Control": amount(cost["control"]),
+                "Treatment": amount(cost["treatment"]),
+                "Ratio": ratio(cost["ratio"]),
+                "95 % interval": ratio_interval(cost["ci95"]),
+                "Instances": str(cost["n_instances"]),
+            },
+            cost["ratio"],
+            cost["ci95"],
+        )
+        for cost in contrast["costs"]
+    ]
 
 
 def price_sentence(contrast: Json) -> str:
@@ -220,12 +236,11 @@ def _usd_interval(bounds: Any) -> str:
     return "" if bounds is None else f" ({usd(bounds[0])} to {usd(bounds[1])})"
 
 
-def strata(contrast: Json) -> list[tuple[str, list[Json]]]:
-    """(title, strata): the whole slice first; each stratum has name, n_instances, estimate and ci95."""
-    if contrast["delta"] is None:
-        whole = []
-    else:
-        whole = [{"name": "all instances", "n_instances": contrast["n_instances"], **contrast["delta"]}]
+def strata(contrast: Json) -> list[list[PlotRow]]:
+    """Differences of the whole slice, by repository, by difficulty and leaving one repository out, where known."""
+    whole = []
+    if contrast["delta"]:
+        whole.append({"name": "all instances", "n_instances": contrast["n_instances"], **contrast["delta"]})
     if mean := contrast["repository_mean"]:
         name = f"{mean['n_repositories']} repositories weighted equally"
         whole.append({"name": name, "n_instances": None, **mean})
@@ -235,18 +250,17 @@ def strata(contrast: Json) -> list[tuple[str, list[Json]]]:
         ("By difficulty", contrast["difficulties"]),
         ("Leaving one repository out", contrast["without_repository"]),
     ]
-    return [(title, rows) for title, rows in found if rows]
+    return [[_stratum(title, one) for one in rows] for title, rows in found if rows]
 
 
-def stratum_row(title: str, stratum: Json) -> TextRow:
-    """One stratum, named in the column `title`."""
-    n = stratum["n_instances"]
-    return {
+def _stratum(title: str, stratum: Json) -> PlotRow:
+    texts = {
         title: stratum["name"],
-        "n": NONE if n is None else f"{n:,}",
+        "n": NONE if stratum["n_instances"] is None else f"{stratum['n_instances']:,}",
         "Difference": points(stratum["estimate"]),
         "95 % interval": point_interval(stratum["ci95"]),
     }
+    return PlotRow(texts, stratum["estimate"], stratum["ci95"])
 
 
 def cell_rows(summary: Json) -> list[TextRow]:
@@ -256,3 +270,9 @@ def cell_rows(summary: Json) -> list[TextRow]:
         for cell in summary["cells"]
         if cell["state"] != "finished"
     ]
+
+
+def without_empty_columns(rows: Sequence[TextRow]) -> list[TextRow]:
+    """Drop the columns without a value in any row."""
+    kept = [name for name in (rows[0] if rows else ()) if any(row[name] != NONE for row in rows)]
+    return [{name: row[name] for name in kept} for row in rows]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from contexttune.analysis.number_format import NONE
 from contexttune.paths import Layout
 from contexttune.report import table_rows
 from contexttune.system.progress import console, plain_table
@@ -71,7 +70,8 @@ def _print_table(
     """Print the columns named by `headings`, or all, without those that hold no value."""
     if not rows:
         return
-    chosen = [name for name in headings or rows[0] if any(row[name] != NONE for row in rows)]
+    rows = table_rows.without_empty_columns(rows)
+    chosen = [name for name in headings or rows[0] if name in rows[0]]
     table = plain_table(title)
     for name in chosen:
         is_text = name in (chosen[0], "State", "Reason")

@@ -35,28 +35,28 @@ def difference_axis(
     if parts:
         furthest = max(furthest, median(map(_farthest, parts)))
     limit = next((nice for nice in _NICE if nice >= furthest), _NICE[-1])
-
-    def at(value: float) -> float:
-        share = min(max((value + limit) / (2 * limit), 0.0), 1.0)
-        return round(_MARGIN + (100 - 2 * _MARGIN) * share, 2)
-
-    ticks = [(at(share * limit), share * limit) for share in (-1, -0.5, 0, 0.5, 1)]
-    band = (at(-margin), at(margin)) if margin > 0 else None
-    return {"at": at, "ends": (-limit, limit), "ticks": ticks, "band": band, "zero": at(0)}
+    ticks = [share * limit for share in (-1, -0.5, 0, 0.5, 1)]
+    axis = _axis(lambda value: (value + limit) / (2 * limit), ticks)
+    at = axis["at"]
+    return {**axis, "zero": at(0), "band": (at(-margin), at(margin)) if margin > 0 else None}
 
 
 def ratio_axis(ratios: Sequence[float]) -> dict[str, Any]:
     """A logarithmic axis around 1 that contains `ratios`; keys as in `difference_axis`, without a band."""
     furthest = max([abs(math.log(ratio)) for ratio in ratios if ratio > 0], default=0.0)
-    limit = next((factor for factor in _FACTORS if math.log(factor) >= furthest - 1e-9), _FACTORS[-1])
+    limit = next((factor for factor in _FACTORS if math.log(factor) >= furthest - _SLACK), _FACTORS[-1])
+    ticks = [1 / limit, 1 / math.sqrt(limit), 1.0, math.sqrt(limit), limit]
+    axis = _axis(lambda value: (math.log(max(value, 1 / limit), limit) + 1) / 2, ticks)
+    return {**axis, "zero": axis["at"](1.0), "band": None}
+
+
+def _axis(share_of: Callable[[float], float], ticks: Sequence[float]) -> dict[str, Any]:
+    """An axis between the first and last tick; `share_of` maps them to 0 and 1."""
 
     def at(value: float) -> float:
-        bound = min(max(value, 1 / limit), limit)
-        return round(_MARGIN + (100 - 2 * _MARGIN) * (math.log(bound) / math.log(limit) + 1) / 2, 2)
+        return round(_MARGIN + (100 - 2 * _MARGIN) * min(max(share_of(value), 0.0), 1.0), 2)
 
-    values = (1 / limit, 1 / math.sqrt(limit), 1.0, math.sqrt(limit), limit)
-    ticks = [(at(value), value) for value in values]
-    return {"at": at, "ends": (1 / limit, limit), "ticks": ticks, "band": None, "zero": at(1.0)}
+    return {"at": at, "ends": (ticks[0], ticks[-1]), "ticks": [(at(tick), tick) for tick in ticks]}
 
 
 def placed(estimate: float, interval: Sequence[float] | None, axis: Mapping[str, Any]) -> dict[str, Any]:

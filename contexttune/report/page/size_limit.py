@@ -14,18 +14,19 @@ from contexttune.report.page.details import Detail, Limit, Row
 _WHOLE = 10**9
 _SAMPLE = 200  # attempts of either kind, from which the total size is estimated
 _SHARE = 0.97  # of the room that an estimate may fill
-_STEPS = [
-    Limit(trajectory=_WHOLE, text=_WHOLE),
-    Limit(trajectory=64_000, text=32_000),
-    Limit(trajectory=32_000, text=16_000),
-    Limit(trajectory=16_000, text=8_000),
-    Limit(trajectory=8_000, text=6_000),
-    Limit(trajectory=6_000, text=5_000),
-    Limit(trajectory=4_000, text=4_000),
-    Limit(trajectory=3_000, text=3_000),
-    Limit(trajectory=2_000, text=2_500),
-    Limit(trajectory=1_500, text=2_000),
-    Limit(trajectory=1_000, text=1_500),
+_STEPS = [  # (trajectory, text)
+    Limit(trajectory=trajectory, text=text)
+    for trajectory, text in (
+        *(
+            (_WHOLE, _WHOLE),
+            (64_000, 32_000),
+            (32_000, 16_000),
+            (16_000, 8_000),
+            (8_000, 6_000),
+            (6_000, 5_000),
+        ),
+        *((4_000, 4_000), (3_000, 3_000), (2_000, 2_500), (1_500, 2_000), (1_000, 1_500)),
+    )
 ]
 _USEFUL = 5  # of _STEPS; shorter trajectories can hardly be followed
 _NONE = [Limit(trajectory=0, text=n) for n in (1_500, 800, 300, 0)]

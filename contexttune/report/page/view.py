@@ -24,7 +24,7 @@ def sections(summary: Json) -> dict[str, Any]:
         "forest": _forest(summary),
         "costs": _costs(summary),
         "prices": list(filter(None, map(table_rows.price_sentence, summary["contrasts"]))),
-        "condition_rows": table_rows.condition_rows(summary),
+        "condition_rows": table_rows.without_empty_columns(table_rows.condition_rows(summary)),
         "seed_rows": table_rows.seed_rows(summary),
         "pass_rows": table_rows.pass_rows(summary),
         "missing_rows": [table_rows.missing_row(contrast) for contrast in summary["contrasts"]],
@@ -35,61 +35,37 @@ def sections(summary: Json) -> dict[str, Any]:
 
 def _forest(summary: Json) -> dict[str, Any] | None:
     """Differences of all contrasts and their strata on one axis; None without an estimate."""
-    contrasts = [contrast for contrast in summary["contrasts"] if contrast["delta"]]
+    contrasts = [(one, table_rows.strata(one)) for one in summary["contrasts"] if one["delta"]]
     if not contrasts:
         return None
     margin = summary["analysis"]["margin"]
-    bounds = [
-        [one["ci95"] or [one["estimate"]] for _, rows in table_rows.strata(c) for one in rows]
-        for c in contrasts
-    ]
+    rows = [[row for stratum in strata for row in stratum] for _, strata in contrasts]
     axis = plots.difference_axis(
-        [own[0] for own in bounds], [ci95 for own in bounds for ci95 in own[1:]], margin
+        [_bounds(own[0]) for own in rows], [_bounds(row) for own in rows for row in own[1:]], margin
     )
-    marks = [
-        (
-            contrast,
-            [
-                (
-                    title,
-                    [
-                        _mark(table_rows.stratum_row(title, one), one["estimate"], one["ci95"], axis)
-                        for one in rows
-                    ],
-                )
-                for title, rows in table_rows.strata(contrast)
-            ],
-        )
-        for contrast in contrasts
-    ]
+    marks = [(one, [[_mark(row, axis) for row in rows] for rows in strata]) for one, strata in contrasts]
     return {"axis": _labelled(axis, point_tick), "contrasts": marks, "margin": effect(margin)}
 
 
 def _costs(summary: Json) -> dict[str, Any] | None:
     """Cost ratios of all contrasts on one axis; None without any."""
-    contrasts = [contrast for contrast in summary["contrasts"] if contrast["costs"]]
+    contrasts = [(one, table_rows.cost_rows(one)) for one in summary["contrasts"] if one["costs"]]
     if not contrasts:
         return None
-    known = [cost for contrast in contrasts for cost in contrast["costs"] if cost["ratio"]]
-    axis = plots.ratio_axis([value for cost in known for value in [cost["ratio"], *(cost["ci95"] or [])]])
-    marks = [
-        (
-            contrast,
-            [
-                _mark(table_rows.cost_row(cost), cost["ratio"], cost["ci95"], axis)
-                for cost in contrast["costs"]
-            ],
-        )
-        for contrast in contrasts
-    ]
+    axis = plots.ratio_axis([end for _, rows in contrasts for row in rows for end in _bounds(row)])
+    marks = [(one, [_mark(row, axis) for row in rows]) for one, rows in contrasts]
     return {"axis": _labelled(axis, short), "contrasts": marks}
 
 
-def _mark(texts: Mapping[str, str], value: float | None, ci95: Any, axis: Json) -> dict[str, Any]:
-    """A row of a plot: its texts, and the positions of its mark and interval."""
-    if not value and axis["ends"][0] > 0:  # a ratio of 0 has no place on a logarithmic axis
-        return {"texts": texts, "x": None, "beyond": (False, False), "has_interval": False}
-    return {"texts": texts, "has_interval": ci95 is not None, **plots.placed(value or 0.0, ci95, axis)}
+def _bounds(row: table_rows.PlotRow) -> list[float]:
+    return [value for value in (row.value, *(row.ci95 or ())) if value is not None]
+
+
+def _mark(row: table_rows.PlotRow, axis: Json) -> dict[str, Any]:
+    """The texts of a row, and the positions of its mark and interval."""
+    if row.value is None:
+        return {"texts": row.texts, "x": None, "beyond": (False, False), "has_interval": False}
+    return {"texts": row.texts, "has_interval": bool(row.ci95), **plots.placed(row.value, row.ci95, axis)}
 
 
 def _labelled(axis: Json, label: Any) -> dict[str, Any]:
