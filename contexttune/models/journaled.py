@@ -11,13 +11,7 @@ from typing import Any, Protocol, Self
 
 from contexttune.interfaces import Model
 from contexttune.models.journal import CALLS, Journal, Line
-from contexttune.models.wire import (
-    ContextWindowExceeded,
-    answer_in,
-    completion_of,
-    request_body,
-    response_of,
-)
+from contexttune.models.wire import ContextWindowExceeded, answer_in, completion_of, request_body, response_of
 from contexttune.system.files import fingerprint
 from contexttune.types import Answered, Completion, Message
 

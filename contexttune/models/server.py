@@ -150,12 +150,7 @@ class CommandServer(Server):
         return [str(part) for part in (*self.command, *self.options)]
 
     def _argv(self, name: str, port: int) -> list[str]:
-        values = {
-            "port": str(port),
-            "name": name,
-            "weights": self.weights or name,
-            "python": sys.executable,
-        }
+        values = {"port": str(port), "name": name, "weights": self.weights or name, "python": sys.executable}
         return [_PLACEHOLDER.sub(lambda match: values[match[1]], part) for part in self._parts]
 
 
