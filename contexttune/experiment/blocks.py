@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -20,6 +19,7 @@ from contexttune.errors import (
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.finished_work import saved_block
 from contexttune.system.progress import Progress
+from contexttune.system.thread_pool import map_in_threads
 from contexttune.types import GoldInstance, Instance
 
 log = logging.getLogger(__name__)
@@ -150,8 +150,6 @@ def _build_in_parallel(
     for i in instances:
         key = i.instance_id if cell.generator.per_instance else f"{i.repo}@{i.base_commit}"
         sharing.setdefault(key, []).append(i)
-    failed: dict[str, Reason] = {}
-    pool = ThreadPoolExecutor(cell.workers, thread_name_prefix="document")
     with Progress("documents", len(sharing)) as progress:
 
         def build_one(key: str) -> Reason | None:
@@ -161,16 +159,9 @@ def _build_in_parallel(
             progress.finish(key, done, detail=isinstance(reason, InfraError))
             return reason
 
-        futures = {pool.submit(build_one, key): key for key in sharing}
-        try:
-            for future in as_completed(futures):
-                if reason := future.result():
-                    failed |= {instance.instance_id: reason for instance in sharing[futures[future]]}
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    pool.shutdown()
-    return failed
+        reasons = map_in_threads(build_one, sharing, cell.workers, "document")
+    failed = {key: reason for key, reason in zip(sharing, reasons, strict=True) if reason}
+    return {i.instance_id: reason for key, reason in failed.items() for i in sharing[key]}
 
 
 def _try(build: Callable[[Instance], object], instance: Instance) -> Reason | None:

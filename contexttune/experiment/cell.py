@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -57,6 +57,8 @@ class Cell:
 
     config: Config
     container: dict[str, Any]  # the same configuration as plain values, resolved
+    board: Board = field(default_factory=Board)  # where running attempts post their progress
+    _extracting: Lock = field(default_factory=Lock)
 
     @cached_property
     def layout(self) -> paths.Layout:
@@ -188,11 +190,6 @@ class Cell:
             main=self.shared_model,
         )
 
-    @cached_property
-    def board(self) -> Board:
-        """Where running attempts post their progress."""
-        return Board()
-
     @property
     def workers(self) -> int:
         """Instances at once: the runner's own number if it has one."""
@@ -266,10 +263,6 @@ class Cell:
         with self._extracting:
             facts = write_signals(tree, self.signals, self.layout.signals(repo, commit))
         return RepoAtCommit(repo=repo, base_commit=commit, signals=facts, tree=tree)
-
-    @cached_property
-    def _extracting(self) -> Lock:
-        return Lock()
 
     @cached_property
     def context_stage(self) -> ContextStage:

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +25,7 @@ from contexttune.paths import Layout
 from contexttune.system.files import append_jsonl, write_json, write_jsonl
 from contexttune.system.outage_streak import OutageStreak
 from contexttune.system.progress import Board, Progress
+from contexttune.system.thread_pool import map_in_threads
 from contexttune.types import Attempt, AttemptStatus, GoldInstance, Usage
 
 log = logging.getLogger(__name__)
@@ -102,20 +102,17 @@ class Inference:
         write_jsonl(self._done.predictions, rows)
 
     def _attempt_all(self, pending: Sequence[GoldInstance], blocks: Mapping[str, str]) -> dict[str, Record]:
-        records: dict[str, Record] = {}
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="attempt")
         with Progress("inference", len(pending), board=self.board) as progress:
+
+            def attempt(instance: GoldInstance) -> Record | None:
+                return self._attempt(instance, blocks[instance.instance_id], progress)
+
             try:
-                futures = [pool.submit(self._attempt, i, blocks[i.instance_id], progress) for i in pending]
-                for future in as_completed(futures):
-                    if record := future.result():
-                        records[record["instance_id"]] = record
-            except BaseException:  # on Ctrl-C, drop the queue and end what the runner has started
-                pool.shutdown(wait=False, cancel_futures=True)
+                records = map_in_threads(attempt, pending, self.workers, "attempt")
+            except BaseException:
                 self.runner.stop()
                 raise
-        pool.shutdown()
-        return records
+        return {record["instance_id"]: record for record in records if record}
 
     def _attempt(self, instance: GoldInstance, block: str, progress: Progress) -> Record | None:
         if self._outages.repeated or self._accounts.is_over_budget():

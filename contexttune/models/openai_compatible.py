@@ -159,7 +159,7 @@ class OpenAICompatible(JournaledModel):
                 tokens_of=_tokens_of,
                 on_wait=on_wait,
             )
-            return Answered(sent.answer, sent.n_requests, sent.waited_s)
+            return Answered(*sent)
         except openai.BadRequestError as error:
             if any(words in str(error).lower() for words in _CONTEXT_WORDS):
                 raise ContextWindowExceeded(self._printable(str(error))) from None

@@ -11,20 +11,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import TypeVar
 
 from contexttune.models.rate_limit import RateLimit
 from contexttune.models.retry import call_with_retries
 
 T = TypeVar("T")
-
-
-class Sent(NamedTuple, Generic[T]):
-    """An answer and what it took to get it."""
-
-    answer: T
-    n_requests: int
-    waited_s: float  # before the request that succeeded went out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +33,8 @@ class Sender:
         estimate_tokens: Callable[[], int],
         tokens_of: Callable[[T], int],
         on_wait: Callable[[], None],
-    ) -> Sent[T]:
-        """Call `request` until it succeeds. Raises its last error.
+    ) -> tuple[T, int, float]:
+        """Return (answer, number of requests, seconds waited before the last one went out). Raises the last error.
 
         Args:
             request: makes one HTTP request and returns the answer.
@@ -70,4 +62,4 @@ class Sender:
 
         started = time.monotonic()
         (answer, sent_at), n_requests = call_with_retries(once, self.attempts, on_wait)
-        return Sent(answer, n_requests, sent_at - started)
+        return answer, n_requests, sent_at - started

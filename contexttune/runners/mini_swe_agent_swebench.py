@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -20,6 +19,7 @@ from contexttune.sandbox.docker import Docker, Podman
 from contexttune.sandbox.engine import Engine, Limits
 from contexttune.sandbox.testbed import Place, container_place
 from contexttune.system.progress import Progress
+from contexttune.system.thread_pool import map_in_threads
 from contexttune.types import Instance
 
 log = logging.getLogger(__name__)
@@ -65,12 +65,8 @@ class MiniSweAgentSwebench(AgentRunner, UsesImages):
             missing = [i for i in dict.fromkeys(i.image for i in instances) if engine.digest(i) is None]
         except InfraError:
             return  # an engine that does not answer: each attempt says so for itself
-        pool = ThreadPoolExecutor(_PULLS_AT_ONCE, thread_name_prefix="pull")
         with Progress("images", len(missing)) as progress:
-            try:
-                list(pool.map(lambda image: self._pull(engine, image, progress), missing))
-            finally:  # on Ctrl-C nobody waits for gigabytes: the clients under way end with this process
-                pool.shutdown(wait=False, cancel_futures=True)
+            map_in_threads(lambda image: self._pull(engine, image, progress), missing, _PULLS_AT_ONCE, "pull")
 
     def image_digests(self, images: Sequence[str]) -> dict[str, str]:
         """image -> digest of those that are here. Raises InfraError."""
