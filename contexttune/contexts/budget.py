@@ -13,7 +13,7 @@ from typing import Literal
 from contexttune.contexts import tokens
 from contexttune.errors import ConfigError
 from contexttune.interfaces import ContextGenerator
-from contexttune.system.warn_once import Complaints
+from contexttune.system.warn_once import WarnOnce
 from contexttune.types import CardText
 
 log = logging.getLogger(__name__)
@@ -35,9 +35,9 @@ class Budgeted(ContextGenerator):
         check(self.budget, self.budget_unit)
 
     @cached_property
-    def warnings(self) -> Complaints:
+    def warnings(self) -> WarnOnce:
         """A file that several instances share is warned about once."""
-        return Complaints(log)
+        return WarnOnce(log)
 
     def within_budget(self, text: str, source: str) -> str:
         """`text`, cut to the budget; the first cut of each `source` is a warning."""
@@ -45,7 +45,7 @@ class Budgeted(ContextGenerator):
         if shown != text:
             message = "%s is cut to %d of %d characters (condition.budget=%d %s)"
             sizes = len(shown), len(text), self.budget, self.budget_unit
-            self.warnings.make(Path(source), "cut", message, source, *sizes)
+            self.warnings.warn(Path(source), "cut", message, source, *sizes)
         return shown
 
 

@@ -56,7 +56,7 @@ class FileContext(Budgeted):
             log.info("%s@%s: %s does not exist, so no block is sent", repo.repo, repo.base_commit[:10], file)
             return Context(text="")
         if not text:
-            self.warnings.make(file, "empty", "%s is empty, so no block is sent", file)
+            self.warnings.warn(file, "empty", "%s is empty, so no block is sent", file)
             return Context(text="")
         shown = self.within_budget(text, str(file))
         if not shown:

@@ -55,7 +55,7 @@ def _before_jobs(config: DictConfig) -> None:
     from contexttune.system import redaction
 
     try:
-        redaction.refuse(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
+        redaction.require_no_secrets(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
     except ConfigError as error:
         _refuse(str(error))
     code_state.note_submission()

@@ -1,1 +1,1 @@
-"""The machine: files that survive a kill, locks, child processes, secrets, the console."""
+"""The machine: durable files, locks, child processes, secrets, the console."""

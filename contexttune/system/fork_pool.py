@@ -1,7 +1,7 @@
-"""Work shared out to forked processes, which end with this one whatever becomes of it.
+"""Parallel computation in forked processes, which end when this process does.
 
-Forked and not spawned: they need none of a second's imports, run nothing of the main module, and have what is in
-memory. So they must do nothing but compute: a lock that another thread held at the fork is never freed for them.
+Forked processes need no imports and share memory, unlike spawned ones. They must only compute: a lock that another
+thread holds at the fork is never released in them.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import IO, Generic, NoReturn, TypeVar
 from contexttune.system.subprocesses import dies_with_parent
 
 T = TypeVar("T")
-MOST = 8  # processes: git reads for all of them, and has given each its share by then
+_MAX_PROCESSES = 8  # more would wait for git, which reads for all of them
 
 
 def cpus() -> int:
-    """How many processes are worth while here: the CPUs that this one may use, up to `MOST`."""
-    return min(len(os.sched_getaffinity(0)), MOST)
+    """The number of CPUs that this process may use, at most 8."""
+    return min(len(os.sched_getaffinity(0)), _MAX_PROCESSES)
 
 
 def shared_out(
     work: Callable[[int], T], n: int, dump: Callable[[T], bytes], load: Callable[[bytes], T]
 ) -> list[T]:
-    """work(0) ... work(n - 1): the first here, each other one in a process of its own, which hands over `dump` of it.
+    """[work(0), ..., work(n - 1)]: the first computed here, the others in processes that send their `dump` of it.
 
-    What a process failed to do (it was killed, there was no room for it) is done here.
+    Work that a process failed to do (killed, out of memory) is done here.
     """
     children = [_Child(work, number, dump) for number in range(1, n)]
     try:
@@ -58,7 +58,7 @@ class _Child(Generic[T]):
             self._sink.flush()
             status = 0
         finally:
-            os._exit(status)  # no `finally` of the parent, no buffer of its files
+            os._exit(status)  # skips the parent's `finally` blocks and file buffers
 
     def result(self, load: Callable[[bytes], T]) -> T:
         if self._ended() != 0:
@@ -74,7 +74,7 @@ class _Child(Generic[T]):
         self._sink.close()
 
     def _ended(self) -> int:
-        """How it ended; -1: it never began, or somebody else was told."""
+        """Wait for it; its status, or -1 if it never began or was waited for elsewhere."""
         status = -1
         if self._pid > 0:
             with suppress(ChildProcessError):
@@ -84,6 +84,6 @@ class _Child(Generic[T]):
 
 
 def _fork() -> int:
-    with warnings.catch_warnings():  # of threads: see above
+    with warnings.catch_warnings():  # about forking with threads: see above
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()

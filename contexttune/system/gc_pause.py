@@ -1,4 +1,4 @@
-"""Python's cycle collector, held back for a while."""
+"""Pauses Python's garbage collector."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """For what makes many small objects without cycles: looking for some while it does is a third of the time."""
+    """Pause collection while many small objects without cycles are created, where it would take a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,6 @@
-"""GPU use beside a run: gpu.csv in its directory, where this machine has GPUs; nothing where it has none.
+"""Samples GPU use during a run into gpu.csv; does nothing on a machine without GPUs.
 
-nvidia-smi and not pynvml: it comes with the driver, so there is nothing to install, and a driver that hangs
-holds a process of its own and not the run.
+Uses nvidia-smi instead of pynvml: it comes with the driver, and a driver that hangs blocks a process of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _FILE = "gpu.csv"
 _EVERY_S = 5
 _PROBE_TIMEOUT_S = 30
 _STOP_S = 5
-# what nvidia-smi calls it -> our column
+# nvidia-smi's name -> our column
 _COLUMNS = {
     "timestamp": "timestamp",
     "index": "index",
@@ -39,7 +38,7 @@ _COLUMNS = {
 
 @contextmanager
 def sampled(run_dir: Path) -> Iterator[None]:
-    """Add a line a GPU to gpu.csv every few seconds, for as long as the block lasts."""
+    """Append one line for each GPU to gpu.csv every few seconds while the block runs."""
     command = _query()
     if not _answers(command):
         yield
@@ -49,7 +48,7 @@ def sampled(run_dir: Path) -> Iterator[None]:
     with path.open("a") as sink:
         if not sink.tell():
             sink.write(",".join(_COLUMNS.values()) + "\n")
-        elif not path.read_bytes().endswith(b"\n"):  # the last session was killed in mid-line
+        elif not path.read_bytes().endswith(b"\n"):  # the last session was killed while writing
             sink.write("\n")
         sink.flush()
         sampler = subprocess.Popen(
@@ -64,12 +63,12 @@ def sampled(run_dir: Path) -> Iterator[None]:
         yield
     finally:
         if (status := sampler.poll()) is not None:
-            log.warning("nvidia-smi ended before the run, with status %d: %s is not complete", status, path)
+            log.warning("nvidia-smi ended before the run, with status %d: %s is incomplete", status, path)
         subprocesses.stop(sampler, _STOP_S)
 
 
 def summary(run_dir: Path) -> dict[str, Any]:
-    """`gpu` for the run's record, over all its sessions; {} when nothing was sampled."""
+    """`gpu` for the run's record, over all its sessions; {} if nothing was sampled."""
     rows = []
     with suppress(FileNotFoundError), (run_dir / _FILE).open(newline="") as source:
         rows = list(csv.DictReader(source, skipinitialspace=True))
@@ -91,13 +90,14 @@ def summary(run_dir: Path) -> dict[str, Any]:
 
 
 def _query() -> list[str]:
-    """The command, for the GPUs that this job was given: a batch system's node may have more."""
+    """The nvidia-smi command for the GPUs of this job; its node may have more."""
     command = ["nvidia-smi", f"--query-gpu={','.join(_COLUMNS)}", "--format=csv,noheader,nounits"]
-    ours = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    # its other forms (MIG devices) are none that nvidia-smi takes
-    return (
-        [*command, f"--id={ours}"] if re.fullmatch(r"(\d+|GPU-[\w-]+)(,(\d+|GPU-[\w-]+))*", ours) else command
-    )
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if re.fullmatch(
+        r"(\d+|GPU-[\w-]+)(,(\d+|GPU-[\w-]+))*", visible
+    ):  # nvidia-smi takes no other forms (MIG)
+        command.append(f"--id={visible}")
+    return command
 
 
 def _answers(command: list[str]) -> bool:
@@ -106,13 +106,13 @@ def _answers(command: list[str]) -> bool:
     try:
         probe = subprocess.run(command, capture_output=True, timeout=_PROBE_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        log.warning("nvidia-smi does not answer, GPUs are not sampled: %s", error)
+        log.warning("nvidia-smi does not answer, so GPUs are not sampled: %s", error)
         return False
     return probe.returncode == 0 and bool(probe.stdout.strip())
 
 
 def _numbers(rows: list[dict[str, str]], column: str) -> list[float]:
-    """What was measured; a GPU may say [N/A], and the last line of a killed run may be torn."""
+    """The numbers in a column, without [N/A] and a torn last line."""
     found = []
     for row in rows:
         with suppress(TypeError, ValueError):

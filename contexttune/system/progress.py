@@ -1,4 +1,4 @@
-"""What a user sees while a stage runs: a live table on a terminal, one line an item where there is none."""
+"""Console output: progress of a stage (a live table on a terminal, else log lines), tables, log handlers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FILE_COLUMNS = 120
-_SHOWN = 12  # rows of the live table; the rest is counted
+_MAX_ROWS = 12  # of the live table; further items are only counted
 
 
 def console() -> Console:
-    """The one console that tables, progress and log lines share, so that they do not overwrite each other.
+    """The console that tables, progress and log lines share, so that they do not overwrite each other.
 
-    A file or a pipe has no width: it gets one that no table of ours has to be squeezed into.
+    A file or a pipe has no width: it gets one that all our tables fit into.
     """
     import rich
 
@@ -38,7 +38,7 @@ def console() -> Console:
 
 
 def plain_table(title: str) -> Table:
-    """A table with a title, which is no markup, and a line below its head."""
+    """A table with a literal title and a line below its header."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -49,17 +49,17 @@ def plain_table(title: str) -> Table:
 
 
 class ConsoleHandler(logging.Handler):
-    """Log lines through the shared console, unwrapped."""
+    """Prints log lines on the shared console, unwrapped."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(BrokenPipeError):
-            # a server's or a model's words may be in it, and must not steer the terminal
+            # text from servers and models must not control the terminal
             line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", self.format(record))
             console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class LogFileHandler(logging.FileHandler):
-    """The same in a file. One that cannot be written says so nowhere: what is wrong with its disk is on the console."""
+    """Writes log lines to a file, silently dropping those that the disk refuses: the console reports that."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         if not isinstance(sys.exc_info()[1], OSError):
@@ -68,13 +68,13 @@ class LogFileHandler(logging.FileHandler):
 
 @dataclass
 class Board:
-    """What running items say of themselves, a few words a column. Threads may share it."""
+    """Status columns of running items, shared by threads."""
 
     _notes: dict[str, dict[str, str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, item: str, **columns: str) -> None:
-        """Replace what is known of `item`."""
+        """Replace the columns of `item`."""
         with self._lock:
             self._notes[item] = columns
 
@@ -90,13 +90,18 @@ class Board:
 
 @dataclass
 class Progress:
-    """Counts the items of a stage. Threads may share it."""
+    """Counts the items of a stage and shows them; threads may share it.
+
+    Attributes:
+        quiet_s: a stage shorter than this logs its total only (and items finished with `detail`).
+        every_s: without a terminal, how often running items are logged.
+    """
 
     stage: str
     total: int
-    quiet_s: float = 2.0  # without a terminal, a stage shorter than this leaves its summary line alone
+    quiet_s: float = 2.0
     board: Board = field(default_factory=Board)
-    every_s: float = 60.0  # without a terminal, how often a line says what is running
+    every_s: float = 60.0
     _running: dict[str, float] = field(default_factory=dict)
     _done: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -113,7 +118,7 @@ class Progress:
             )
             self._live.start()
         elif self.total:
-            threading.Thread(target=self._say_regularly, name="progress", daemon=True).start()
+            threading.Thread(target=self._log_running, name="progress", daemon=True).start()
         return self
 
     def __exit__(
@@ -132,7 +137,7 @@ class Progress:
             self._running[item] = time.monotonic()
 
     def finish(self, item: str, result: str, *, detail: bool = True) -> None:
-        """Count an item; `detail` False leaves it out of the log unless the stage takes long."""
+        """Count an item and log it. With detail=False, log it only if the stage takes long."""
         with self._lock:
             took_s = time.monotonic() - self._running.pop(item, time.monotonic())
             self.board.drop(item)
@@ -141,16 +146,16 @@ class Progress:
             if detail or slow:
                 log.info("%s %d/%d %s: %s (%.1f s)", self.stage, self._done, self.total, item, result, took_s)
 
-    def _say_regularly(self) -> None:
+    def _log_running(self) -> None:
         while not self._over.wait(self.every_s):
             notes = self.board.notes()
             with self._lock:
                 running, done = sorted(self._running), self._done
-            said = [
+            items = [
                 f"{item} ({', '.join(f'{k} {v}' for k, v in notes.get(item, {}).items())})"
                 for item in running
             ]
-            log.info("%s %d/%d, running: %s", self.stage, done, self.total, ", ".join(said) or "nothing")
+            log.info("%s %d/%d, running: %s", self.stage, done, self.total, ", ".join(items) or "nothing")
 
     def _table(self) -> Table:
         from rich.markup import escape
@@ -166,10 +171,9 @@ class Progress:
         columns = list(dict.fromkeys(name for item, _ in running for name in notes.get(item, {})))
         for name in columns:
             table.add_column(name, justify="right")
-        for item, since in running[:_SHOWN]:
-            said = notes.get(item, {})
-            cells = (escape(said.get(name, "")) for name in columns)
+        for item, since in running[:_MAX_ROWS]:
+            cells = (escape(notes.get(item, {}).get(name, "")) for name in columns)
             table.add_row(escape(item), f"{time.monotonic() - since:.0f}", *cells)
-        if len(running) > _SHOWN:
-            table.add_row(f"and {len(running) - _SHOWN} more")
+        if len(running) > _MAX_ROWS:
+            table.add_row(f"and {len(running) - _MAX_ROWS} more")
         return table

@@ -1,4 +1,4 @@
-"""Values that no file may hold: passwords in URLs, and what variables that are named like keys hold."""
+"""Keeps secrets out of files: passwords in URLs, and values of environment variables named like keys."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from typing import Any
 
 from contexttune.errors import ConfigError
 
-# a token may also stand where a user's name does, and is longer than one
+# the user name of a URL may be a token, which is longer than a name
 _URL_PASSWORD = re.compile(r"(?<=://)(?:([^/?#@\s:]*:)[^/?#@\s]+|[^/?#@\s:]{20,})@")
 _VARIABLE = re.compile(r"(?i)(key|token|secret|password|passwd|credentials?)$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MASK = "***"
-_MIN_CHARS = 8  # "any" and "none" are keys too, for servers that check none, and stand in many words
+_MIN_CHARS = 8  # "any" and "none" are keys for servers that check none, and occur in many words
 
 
 def masked(value: Any) -> Any:
-    """`value` with every secret in it replaced: for what is written."""
-    return _mapped(value, sorted(set(of_environment().values()), key=len, reverse=True))
+    """`value` (JSON) with every secret in it replaced by ***. Use for everything that is written."""
+    return _mapped(value, sorted(set(environment_secrets().values()), key=len, reverse=True))
 
 
-def of_environment() -> dict[str, str]:
-    """Name -> value of the variables that are named like keys, but for words that are no secret."""
+def environment_secrets() -> dict[str, str]:
+    """Name -> value of the environment variables that are named like keys, except short values."""
     return {name: v for name, v in os.environ.items() if _VARIABLE.search(name) and len(v) >= _MIN_CHARS}
 
 
 def without_passwords(value: Any) -> Any:
-    """`value` with the passwords in its URLs replaced: the same whatever the environment holds."""
+    """`value` (JSON) with the passwords in its URLs replaced by ***. Does not depend on the environment."""
     return _mapped(value, [])
 
 
-def refuse(composed: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a secret that is written out in a configuration, which Hydra copies into files.
+def require_no_secrets(composed: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a literal secret in a configuration, which Hydra copies into files.
 
-    `composed` is not resolved, so that an interpolation of an environment variable passes.
+    `composed` is unresolved, so that interpolations of environment variables pass.
     """
     ours = {key: value for key, value in composed.items() if key != "hydra"}
-    for key, value in _texts({**ours, "hydra": composed.get("hydra")}):  # ours first: its keys say more
+    for key, value in _texts({**ours, "hydra": composed.get("hydra")}):  # ours first: its keys are clearer
         if _URL_PASSWORD.search(value):
             name = value.partition("=")[0].lstrip("+~") if key.startswith("hydra.overrides.") else key
             raise ConfigError(
-                f"{name} holds a password, and the configuration is written to files: export the URL as a variable "
-                "(OPENAI_BASE_URL needs nothing else; '${oc.env:NAME}' names another)"
+                f"{name} contains a password, and the configuration is written to files: export the URL as OPENAI_BASE_URL, "
+                "or as another variable and set the key to '${oc.env:NAME}'"
             )
         if key.startswith("hydra.job.env_set.") and _VARIABLE.search(key) and "${" not in value:
             raise ConfigError(
-                f"{key} holds a secret, and the configuration is written to files: export the variable, which jobs inherit"
+                f"{key} contains a secret, and the configuration is written to files: export the variable, which jobs inherit"
             )
         if key.endswith("api_key_env") and "${" not in value and not _NAME.fullmatch(value):
             raise ConfigError(
-                f"{key} is the name of the environment variable that holds the key, not the key"
+                f"{key} must be the name of the environment variable that holds the key, not the key itself"
             )
 
 

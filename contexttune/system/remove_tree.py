@@ -1,4 +1,4 @@
-"""Removes what somebody else's commands have made: at any depth, closed directories too, and nothing beside it."""
+"""Removes a directory tree that untrusted commands have made, at any depth and whatever its permissions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def remove_tree(root: Path) -> bool:
-    """Remove `root` with all that is in it; whether it is gone. Of a link, only the link goes.
+    """Remove `root` and everything in it; returns whether it is gone. Links are removed, not followed.
 
-    Directories are moved up to the first ones and emptied there: neither their depth nor the length of their path
-    matters, and none is reached through a link that a dying process may put in its place.
+    Nested directories are moved to the top and emptied there, so that neither depth nor path length matters, and
+    a dying process cannot put a link in the place of one.
     """
     with suppress(OSError):
         if stat.S_ISDIR(root.lstat().st_mode):
@@ -29,23 +29,23 @@ def remove_tree(root: Path) -> bool:
 
 
 def open_up(name: str | Path, parent: int | None = None) -> None:
-    """Let the owner read, change and enter a directory, by its name in `parent`; never through a link."""
-    held = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
+    """Give the owner all permissions on the directory `name` in `parent`. Never follows a link."""
+    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=parent)
     try:
-        Path(f"/proc/self/fd/{held}").chmod(stat.S_IRWXU)
+        Path(f"/proc/self/fd/{handle}").chmod(stat.S_IRWXU)
     finally:
-        os.close(held)
+        os.close(handle)
 
 
 def _empty(top: int) -> None:
-    """All but what cannot be removed."""
+    """Remove the content of a directory, except what cannot be removed."""
     stuck: set[str] = set()
     while names := [name for name in _directories(top) if name not in stuck]:
         for name in names:
             try:
                 with _opened(name, top) as inner:
                     for below in _directories(inner):
-                        open_up(below, inner)  # who moves a directory must be able to write to it
+                        open_up(below, inner)  # moving a directory needs write permission on it
                         os.rename(below, uuid.uuid4().hex, src_dir_fd=inner, dst_dir_fd=top)
                 os.rmdir(name, dir_fd=top)
             except OSError:
@@ -53,7 +53,7 @@ def _empty(top: int) -> None:
 
 
 def _directories(folder: int) -> list[str]:
-    """Names of the directories in `folder`; all else in it is unlinked."""
+    """Names of the directories in `folder`. Unlinks everything else in it."""
     with os.scandir(folder) as found:
         entries = list(found)
     for entry in entries:
@@ -66,8 +66,8 @@ def _directories(folder: int) -> list[str]:
 @contextmanager
 def _opened(name: str | Path, parent: int | None = None) -> Iterator[int]:
     open_up(name, parent)
-    held = os.open(name, _OPEN, dir_fd=parent)
+    handle = os.open(name, _OPEN, dir_fd=parent)
     try:
-        yield held
+        yield handle
     finally:
-        os.close(held)
+        os.close(handle)

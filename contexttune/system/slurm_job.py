@@ -1,4 +1,4 @@
-"""What Slurm says of the job that this process is in. Needs no accounting database."""
+"""Facts about the Slurm job of this process. Needs no accounting database."""
 
 from __future__ import annotations
 
@@ -29,50 +29,50 @@ _TIMES = {"submitted": "SubmitTime", "eligible": "EligibleTime", "started": "Sta
 
 
 def job_name() -> str | None:
-    """What Slurm's commands call the job of this process, by its environment; None outside Slurm.
+    """The id that Slurm's commands accept for this process's job; None outside Slurm.
 
-    `<array>_<task>` for a task of an array: the plain id of the last one is the array's own.
+    `<array>_<task>` for a task of an array, because the plain id of the last task is the array's own.
     """
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
 
 
 def job_state() -> str | None:
-    """The controller's word for it, such as RUNNING; None outside Slurm, and where the controller does not answer."""
+    """The job's state, such as RUNNING; None outside Slurm or if the controller does not answer."""
     return _this_job().get("JobState") if "SLURM_JOB_ID" in os.environ else None
 
 
 def slurm_facts() -> dict[str, Any] | None:
-    """Ids, place, times and queue seconds of this job; None outside Slurm.
+    """Ids, partition, nodes, times and queue seconds of this job; None outside Slurm.
 
-    Ask when the job starts: the controller forgets a job minutes after its end. A requeue sets `submitted` anew,
-    so `queue_s` is the wait of this start only. Where the controller does not answer there are no times.
+    Call it when the job starts: the controller forgets jobs minutes after their end. A requeue resets `submitted`,
+    so `queue_s` covers this start only. Times are None if the controller does not answer.
     """
     if "SLURM_JOB_ID" not in os.environ:
         return None
     facts: dict[str, Any] = {key: os.environ.get(name) for key, name in _FROM_ENVIRONMENT.items()}
-    if shown := _this_job():
-        facts |= {key: shown.get(name) for key, name in _FROM_CONTROLLER.items()}
+    if fields := _this_job():
+        facts |= {key: fields.get(name) for key, name in _FROM_CONTROLLER.items()}
     facts["restarts"] = int(facts["restarts"] or 0)
-    times = {key: _time(shown.get(name)) for key, name in _TIMES.items()}
+    times = {key: _time(fields.get(name)) for key, name in _TIMES.items()}
     facts |= {key: time.isoformat() if time else None for key, time in times.items()}
     begun, started = times["submitted"], times["started"]
     return facts | {"queue_s": (started - begun).total_seconds() if begun and started else None}
 
 
 def _this_job() -> dict[str, str]:
-    """The controller's fields of this very job; {} where it does not answer.
+    """The controller's fields of this job; {} if it does not answer.
 
-    An array's last task bears the id of the array, which would list every task: a task is asked for by its number.
-    A job submitted from inside a task may have inherited that task's number, which its own id gives away.
+    Asks by array and task first, because the id of an array's last task lists every task. A job submitted from inside
+    a task inherits that task's variables, so the answer's JobId is compared.
     """
     own = os.environ["SLURM_JOB_ID"]
-    asked = (_shown(name) for name in dict.fromkeys((job_name() or own, own)))
-    return next((shown for shown in asked if shown.get("JobId") == own), {})
+    answers = (_scontrol(name) for name in dict.fromkeys((job_name() or own, own)))
+    return next((fields for fields in answers if fields.get("JobId") == own), {})
 
 
-def _shown(job: str) -> dict[str, str]:
-    """The fields of `scontrol show job`; {} where it does not answer with exactly one job."""
+def _scontrol(job: str) -> dict[str, str]:
+    """The fields of `scontrol show job`; {} unless it answers with exactly one job."""
     try:
         done = subprocess.run(
             ["scontrol", "show", "job", "-o", job],
@@ -91,14 +91,14 @@ def _shown(job: str) -> dict[str, str]:
 
 
 def _fields(line: str) -> dict[str, str]:
-    """Name=value pairs. The job's name may be any words, so what stands on both sides of it is read."""
+    """Name=value pairs. Skips the job's name, which may contain anything."""
     before, _, after = line.partition(" JobName=")
     pairs = re.findall(r"(\w+)=(\S*)", f"{before} UserId={after.rpartition(' UserId=')[2]}")
-    return dict(reversed(pairs))  # of two the first: comments and commands come last
+    return dict(reversed(pairs))  # the first of duplicates wins: comments and commands come last
 
 
 def _time(text: str | None) -> datetime | None:
-    """A local time of scontrol's, in UTC; None for `Unknown`, `None` and whatever else is no time."""
+    """scontrol's local time in UTC; None for `Unknown` and anything else that is not a time."""
     try:
         return datetime.fromisoformat(text or "").astimezone(UTC)
     except ValueError:

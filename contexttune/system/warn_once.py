@@ -1,4 +1,4 @@
-"""What is wrong with a file and will be wrong the next time too: a warning once, and not once for each time."""
+"""Warnings about files, each logged once however often the problem recurs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from pathlib import Path
 
 
 @dataclass
-class Complaints:
-    """Of one module: which files it has complained of, and for what."""
+class WarnOnce:
+    """Logs the first warning about each (path, problem), and repetitions at debug level."""
 
     log: logging.Logger
-    _made: set[tuple[Path, str]] = field(default_factory=set)
+    _warned: set[tuple[Path, str]] = field(default_factory=set)
 
-    def make(self, path: Path, verb: str, message: str, *args: object) -> None:
-        """Warn of `path` unless that was done; then it is for whoever debugs."""
-        self.log.log(logging.DEBUG if self.stands(path, verb) else logging.WARNING, message, *args)
-        self._made.add((path, verb))
+    def warn(self, path: Path, problem: str, message: str, *args: object) -> None:
+        self.log.log(logging.DEBUG if self.warned(path, problem) else logging.WARNING, message, *args)
+        self._warned.add((path, problem))
 
-    def stands(self, path: Path, verb: str) -> bool:
-        """Whether the last time `verb` failed."""
-        return (path, verb) in self._made
+    def warned(self, path: Path, problem: str) -> bool:
+        """Whether the problem has been reported and not been resolved since."""
+        return (path, problem) in self._warned
 
-    def withdraw(self, path: Path, verb: str) -> None:
-        """It has worked."""
-        self._made.discard((path, verb))
+    def resolved(self, path: Path, problem: str) -> None:
+        """Warn again if the problem recurs."""
+        self._warned.discard((path, problem))

@@ -15,7 +15,7 @@ import pytest
 from contexttune.errors import ConfigError
 from contexttune.paths import PACKAGE
 from contexttune.repos.git import git
-from contexttune.system.redaction import masked, refuse, without_passwords
+from contexttune.system.redaction import masked, require_no_secrets, without_passwords
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, serving
 from tests.runners.mini.agents import BWRAP, DOCKER, EDIT, SUBMIT, calls
@@ -213,7 +213,9 @@ def test_a_url_is_recorded_without_its_password(url, recorded):
 
 
 def test_names_of_variables_and_interpolations_pass():
-    refuse({"model": {"api_key_env": "MY_KEY", "base_url": "${oc.env:X,http://h/v1}"}, "a": [None, 1, True]})
-    refuse({"model": {"api_key_env": "${oc.env:NAME}"}})
+    require_no_secrets(
+        {"model": {"api_key_env": "MY_KEY", "base_url": "${oc.env:X,http://h/v1}"}, "a": [None, 1, True]}
+    )
+    require_no_secrets({"model": {"api_key_env": "${oc.env:NAME}"}})
     with pytest.raises(ConfigError, match=r"^x holds a password"):
-        refuse({"hydra": {"overrides": {"task": [f"++x=http://h,http://u:{PASSWORD}@h"]}}})
+        require_no_secrets({"hydra": {"overrides": {"task": [f"++x=http://h,http://u:{PASSWORD}@h"]}}})

@@ -15,7 +15,7 @@ from zlib import crc32
 import orjson
 
 from contexttune.repos.git import Tree
-from contexttune.system.warn_once import Complaints
+from contexttune.system.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _BUSY_S = 5.0  # how long we wait for another process before we give up
 _BUSY_AGAIN_S = 0.1  # and how long once that was in vain: a lock may never be freed, on a network file system
 _EVICTED = 16  # one row in so many makes room: what is written pays for what is deleted
 _DAY_S = 86_400
-_COMPLAINTS = Complaints(log)
+_WARNINGS = WarnOnce(log)
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS kept"
     " (kind TEXT, name BLOB, checksum INT, head BLOB, body BLOB, used INT, PRIMARY KEY (kind, name))",
@@ -119,7 +119,7 @@ class BlobCache:
     @contextmanager
     def _connection(self, verb: str) -> Iterator[sqlite3.Connection]:
         assert self.path is not None
-        timeout = _BUSY_AGAIN_S if _COMPLAINTS.stands(self.path, verb) else _BUSY_S
+        timeout = _BUSY_AGAIN_S if _WARNINGS.warned(self.path, verb) else _BUSY_S
         with closing(sqlite3.connect(str(self.path), timeout=timeout)) as db:
             # no fsync: a cache damaged by a power cut is noticed, thrown away and filled again
             db.execute("PRAGMA synchronous=OFF")
@@ -130,13 +130,13 @@ class BlobCache:
         assert self.path is not None
         try:
             yield
-            _COMPLAINTS.withdraw(self.path, verb)
+            _WARNINGS.resolved(self.path, verb)
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):  # only created: another process is about to fill it
-                _COMPLAINTS.make(self.path, verb, "blob cache %s could not be %s: %s", self.path, verb, error)
+                _WARNINGS.warn(self.path, verb, "blob cache %s could not be %s: %s", self.path, verb, error)
         except (sqlite3.Error, OSError) as error:
             message = "blob cache %s could not be %s and is dropped: %s"
-            _COMPLAINTS.make(self.path, verb, message, self.path, verb, error)
+            _WARNINGS.warn(self.path, verb, message, self.path, verb, error)
             self._drop()
 
     def _drop(self) -> None:

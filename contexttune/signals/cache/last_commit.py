@@ -14,11 +14,11 @@ from contexttune.paths import repo_slug
 from contexttune.repos.git import Tree
 from contexttune.signals.cache.blob_cache import Kept
 from contexttune.system.files import write_atomic
-from contexttune.system.warn_once import Complaints
+from contexttune.system.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
 
-_COMPLAINTS = Complaints(log)
+_WARNINGS = WarnOnce(log)
 _FRAME = struct.Struct("<II")  # checksum of all that follows it, bytes of the head
 
 
@@ -73,7 +73,7 @@ class LastCommit:
 
     def _complain(self, verb: str, error: Exception) -> None:
         assert self.path is not None
-        _COMPLAINTS.make(self.path, verb, "%s could not be %s: %s", self.path, verb, error)
+        _WARNINGS.warn(self.path, verb, "%s could not be %s: %s", self.path, verb, error)
 
 
 def home_of(tree: Tree) -> Path | None:

@@ -83,7 +83,7 @@ def arms(records: Records) -> Iterator[tuple[State, str]]:
 
 def secrets(records: Records) -> Iterator[tuple[State, str]]:
     """No file of the group holds what a variable that is named like a key holds here."""
-    values = {name: value.encode() for name, value in redaction.of_environment().items()}
+    values = {name: value.encode() for name, value in redaction.environment_secrets().items()}
     homes = (
         records.layout.group(records.group_id),
         records.layout.predictions(records.group_id, "-").parent.parent,
