@@ -48,6 +48,9 @@ class Blocks:
         The experiment's model stays entered until `serving` ends if a document had to be written.
         """
         cell, stages = self.cell, set(self.cell.config.stages)
+        if not cell.generator.sends_block:
+            log.info("condition=%s sends no block and needs no signals", cell.condition)
+            return {i.instance_id: "" for i in cell.instances}
         blocks = self._build(serving) if stages & {"signals", "context"} else {}
         if "context" not in stages:
             blocks = self._saved() if "inference" in stages else {}
@@ -70,9 +73,6 @@ class Blocks:
 
     def _build(self, serving: ExitStack) -> dict[str, str]:
         cell = self.cell
-        if not cell.generator.sends_block:
-            log.info("condition=%s sends no block and needs no signals", cell.condition)
-            return {i.instance_id: "" for i in cell.instances}
         if cell.wants_documents and "context" in cell.config.stages:
             self._write_documents(serving)
         blocks: dict[str, str] = {}
@@ -87,8 +87,6 @@ class Blocks:
     def _saved(self) -> dict[str, str]:
         """The blocks that an earlier command has built."""
         cell = self.cell
-        if not cell.generator.sends_block:
-            return {i.instance_id: "" for i in cell.instances}
         blocks = {i.instance_id: cell.context_stage.saved_block(self._as_shown(i)) for i in cell.instances}
         built = {name: block for name, block in blocks.items() if block is not None}
         if len(built) < len(blocks):
@@ -154,22 +152,17 @@ def _build_in_parallel(
 
         def build_one(key: str) -> Reason | None:
             progress.start(key)
-            reason = _try(build, sharing[key][0])
-            done = "there" if reason is None else str(reason)
-            progress.finish(key, done, detail=isinstance(reason, InfraError))
+            reason: Reason | None = None
+            try:
+                build(sharing[key][0])
+            except (InfraError, NotWritten, OverBudget) as error:
+                reason = error
+            progress.finish(key, str(reason or "there"), detail=isinstance(reason, InfraError))
             return reason
 
         reasons = map_in_threads(build_one, sharing, cell.workers, "document")
     failed = {key: reason for key, reason in zip(sharing, reasons, strict=True) if reason}
     return {i.instance_id: reason for key, reason in failed.items() for i in sharing[key]}
-
-
-def _try(build: Callable[[Instance], object], instance: Instance) -> Reason | None:
-    try:
-        build(instance)
-    except (InfraError, NotWritten, OverBudget) as reason:
-        return reason
-    return None
 
 
 def _log_unwritten(condition: str, reasons: Iterable[Reason]) -> None:

@@ -5,7 +5,7 @@ Each instance of a run goes through four steps:
     context   done when its file was built from the same inputs (`saved_block`)
     attempt   done when attempt.json has a status other than an outage (`is_final`)
     verdict   done when outcomes.json has a verdict on exactly the predicted patch (`FinishedWork.ungraded`)
-    result    missing unless both are there (`FinishedWork.outcome`, `is_missing`)
+    result    missing unless both are done (`outcome_of`, `is_missing`)
 
 Smaller units are checked where they are made, each by one function: signals (`signals.extraction.write_signals`),
 documents (`contexts.documents.Documents.written`), calls (`models.journal.Journal.replay`), gradings (`evaluate` of a
@@ -118,12 +118,9 @@ class FinishedWork:
     def ungraded(self, instances: Sequence[GoldInstance]) -> list[GoldInstance]:
         """Those of `instances` that have a prediction and no verdict on it."""
         patches, verdicts = self.patches(), self.verdicts()
-        return [
-            i
-            for i in instances
-            if (digest := patches.get(i.instance_id))
-            and not _outcome(digest, verdicts.get(i.instance_id)).is_verdict
-        ]
+        predicted = [i for i in instances if i.instance_id in patches]
+        outcomes = {name: _outcome(digest, verdicts.get(name)) for name, digest in patches.items()}
+        return [i for i in predicted if not outcomes[i.instance_id].is_verdict]
 
 
 def outcome_of(attempt: Mapping[str, Any] | None, verdict: Mapping[str, Any] | None) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -41,13 +42,7 @@ _PROBE_TIMEOUT_S = 10.0
 _ANSWER_TIMEOUT_S = 60.0
 _QUESTION = "Print the word ready."
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_CONTEXT_WORDS = (
-    "context length",
-    "context_length",
-    "context window",
-    "maximum model length",
-    "too many tokens",
-)
+_TOO_LONG = re.compile("context[ _]length|context window|maximum model length|too many tokens", re.IGNORECASE)
 _MESSAGE_CHARS = 500  # endpoints may quote the whole prompt in an error
 _CHARS_PER_TOKEN = 4  # an estimate, until the endpoint has counted
 
@@ -125,14 +120,8 @@ class OpenAICompatible(JournaledModel):
     @property
     def sampling(self) -> dict[str, Any]:
         """Model name and sampling parameters as they are sent, without null ones."""
-        chosen = {
-            "model": str(self.name),
-            "temperature": self.temperature,
-            "top_p": self.top_p,
-            "max_tokens": self.max_tokens,
-            "seed": self.seed,
-        }
-        return {name: value for name, value in chosen.items() if value is not None}
+        chosen = {key: getattr(self, key) for key in ("temperature", "top_p", "max_tokens", "seed")}
+        return {"model": str(self.name)} | {key: value for key, value in chosen.items() if value is not None}
 
     def chat(
         self,
@@ -161,7 +150,7 @@ class OpenAICompatible(JournaledModel):
             )
             return Answered(*sent)
         except openai.BadRequestError as error:
-            if any(words in str(error).lower() for words in _CONTEXT_WORDS):
+            if _TOO_LONG.search(str(error)):
                 raise ContextWindowExceeded(self._printable(str(error))) from None
             raise InfraError(self._printable(f"{self._url}: {error}")) from None
         except (openai.OpenAIError, MalformedAnswer, ValueError) as error:
@@ -230,17 +219,15 @@ class OpenAICompatible(JournaledModel):
 
     @cached_property
     def _sender(self) -> Sender:
-        return Sender(attempts=self.attempts, limit=self._rate_limit())
-
-    def _rate_limit(self) -> RateLimit | None:
-        """The limit shared by all processes that use this model at this endpoint with this key."""
-        if self.rates is None or (self.requests_per_minute is None and self.tokens_per_minute is None):
-            return None
-        return RateLimit(
-            path=self.rates / f"{fingerprint([self._url, self.name, self.api_key_env])}.json",
-            requests_per_minute=self.requests_per_minute,
-            tokens_per_minute=self.tokens_per_minute,
-        )
+        """The rate limit is shared by all processes that use this model at this endpoint with this key."""
+        limits = {
+            "requests_per_minute": self.requests_per_minute,
+            "tokens_per_minute": self.tokens_per_minute,
+        }
+        if self.rates is None or not any(limits.values()):
+            return Sender(attempts=self.attempts)
+        window = self.rates / f"{fingerprint([self._url, self.name, self.api_key_env])}.json"
+        return Sender(attempts=self.attempts, limit=RateLimit(path=window, **limits))
 
     def _request(
         self, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
