@@ -18,6 +18,7 @@ from contexttune.types import Instance
 class RepoMap(CodeMap):
     """Files by how often and how recently they changed, with their longest definitions; all others by directory."""
 
+    version: ClassVar[int] = 1
     title: ClassVar[str] = (
         "Map of {repo}: files that change most first, with the longest of their definitions."
     )
