@@ -1,4 +1,4 @@
-"""Writes and reads the context of a commit (or of an instance) under artifacts/contexts."""
+"""Reads and writes contexts of commits and instances under artifacts/contexts."""
 
 from __future__ import annotations
 
@@ -20,107 +20,102 @@ from contexttune.types import Context, Document, Instance
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
-_DEFAULT = "baseline_context"  # its shipped settings write context.{json,md}; all else carries a context_id
+_DEFAULT = "baseline_context"  # with its shipped settings, its files are context.{json,md}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContextStage:
-    """One condition's contexts. `settings` is its configuration, which names its files."""
+    """The contexts of one condition. `settings` is its configuration, which names its files."""
 
     layout: Layout
     generator: ContextGenerator
     settings: Mapping[str, Any]
-    signals: Sequence[Signal]  # what the facts were extracted with: a new version makes a new context
+    signals: Sequence[Signal]  # a new version of one makes a new context
 
     @cached_property
     def context_id(self) -> str:
         return f"{self.generator.name}-{fingerprint(self.settings)}"
 
     def saved_block(self, instance: Instance) -> str | None:
-        """The block as it lies on disk, or None when it is not there or its inputs have changed."""
-        stem = self._stem(instance)
-        saved = _read(stem.with_name(f"{stem.name}.json"))
-        current = saved is not None and saved.get("inputs") == self._inputs(instance)
-        return block(saved["text"]) if current and stem.with_name(f"{stem.name}.md").exists() else None
+        """The block on disk, or None when it is missing or its inputs have changed."""
+        saved = self._read(instance)
+        is_current = saved is not None and saved.get("inputs") == self._inputs(instance)
+        return block(saved["text"]) if is_current and self._path(instance, "md").exists() else None
 
     def documents(self, instance: Instance) -> list[Document]:
-        """What models wrote for an instance's context, as it lies on disk; their answers are not repeated there."""
-        stem = self._stem(instance)
-        saved = _read(stem.with_name(f"{stem.name}.json")) or {}
+        """Documents in an instance's context on disk, without their text."""
+        saved = self._read(instance) or {}
         return [Document(**document, text="") for document in saved.get("documents", [])]
 
     def build(self, repo: RepoAtCommit, instance: Instance) -> str:
         """Build and write an instance's context; return its block ("" for an empty text)."""
         context = self.generator.build(repo, instance if self.generator.per_instance else None)
-        framed = block(context.text)  # refuses before anything is written
-        self._write(self._stem(instance), repo, context, self._inputs(instance))
+        framed = block(context.text)  # raises before anything is written
+        self._write(instance, repo, context)
         return framed
 
-    def _stem(self, instance: Instance) -> Path:
+    def _path(self, instance: Instance, suffix: str) -> Path:
         home = self.layout.contexts(instance.repo, instance.base_commit)
         if self.generator.per_instance:
-            return home / self.context_id / instance.instance_id
-        return home / ("context" if self._is_default else self.context_id)
+            return home / self.context_id / f"{instance.instance_id}.{suffix}"
+        return home / f"{'context' if self._is_default else self.context_id}.{suffix}"
 
     @cached_property
     def _is_default(self) -> bool:
-        return self.settings == shipped_settings(self.generator.name)
+        return self.generator.name == _DEFAULT and self.settings == _shipped_settings()
 
     def _inputs(self, instance: Instance) -> str:
-        versions = {signal.name: settings_of(signal) for signal in self.signals}
+        """Digest of everything that determines an instance's context."""
+        signals = {signal.name: settings_of(signal) for signal in self.signals}
         issue = sha256(instance.problem_statement) if self.generator.per_instance else None
         own = self.generator.inputs(instance)
-        return fingerprint([SCHEMA_VERSION, self.settings, versions, issue, own], 16)
+        return fingerprint([SCHEMA_VERSION, self.settings, signals, issue, own], 16)
 
-    def _write(self, stem: Path, repo: RepoAtCommit, context: Context, inputs: str) -> None:
-        text = context.text if not context.cards else join(context.cards)
-        written = [asdict(document) for document in context.documents]
-        told = [{key: value for key, value in one.items() if key != "text"} for one in written]
-        durable = bool(told)  # the others cost nothing to make again
-        write_atomic(stem.with_name(f"{stem.name}.md"), text.rstrip() + "\n", durable=durable)
-        saved = dump_json(
-            {
-                "schema_version": SCHEMA_VERSION,
-                "context_id": self.context_id,
-                "condition": self.generator.name,
-                "repo": repo.repo,
-                "base_commit": repo.base_commit,
-                "n_chars": len(text),
-                "sha256": sha256(text),
-                "cards": [{"name": c.name, "n_chars": len(c.text)} for c in context.cards],
-                "text": text,
-                "settings": self.settings,
-                "inputs": inputs,
-            }
-            | ({"documents": told} if told else {})
-        )
-        write_atomic(stem.with_name(f"{stem.name}.json"), saved, durable=durable)
+    def _read(self, instance: Instance) -> Any:
+        """An instance's context file; None when it is missing or damaged by a power cut."""
+        path = self._path(instance, "json")
+        try:
+            return read_json(path)
+        except ValueError:
+            log.warning("%s is damaged; building it again", path)
+            return None
+
+    def _write(self, instance: Instance, repo: RepoAtCommit, context: Context) -> None:
+        text = join(context.cards) if context.cards else context.text
+        documents = [asdict(document) for document in context.documents]
+        for document in documents:
+            del document["text"]
+        durable = bool(documents)  # other contexts cost nothing to build again
+        saved = {
+            "schema_version": SCHEMA_VERSION,
+            "context_id": self.context_id,
+            "condition": self.generator.name,
+            "repo": repo.repo,
+            "base_commit": repo.base_commit,
+            "n_chars": len(text),
+            "sha256": sha256(text),
+            "cards": [{"name": card.name, "n_chars": len(card.text)} for card in context.cards],
+            "text": text,
+            "settings": self.settings,
+            "inputs": self._inputs(instance),
+            **({"documents": documents} if documents else {}),
+        }
+        write_atomic(self._path(instance, "md"), text.rstrip() + "\n", durable=durable)
+        write_atomic(self._path(instance, "json"), dump_json(saved), durable=durable)
 
 
-def _read(path: Path) -> Any:
-    """A context's file; None when it is not there, or a power cut has emptied it."""
-    try:
-        return read_json(path)
-    except ValueError:
-        log.warning("%s is damaged and is built again", path)
-        return None
-
-
-def shipped_settings(condition: str) -> dict[str, Any] | None:
-    """The settings of the default condition as conf/ ships them; None for every other condition."""
-    if condition != _DEFAULT:
-        return None
+def _shipped_settings() -> dict[str, Any]:
+    """The settings of the default condition in conf/."""
     import yaml
     from omegaconf import OmegaConf
 
-    conf = config_dir()
-    settings: dict[str, Any] = yaml.safe_load(
-        (conf / "condition" / f"{condition}.yaml").read_text(encoding="utf-8")
-    )
+    def read(group: str, name: str) -> dict[str, Any]:
+        path = config_dir() / group / f"{name}.yaml"
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+    settings = read("condition", _DEFAULT)
+    del settings["name"]
     cards = next(item["/card@cards"] for item in settings.pop("defaults") if isinstance(item, dict))
-    settings.pop("name")
-    merged: dict[str, Any] = {}
-    for card in cards:
-        merged |= yaml.safe_load((conf / "card" / f"{card}.yaml").read_text(encoding="utf-8"))
-    whole = OmegaConf.create(settings | {"cards": merged})
-    return dict(result_settings(OmegaConf.to_container(whole, resolve=True), "condition"))
+    settings["cards"] = {key: value for card in cards for key, value in read("card", card).items()}
+    resolved = OmegaConf.to_container(OmegaConf.create(settings), resolve=True)
+    return dict(result_settings(resolved, "condition"))

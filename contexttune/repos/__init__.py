@@ -1,1 +1,1 @@
-"""Repositories on this machine: mirrors, commits read without a checkout, checkouts."""
+"""Git repositories: mirrors, checkouts, commits read without a checkout, paths named in text."""

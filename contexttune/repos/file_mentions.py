@@ -1,7 +1,7 @@
-"""Reads which files of a repository a text names, whatever it looks like: lists, trees, groups, braces, prose.
+"""Finds the files of a repository that a text names, in lists, trees, groups, braces or prose.
 
-A name counts when a reader could tell its full path from the text: it is written out, or it stands below or behind its
-directory, as in an indented tree, in `dir/: a.py b.py`, in `dir/{a,b}.py`, or in the lines under `dir:`.
+A name counts when its full path can be read from the text: it is written out, or the name is below or after its directory,
+as in an indented tree, `dir/: a.py b.py`, `dir/{a,b}.py`, or the lines under `dir:`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _MARKS = re.compile(r"[\s│├└─┬┼┌╰╭⋮·•|`+*>#-]*")  # inden
 _BRANCHES = set("├└─┬┼╰╭")
 _FENCE = re.compile(r"\s*(```|~~~|</?(?:file|source|document)\b)", re.IGNORECASE)
 _HEADING = re.compile(r"\s*(#+)\s")
-_END = " \t\r\f\v`'\"()[],;<>|=*“”\u2018\u2019«»—\u2013…→"  # what ends a name
-_AT = re.compile(r"(?:#L\d+.*|::.*|:.*)\Z")  # what may follow a path without a blank: `:12`, `::test`, `:Foo`
-_MOST_EXPANDED, _MOST_BRACES = 10_000, 500  # names, and braces, of one word
+_END = " \t\r\f\v`'\"()[],;<>|=*“”\u2018\u2019«»—\u2013…→"  # characters that end a name
+_AT = re.compile(r"(?:#L\d+.*|::.*|:.*)\Z")  # suffixes of a path: `:12`, `::test`, `:Foo`
+_MAX_EXPANDED, _MAX_BRACES = 10_000, 500  # names and braces in one word
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mention:
-    """A file named in a line; [start, end) is where its name stands."""
+    """A file named in a line, at [start, end)."""
 
     path: str
     start: int
@@ -32,13 +32,13 @@ class Mention:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line, read.
+    """One line of a text.
 
     Attributes:
-        indent: columns before its first word; negative for a heading of Markdown, more so for an upper one.
-        leads: whether its first word is a file; that of a comment, or of code behind a bar, is none.
-        is_directory: whether its first word is a directory.
-        in_code: whether it stands between fences, or between `<file ...>` and `</file>`.
+        indent: columns before the first word; negative for a Markdown heading, and lower for a higher level.
+        leads: whether the first word is a file, and not in a comment or in code after a bar.
+        is_directory: whether the first word is a directory.
+        in_code: whether the line is between fences, or between `<file ...>` and `</file>`.
     """
 
     text: str
@@ -76,7 +76,7 @@ class Paths:
         return frozenset(found)
 
     def read(self, text: str) -> Iterator[Line]:
-        """The lines of a text, in order."""
+        """The lines of `text`, with the files that they name."""
         reader = _Reader(self)
         for line in text.split("\n"):
             yield reader.line(line)
@@ -84,15 +84,15 @@ class Paths:
 
 @dataclass
 class _Reader:
-    """What the lines so far say about where a bare name belongs."""
+    """Reads lines in order, and keeps the directories that bare names may belong to."""
 
     paths: Paths
-    _around: list[tuple[int, str]] = field(default_factory=list)  # (indent, directory), the innermost last
+    _parent_stack: list[tuple[int, str]] = field(default_factory=list)  # (indent, directory), innermost last
     _in_code: bool = False
-    _headed: tuple[int, str] | None = None  # a directory that names in lines of its own indent belong to
+    _heading: tuple[int, str] | None = None  # directory of the following lines with the same indent
 
     def line(self, text: str) -> Line:
-        in_code = self._in_code  # a `#` there begins a comment and no heading
+        in_code = self._in_code  # where `#` starts a comment, not a heading
         if fence := _FENCE.match(text):
             is_tag = fence[1][0] == "<"
             self._in_code = fence[1][1] != "/" if is_tag else not in_code
@@ -100,13 +100,13 @@ class _Reader:
         indent, at = _indent(text, in_code)
         if not text.strip():
             return Line(text=text, indent=indent, in_code=in_code)
-        while self._around and self._around[-1][0] >= indent:
-            self._around.pop()
-        if self._headed and self._headed[0] > indent:
-            self._headed = None
+        while self._parent_stack and self._parent_stack[-1][0] >= indent:
+            self._parent_stack.pop()
+        if self._heading and self._heading[0] > indent:
+            self._heading = None
         mentions: list[Mention] = []
         leads = is_directory = False
-        within: str | None = None  # the directory that the line itself has named
+        within: str | None = None  # the last directory named in this line
         is_code = _is_code(text[:at], indent)
         words = list(_words(text, at))
         for number, (start, word) in enumerate(words):
@@ -120,11 +120,13 @@ class _Reader:
             if (directory := self._directory(word, parents, alone)) is not None:
                 is_directory = is_directory or number == 0
                 if within is None:
-                    self._around.append((indent, directory))
-                    self._headed = (indent, directory) if number == 0 else self._headed
+                    self._parent_stack.append((indent, directory))
+                    self._heading = (indent, directory) if number == 0 else self._heading
                 within = directory
-        if mentions and self._headed and (within is not None or indent > self._headed[0]):
-            self._headed = None  # its files stand beside it or below it, and what follows at its own indent is none of them
+        if mentions and self._heading and (within is not None or indent > self._heading[0]):
+            self._heading = (
+                None  # its files are in its own line or deeper, so lines with its indent are not below it
+            )
         return Line(
             text=text,
             indent=indent,
@@ -135,8 +137,8 @@ class _Reader:
         )
 
     def _parents(self, within: str | None) -> list[str]:
-        inner = [self._around[-1][1]] if self._around else []
-        headed = [self._headed[1]] if self._headed else []
+        inner = [self._parent_stack[-1][1]] if self._parent_stack else []
+        headed = [self._heading[1]] if self._heading else []
         return [*([within] if within is not None else []), *inner, *headed]
 
     def _files(self, word: str, parents: Sequence[str]) -> list[str]:
@@ -168,7 +170,7 @@ class _Reader:
 
 
 def _indent(text: str, in_code: bool) -> tuple[int, int]:
-    """(indent as `Line` has it, where the first word begins)."""
+    """(indent as in `Line`, position of the first word)."""
     marks = _MARKS.match(text)
     at = marks.end() if marks else 0
     if not in_code and (heading := _HEADING.match(text)):
@@ -177,12 +179,12 @@ def _indent(text: str, in_code: bool) -> tuple[int, int]:
 
 
 def _is_code(marks: str, indent: int) -> bool:
-    """Of the marks before a line's first word: `# lib: ...` as a comment, and behind a bar without a branch what a map of code quotes."""
+    """Whether the marks before the first word start a comment, or quote code after a bar without a branch."""
     return (indent >= 0 and "#" in marks) or (marks[:1] == "│" and not _BRANCHES & set(marks))
 
 
 def _words(text: str, at: int) -> Iterator[tuple[int, str]]:
-    """(start, word); a word goes on through braces, which may hold what else ends it."""
+    """(start, word) pairs. Braces and their content are part of a word."""
     closing, start = _closing(text), at
     while at < len(text):
         if at in closing:
@@ -199,7 +201,7 @@ def _words(text: str, at: int) -> Iterator[tuple[int, str]]:
 
 
 def _closing(text: str) -> dict[int, int]:
-    """Where each brace that closes in this line opens -> where it closes."""
+    """Position of each opening brace -> position of the brace that closes it."""
     opened: list[int] = []
     found = {}
     for at, letter in enumerate(text):
@@ -211,8 +213,8 @@ def _closing(text: str) -> dict[int, int]:
 
 
 def expanded(word: str) -> Iterator[str]:
-    """What a shell makes of a word with braces; of an endless one, its beginning."""
-    return iter([word]) if word.count("{") > _MOST_BRACES else islice(_expand(word), _MOST_EXPANDED)
+    """Brace expansion as in a shell, limited to the first names of a very large one."""
+    return iter([word]) if word.count("{") > _MAX_BRACES else islice(_expand(word), _MAX_EXPANDED)
 
 
 def _expand(word: str) -> Iterator[str]:
@@ -228,7 +230,7 @@ def _expand(word: str) -> Iterator[str]:
 
 
 def _choices(inside: str) -> list[str]:
-    """What stands between the commas (or blanks) of a brace, those in inner braces left alone."""
+    """Alternatives in a brace, separated by commas or blanks outside inner braces."""
     parts, depth = [""], 0
     for letter in inside:
         depth += (letter == "{") - (letter == "}")

@@ -1,4 +1,4 @@
-"""git's plumbing: commands that fail loudly, and a commit's blobs read without a checkout."""
+"""Git commands, and the blobs of a commit read without a checkout."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from contexttune.errors import ArtifactError
 
-_HEADER_BYTES = 80  # as `cat-file --batch` writes one: name, type, size
-_LEAST_BYTES = 500  # what an empty file is taken for, where work is shared out by size
+_HEADER_BYTES = 80  # of `cat-file --batch`: name, type, size
+_LEAST_BYTES = 500  # cost of a file of no size, when work is divided by size
 _PAUSE_S = 0.0005
 
 # The user's and the system's configuration must not change what an experiment sees.
@@ -28,7 +28,7 @@ _ENV = {
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The process's environment, less whatever would point git elsewhere."""
+    """The environment of this process without variables that point git to another repository."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _NETWORK}
     return kept | _ENV | dict(extra or {})
 
@@ -39,16 +39,16 @@ _NETWORK = {"GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSH_COMMAND", "GIT_ASKPASS"
 def git(
     *args: str | Path, cwd: Path | None = None, stdin: bytes = b"", env: Mapping[str, str] | None = None
 ) -> bytes:
-    """Standard output of `git *args`. Raises ArtifactError with git's last words when it fails."""
+    """Standard output of `git *args`. Raises ArtifactError with the last line of its error output."""
     done = try_git(*args, cwd=cwd, stdin=stdin, env=env)
     if done.returncode != 0:
-        raise ArtifactError(_last_words(args, done.stderr, done.returncode))
+        raise ArtifactError(_failure(args, done.stderr, done.returncode))
     return done.stdout
 
 
-def _last_words(args: Sequence[str | Path], stderr: bytes, status: int) -> str:
-    words = stderr.decode(errors="replace").strip().splitlines()
-    return f"git {args[0]} failed: {words[-1] if words else f'exit {status}'}"
+def _failure(args: Sequence[str | Path], stderr: bytes, status: int) -> str:
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    return f"git {args[0]} failed: {lines[-1] if lines else f'exit status {status}'}"
 
 
 def try_git(
@@ -58,7 +58,7 @@ def try_git(
     env: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """`git *args`, whatever its exit status. Raises subprocess.TimeoutExpired."""
+    """Run `git *args` without checking its exit status. Raises subprocess.TimeoutExpired."""
     return subprocess.run(
         ["git", *map(str, args)],
         cwd=cwd,
@@ -71,10 +71,10 @@ def try_git(
 
 
 class Running:
-    """A git command that runs beside this process.
+    """A git command in the background.
 
-    Its output goes to an unnamed file: a pipe has to be emptied, and a thread that does so waits for the
-    interpreter whenever another one computes.
+    Its output goes to a temporary file: a pipe would have to be emptied by a thread, which would wait for the
+    interpreter lock.
     """
 
     def __init__(self, *args: str | Path, stdin: bytes = b"") -> None:
@@ -88,41 +88,41 @@ class Running:
             )
 
     def output(self) -> bytes:
-        """Standard output, when it has ended. To be called once; raises ArtifactError when git fails."""
+        """Wait, then return standard output. Can be called once. Raises ArtifactError when git fails."""
         with self._out:
             self.end()
             self._out.seek(0)
             return self._out.read()
 
     def end(self) -> None:
-        """Wait until it has ended. Raises ArtifactError when git fails."""
+        """Wait. Raises ArtifactError when git fails."""
         status = self._process.wait()
         with self._err:
             self._err.seek(0)
             if status != 0:
-                raise ArtifactError(_last_words(self._command[1:], self._err.read(), status))
+                raise ArtifactError(_failure(self._command[1:], self._err.read(), status))
 
     def bytes_at(self, start: int, n_bytes: int) -> bytes:
-        """So much of what it has written by now, or less."""
+        """Up to `n_bytes` of the output written so far."""
         return os.pread(self._out.fileno(), n_bytes, start)
 
     @property
     def is_alive(self) -> bool:
-        """Whether it may write more. A process that was forked from this one since is always told so."""
+        """Whether it may still write. Always true in forked processes, which cannot wait for it."""
         return os.getpid() != self._parent or self._process.poll() is None
 
 
 def is_file(mode: str) -> bool:
-    """Whether git's mode is that of a regular file."""
+    """Whether a mode of git is that of a regular file."""
     return mode.startswith("100")
 
 
 class Entry(NamedTuple):
-    """A path of a tree. `mode` is git's: 100644, 100755, 120000 (symlink), 160000 (submodule)."""
+    """A path in a tree. Modes are 100644, 100755, 120000 (symlink) and 160000 (submodule)."""
 
     path: str  # `/`-separated; bytes that are not UTF-8 are surrogate-escaped
     mode: str
-    blob: str  # the object's sha1
+    blob: str  # SHA-1 of the object
 
     @property
     def is_file(self) -> bool:
@@ -131,36 +131,34 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Tree:
-    """A commit of a repository, read from its object store; it cannot see anything later."""
+    """A commit, read from the object store of a repository, without its future."""
 
     git_dir: Path
     repo: str
     commit: str
-    blob_cache: Path | None = (
-        None  # where analyses of single blobs may be kept, by blob sha, for all repositories
-    )
-    cache_bytes: int | None = None  # the most that they may take; None: no limit
+    blob_cache: Path | None = None  # directory for analyses of blobs, shared by all repositories
+    cache_bytes: int | None = None  # limit of that directory; None for no limit
     workers: int = 1  # processes that may work on this commit
 
     @property
     def is_listed(self) -> bool:
-        """Whether `entries` are known."""
+        """Whether `entries` are in memory."""
         return "entries" in self.__dict__
 
     def start_listing(self) -> None:
-        """Begin what `entries` waits for."""
+        """Start listing the entries in the background."""
         if not self.is_listed:
             _ = self._listing
 
     def adopt(self, entries: Iterable[Entry]) -> None:
-        """Take `entries` for those of this commit, in git's order, without asking git."""
+        """Set the entries of this commit, in git's order, instead of asking git."""
         self.__dict__["entries"] = tuple(entries)
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """Every path of the commit, in git's order (bytewise)."""
         out = self._listing.output()
-        del self.__dict__["_listing"]  # a process cannot be copied, and a tree can
+        del self.__dict__["_listing"]  # so that the tree can be pickled, which a process cannot
         return entries_of(out)
 
     @cached_property
@@ -172,15 +170,15 @@ class Tree:
         return {entry.path: entry for entry in self.entries}
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """(sha, content) of each blob, through one `git cat-file --batch`."""
+        """(sha, content) of each blob, from one `git cat-file --batch`."""
         return iter(self.start_reading(blobs))
 
     def start_reading(self, blobs: Iterable[str]) -> Contents:
-        """Begin what `read` does."""
+        """Start reading blobs in the background."""
         return Contents(self, list(blobs))
 
     def text(self, path: str) -> str | None:
-        """A file's text (undecodable bytes replaced), or None when the commit has no such file."""
+        """Text of a file, with undecodable bytes replaced; None when the commit has no such file."""
         entry = self.by_path.get(path)
         if entry is None or not entry.is_file:
             return None
@@ -189,10 +187,10 @@ class Tree:
 
 
 class Contents:
-    """Blobs as git writes them to a file: each can be had as soon as it lies there, by forked processes too."""
+    """Blobs that git writes to a file, each readable as soon as it is written, also by forked processes."""
 
     def __init__(self, tree: Tree, wanted: Sequence[str]) -> None:
-        self._place = f"{tree.repo}: object %s is missing from {tree.git_dir}"
+        self._missing = f"{tree.repo}: object %s is missing from {tree.git_dir}"
         self._wanted = wanted
         self._git: Running | None = None
         if wanted:
@@ -205,7 +203,7 @@ class Contents:
         return self.share(0, 1, frozenset())
 
     def share(self, number: int, of: int, without: Container[str]) -> Iterator[tuple[str, bytes]]:
-        """What falls to one of several who share out all but `without`: each has about as many bytes."""
+        """The blobs of one of several readers, which divide all blobs but `without` by size."""
         if self._git is None:
             return
         loads, at = [0] * of, 0
@@ -222,7 +220,7 @@ class Contents:
             self._git.end()
 
     def _header(self, at: int, sha: str) -> tuple[int, int]:
-        """Where the content after the header at `at` begins, and its size."""
+        """(start, size) of the content after the header at `at`."""
         line = b""
         while b"\n" not in line:
             n_bytes = len(line) + 1
@@ -230,26 +228,26 @@ class Contents:
         header = line[: line.index(b"\n")]
         words = header.split()
         if len(words) != 3:
-            raise ArtifactError(self._place % sha)
+            raise ArtifactError(self._missing % sha)
         return at + len(header) + 1, int(words[2])
 
     def _bytes(self, at: int, n_bytes: int, least: int | None = None) -> bytes:
-        """What is there, `least` (else `n_bytes`) at the least: git is waited for, as long as it lives."""
+        """Up to `n_bytes` from `at`; waits until git has written `least` of them (default: all)."""
         git, least = self._git, n_bytes if least is None else least
         assert git is not None
         while True:
-            alive = git.is_alive  # asked first: what it wrote before it ended is there then
+            alive = git.is_alive  # checked first, so that everything git wrote before it ended is read below
             found = git.bytes_at(at, n_bytes)
             if len(found) >= least:
                 return found
             if not alive:
                 git.end()
-                raise ArtifactError(self._place % "that git was asked for")
+                raise ArtifactError(self._missing % "that git was asked for")
             time.sleep(_PAUSE_S)
 
 
 def entries_of(listing: bytes) -> tuple[Entry, ...]:
-    """What `git ls-tree -z` printed."""
+    """Parse the output of `git ls-tree -z`."""
     return tuple([_entry(line) for line in listing.decode("utf-8", "surrogateescape").split("\0") if line])
 
 

@@ -1,4 +1,4 @@
-"""Repositories on this machine: one bare mirror each, checkouts of single commits."""
+"""Local repositories: a bare mirror each, and checkouts of single commits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from contexttune.system.redaction import without_passwords
 log = logging.getLogger(__name__)
 
 _REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-# git runs it in a shell, with what it wants as an argument
+# a credential helper, which git runs in a shell
 _HELPER = (
     '!f() { printf \'username=%s\\npassword=%s\\n\' "$CONTEXTTUNE_GIT_USER" "$CONTEXTTUNE_GIT_PASSWORD"; }; f'
 )
@@ -30,20 +30,20 @@ _HELPER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """Mirrors and checkouts under a cache directory; any number of processes may ask at once."""
+    """Mirrors and checkouts under a cache directory, which concurrent processes can share."""
 
     layout: paths.Layout
     remote: str  # template of a clone URL with {repo}, {owner}, {name}
     workers: int = 1  # processes that scan a commit's files
-    cache_bytes: int | None = None  # the most that analyses of files may take on disk; None: no limit
+    cache_bytes: int | None = None  # limit of the cache of file analyses; None for no limit
 
     def tree(self, repo: str, commit: str) -> Tree:
-        """The commit, read from the mirror. Clones or fetches when it is not there yet."""
+        """The commit, read from the mirror, which is cloned or fetched if necessary."""
         mirror, home = self.mirror(repo, commit), self.layout.blob_cache
         return Tree(mirror, repo, commit, home, cache_bytes=self.cache_bytes, workers=self.workers)
 
     def mirror(self, repo: str, commit: str) -> Path:
-        """The bare mirror, holding `commit`.
+        """The bare mirror, with `commit` in it.
 
         Raises ArtifactError when the remote cannot be cloned or does not have the commit.
         """
@@ -58,88 +58,80 @@ class Workspace:
         return mirror
 
     def holds(self, repo: str, commits: Collection[str]) -> bool:
-        """Whether the mirror is there with all of these commits, so that nothing has to be fetched."""
+        """Whether the mirror exists and has all of these commits, so that nothing has to be fetched."""
         return _has(self.layout.mirror(repo), *commits)
 
     def require_remote(self, repo: str, timeout_s: float) -> None:
-        """Raise ArtifactError unless what `repo` is cloned from lists its branches in time."""
+        """Raise ArtifactError unless the remote of `repo` lists its branches in time."""
         shown = without_passwords(self.url(repo))
-        remedy = "workspace.remote says where repositories are cloned from"
-        url, env = _password_apart(self.url(repo))
+        remedy = "check workspace.remote, the URL that repositories are cloned from"
+        url, env = _split_password(self.url(repo))
         try:
             done = try_git("ls-remote", "--heads", "--", url, env=env, timeout_s=timeout_s)
         except subprocess.TimeoutExpired:
             raise ArtifactError(f"{shown} does not answer within {timeout_s:g} s: {remedy}") from None
         if done.returncode != 0:
-            said = without_passwords(done.stderr.decode(errors="replace").strip()) or "no reason given"
-            raise ArtifactError(f"{shown} cannot be read ({said.splitlines()[0]}): {remedy}")
+            reason = without_passwords(done.stderr.decode(errors="replace").strip()) or "no reason given"
+            raise ArtifactError(f"{shown} cannot be read ({reason.splitlines()[0]}): {remedy}")
 
     def worktree(self, repo: str, commit: str) -> Path:
-        """A checkout of `commit` that shares the mirror's objects: for reading, never for an agent."""
+        """A read-only checkout of `commit` that shares the mirror's objects; never for an agent."""
         mirror, path = self.mirror(repo, commit), self.layout.worktree(repo, commit)
         complete = path.with_name(f"{path.name}.complete")
-        if complete.exists():  # on a shared cache that cannot be written to, either
-            with suppress(OSError):
-                complete.touch()  # task=clean removes what nobody asked for in a while
+        if complete.exists():
+            with suppress(OSError):  # a shared cache may be read-only
+                complete.touch()  # task=clean removes checkouts that have not been used for a while
             return path
         with locked(mirror.with_suffix(".lock")):
             if not complete.exists():
-                shutil.rmtree(path, ignore_errors=True)  # half of one, from a process that was killed
+                shutil.rmtree(path, ignore_errors=True)  # incomplete, from a process that was killed
                 git("--git-dir", mirror, "worktree", "prune")
                 git("--git-dir", mirror, "worktree", "add", "--force", "--detach", path, commit)
                 complete.touch()
         return path
 
     def agent_checkout(self, repo: str, commit: str, destination: Path) -> None:
-        """Check out `commit` alone at `destination`: no other history, no remote, no path of this machine.
+        """Check out `commit` at `destination`, without other history, remotes or paths of this machine.
 
-        A shallow fetch keeps the commit's own id, which evaluation scripts name.
+        A shallow fetch keeps the id of the commit, which evaluation scripts use.
         """
         mirror = self.mirror(repo, commit)
         git("init", "--quiet", "--template=", "--initial-branch=main", destination)
         upload = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
-        git(
-            *(
-                "fetch",
-                "--quiet",
-                "--depth=1",
-                "--no-tags",
-                "--no-write-fetch-head",
-                f"--upload-pack={upload}",
-            ),
-            *(f"file://{mirror.resolve()}", f"{commit}:refs/heads/main"),
-            *("--update-head-ok",),
-            cwd=destination,
-        )
+        options = ("--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--update-head-ok")
+        source = (f"--upload-pack={upload}", f"file://{mirror.resolve()}", f"{commit}:refs/heads/main")
+        git("fetch", *options, *source, cwd=destination)
         git("reset", "--quiet", "--hard", "main", cwd=destination)
         shutil.rmtree(destination / ".git" / "logs", ignore_errors=True)
 
     def url(self, repo: str) -> str:
-        """Where `repo` is cloned from."""
+        """The URL that `repo` is cloned from."""
         owner, _, name = repo.partition("/")
         return paths.resolve(self.remote.format(repo=repo, owner=owner, name=name))
 
     def _clone(self, repo: str, mirror: Path) -> None:
-        for leftover in mirror.parent.glob(f".{mirror.name}.*"):  # the lock is ours: its maker is dead
+        for leftover in mirror.parent.glob(
+            f".{mirror.name}.*"
+        ):  # its process was killed, or it would have the lock
             shutil.rmtree(leftover, ignore_errors=True)
-        aside = mirror.with_name(f".{mirror.name}.{os.getpid()}")
+        partial = mirror.with_name(f".{mirror.name}.{os.getpid()}")
         log.info("cloning %s", without_passwords(self.url(repo)))
-        url, env = _password_apart(self.url(repo))
+        url, env = _split_password(self.url(repo))
         try:
-            clone_bare(url, aside, env)
-            _index_history(aside)
-            aside.replace(mirror)
+            clone_bare(url, partial, env)
+            _index_history(partial)
+            partial.replace(mirror)
         except ArtifactError as error:
-            words = f"{repo}: {error}; workspace.remote={self.remote} decides where it is cloned from"
+            words = f"{repo}: {error}; check workspace.remote={self.remote}"
             raise ArtifactError(without_passwords(words)) from None
         finally:
             with suppress(FileNotFoundError):
-                shutil.rmtree(aside)
+                shutil.rmtree(partial)
 
     def _fetch(self, repo: str, commit: str, mirror: Path) -> None:
         log.info("fetching %s for commit %s", repo, commit[:10])
-        url, env = _password_apart(self.url(repo))
-        # named, and not discovered: a mirror that is damaged must not be taken for a repository around it
+        url, env = _split_password(self.url(repo))
+        # without GIT_DIR, git would use a repository around a damaged mirror
         commands = porcelain(Path.cwd(), {**env, "GIT_DIR": str(mirror.absolute())})
         from git import CommandError
 
@@ -157,10 +149,10 @@ class Workspace:
         _index_history(mirror)
 
 
-def _password_apart(url: str) -> tuple[str, dict[str, str]]:
-    """The URL without user and password, and the environment by which git asks for them where they are wanted.
+def _split_password(url: str) -> tuple[str, dict[str, str]]:
+    """The URL without user and password, and the environment in which git asks for them when they are needed.
 
-    What a command is given everybody on the machine can read, and git writes it into a clone before it has begun.
+    Arguments of a command can be read by all users of the machine, and git writes the URL into a clone as it begins.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or parts.username is None:
@@ -168,7 +160,7 @@ def _password_apart(url: str) -> tuple[str, dict[str, str]]:
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=host)), {
         "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"credential.{parts.scheme}://{host}.helper",  # no other host is told
+        "GIT_CONFIG_KEY_0": f"credential.{parts.scheme}://{host}.helper",  # for no other host
         "GIT_CONFIG_VALUE_0": _HELPER,
         "CONTEXTTUNE_GIT_USER": unquote(parts.username or ""),
         "CONTEXTTUNE_GIT_PASSWORD": unquote(parts.password or ""),
@@ -176,13 +168,13 @@ def _password_apart(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _index_history(mirror: Path) -> None:
-    """Let git walk the history without unpacking its commits: a third of the time, and no result depends on it."""
+    """Write a commit graph, with which git walks the history in a third of the time."""
     try_git("--git-dir", mirror, "commit-graph", "write", "--reachable")
 
 
 def _has(mirror: Path, *commits: str) -> bool:
     if not mirror.is_dir():
         return False
-    asked = "".join(f"{commit}^{{commit}}\n" for commit in commits).encode()
-    said = try_git("--git-dir", mirror, "cat-file", "--batch-check", stdin=asked).stdout
-    return said.count(b" commit ") == len(commits)
+    request = "".join(f"{commit}^{{commit}}\n" for commit in commits).encode()
+    reply = try_git("--git-dir", mirror, "cat-file", "--batch-check", stdin=request).stdout
+    return reply.count(b" commit ") == len(commits)

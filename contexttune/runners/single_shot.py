@@ -104,7 +104,7 @@ class SingleShot(Runner):
         with commit_index(tree) as index:
             applied = index.apply(found)
             if applied is None:
-                applied = index.apply(repair(found, tree.text), lines_are_true=True)
+                applied = index.apply(repair(found, tree.text), trust_line_numbers=True)
             if applied is not None:
                 return applied, None
         return found, "the diff does not apply to the commit"

@@ -162,10 +162,7 @@ def test_an_answer_that_is_no_context_is_missing_data_also_the_next_time(tmp_pat
             done = contexttune(*RUN, cwd=tmp_path, OPENAI_BASE_URL=server.url)
             assert documents_of(server).total() == n_asked
         assert done.returncode == 4, done.stdout + done.stderr
-        assert (
-            "was refused (content_filter), and is not asked for again: another condition.document_seed"
-            in done.stdout
-        )
+        assert "was refused (content_filter)" in done.stdout
         assert len(predicted(tmp_path)) == 4
     assert summary(tmp_path)["conditions"]["llm_context"]["documents"]["n_documents"] == 6, "all were paid"
 
@@ -321,10 +318,7 @@ def test_an_audit_is_of_documents_that_are_there_and_says_how_they_come_to_be(tm
     with serving(GOOD) as server:
         done = contexttune(*audit, cwd=tmp_path, OPENAI_BASE_URL=server.url)
         assert done.returncode == 3, done.stdout + done.stderr
-        assert (
-            "has not been written: a run with the same model and condition writes it"
-            in done.stdout + done.stderr
-        )
+        assert "has not been written" in done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
         made = contexttune(*RUN, "stages=[signals,context]", cwd=tmp_path, OPENAI_BASE_URL=server.url)
         assert made.returncode == 0, made.stdout + made.stderr
@@ -360,6 +354,6 @@ def test_the_demo_has_a_document_for_every_commit(tmp_path):
         *demo, "condition=placebo_shuffled", "condition@condition.of=llm_context", "seed=1", cwd=tmp_path
     )
     assert wrapped.returncode == 0, wrapped.stdout + wrapped.stderr
-    assert "is asked for a document" not in wrapped.stdout, "the document is the one that is there"
+    assert "for a document" not in wrapped.stdout, "the document is the one that is there"
     assert len(contexts(tmp_path)) == 6
     assert all(record["status"] == "submitted" for record in records(tmp_path).values())

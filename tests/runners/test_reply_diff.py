@@ -40,7 +40,7 @@ def tree(tmp_path_factory):
 def result(tree: Tree, reply: str, path: str = "f.txt") -> str | None:
     """The file after the reply's diff, through find_diff, repair and git; None when git refuses it."""
     with commit_index(tree) as index:
-        diff = index.apply(repair(find_diff(reply), tree.text), lines_are_true=True)
+        diff = index.apply(repair(find_diff(reply), tree.text), trust_line_numbers=True)
         if diff is None:
             return None
         show = ["git", "--git-dir", str(tree.git_dir), "show", f":{path}"]
@@ -129,7 +129,7 @@ def test_a_diff_cannot_leave_the_repository(tree, path):
     hostile = f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+x\n"
     with commit_index(tree) as index:
         assert index.apply(hostile) is None
-        assert index.apply(repair(hostile, tree.text), lines_are_true=True) is None
+        assert index.apply(repair(hostile, tree.text), trust_line_numbers=True) is None
 
 
 def test_the_mirror_is_left_as_it_was(tree):
