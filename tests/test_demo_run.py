@@ -90,7 +90,7 @@ def test_a_second_demo_does_no_work_again(demo_run, tmp_path):
     rewritten = {name for name in changed if Path(name).name in RECORDS}
     assert changed == rewritten, "something was computed twice"
     assert "inference 1/" not in done.stdout
-    assert "evaluated 1/" not in done.stdout
+    assert "graded 1/" not in done.stdout
 
 
 @pytest.mark.slow

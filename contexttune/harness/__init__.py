@@ -1,1 +1,1 @@
-"""Backends that grade predictions; one file each."""
+"""Harness backends, which grade predictions."""

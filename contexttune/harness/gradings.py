@@ -1,4 +1,4 @@
-"""Verdicts: what became of one instance, where it came from, and the file that keeps them."""
+"""Verdicts on predictions, and the file that stores them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OUTCOMES = "outcomes.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """An outcome and its provenance."""
+    """An outcome, its reason, and the harness run that it comes from."""
 
     outcome: Outcome
     reason: str | None = None
@@ -30,18 +30,18 @@ EMPTY = Verdict(outcome=Outcome.EMPTY_PATCH)
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """A patch to be graded, with the instance it claims to fix."""
+    """A patch to be graded, with its instance."""
 
     instance: GoldInstance
     model_name_or_path: str
-    model_patch: str  # "" when there is none
+    model_patch: str  # may be empty
 
     @property
     def is_empty(self) -> bool:
         return not self.model_patch.strip()
 
     def row(self) -> dict[str, str]:
-        """The three keys that the harness reads."""
+        """The row that the harness reads."""
         return {
             "instance_id": self.instance.instance_id,
             "model_name_or_path": self.model_name_or_path,
@@ -50,7 +50,7 @@ class Prediction:
 
 
 def read_predictions(path: Path, instances: Sequence[GoldInstance]) -> dict[str, Prediction]:
-    """Predictions for `instances` by id; of several lines for one instance the last counts."""
+    """instance_id -> prediction, for `instances`. The last line of an instance counts."""
     wanted = {instance.instance_id: instance for instance in instances}
     return {
         row["instance_id"]: Prediction(
@@ -64,17 +64,17 @@ def read_predictions(path: Path, instances: Sequence[GoldInstance]) -> dict[str,
 
 
 def task_fingerprint(row: Mapping[str, Any]) -> str:
-    """Identifies a dataset row: a verdict on an older version of the task is no verdict on this one."""
+    """Hash of a dataset row: a verdict is only valid for the same version of the task."""
     return fingerprint(dict(row), n_chars=64)
 
 
 def write_outcomes(out_dir: Path, entries: Mapping[str, Mapping[str, Any]]) -> None:
-    """Replace outcomes.json: {instance_id: {"outcome", "reason", "harness_run_id", ...}}, sorted."""
+    """Write outcomes.json: {instance_id: {"outcome", "reason", "harness_run_id", ...}}."""
     write_json(out_dir / OUTCOMES, {name: dict(entry) for name, entry in entries.items()})
 
 
 def read_outcomes(out_dir: Path) -> dict[str, dict[str, Any]]:
-    """What `write_outcomes` wrote; empty when there is nothing or nothing readable."""
+    """Read outcomes.json; {} if it is missing or damaged."""
     try:
         return dict(read_json(out_dir / OUTCOMES) or {})
     except ValueError:

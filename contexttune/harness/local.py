@@ -1,10 +1,11 @@
-"""The row's own eval script in bubblewrap, graded by swebench's own parsers. Not the official harness."""
+"""The row's eval script in bubblewrap, graded by swebench's parsers. Not the official harness."""
 
 from __future__ import annotations
 
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -27,29 +28,31 @@ from contexttune.harness.gradings import (
 )
 from contexttune.interfaces import Harness
 from contexttune.sandbox.bubblewrap import find_bwrap
-from contexttune.sandbox.script import SCRATCH, TESTBED, Sandbox
+from contexttune.sandbox.engine import TESTBED
+from contexttune.sandbox.local_sandbox import LocalSandbox
 from contexttune.system import subprocesses
 from contexttune.system.files import fingerprint, locked, sha256, write_atomic, write_json
 from contexttune.system.remove_tree import remove_tree
+from contexttune.system.subprocesses import ExecResult
 from contexttune.types import GoldInstance, Outcome
 
 log = logging.getLogger(__name__)
 
 _OUTPUT_BYTES = 20_000_000
-_NOT_APPLIED = 65  # exit status of the script below, which no git or patch command uses
+_NOT_APPLIED = 65  # exit status of the apply script; no git or patch command uses it
 
 
 class Checkouts(Protocol):
-    """What a `Workspace` does for this backend."""
+    """The part of a `Workspace` that this backend needs."""
 
     def agent_checkout(self, repo: str, commit: str, destination: Path) -> None:
-        """Check out `commit`, under its own id, at `destination`."""
+        """Check out `commit` at `destination`."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Local(Harness):
-    """Grades without containers, in the Python that runs this program: for the demo and for development."""
+    """Grades without containers, with the Python that runs this program: for the demo and for development."""
 
     version: ClassVar[int] = 1
     official: ClassVar[bool] = False
@@ -59,7 +62,7 @@ class Local(Harness):
     max_workers: int = field(default=2, metadata=NO_EFFECT)
     timeout_s: int = 600
     workspace: Checkouts
-    bundled: bool  # the tasks and the patches are the package's own
+    bundled: bool  # tasks and patches are from this package, and may run without a sandbox
 
     def __post_init__(self) -> None:
         for key in ("max_workers", "timeout_s"):
@@ -67,20 +70,17 @@ class Local(Harness):
                 raise ConfigError(f"harness.{key} must be at least 1, got {getattr(self, key)}")
 
     def preflight(self, instances: Sequence[GoldInstance]) -> None:
-        """Raise PreflightError when there is no sandbox and the patches could be anybody's."""
+        """Raise PreflightError when untrusted patches would run without a sandbox."""
         self._bwrap()
 
     def evaluate(
         self, predictions: Path, instances: Sequence[GoldInstance], out_dir: Path
     ) -> dict[str, Outcome]:
-        """Outcome of every instance that has a prediction; see the protocol `Harness`.
-
-        Raises PreflightError when there is no sandbox and the patches could be anybody's.
-        """
+        """Outcome of every instance that has a prediction: see `Harness`. Raises as `preflight` does."""
         bwrap = self._bwrap()
-        log.warning("harness=local is not the SWE-bench harness: its numbers are unofficial")
+        log.warning("harness=local is not the SWE-bench harness: its results are unofficial")
         if bwrap is None:
-            log.warning("no bubblewrap here: the bundled tasks are tested without a sandbox")
+            log.warning("bubblewrap is not available: the bundled tasks are tested without a sandbox")
         wanted = read_predictions(predictions, instances)
         out_dir.mkdir(parents=True, exist_ok=True)
         with subprocesses.sigterm_interrupts(), locked(out_dir / ".evaluate.lock"):
@@ -92,7 +92,7 @@ class Local(Harness):
 
     @staticmethod
     def judged(out_dir: Path, patches: Mapping[str, str]) -> dict[str, Outcome]:
-        """What the files in `out_dir` say of these patches, by instance_id; those without a final word are left out."""
+        """Verdicts on these patches (by instance_id) in the files of `out_dir`; patches without one are left out."""
         graded = {
             name
             for name, entry in read_outcomes(out_dir).items()
@@ -105,7 +105,7 @@ class Local(Harness):
         found = find_bwrap()
         if found is None and not self.bundled:
             raise PreflightError(
-                "harness=local runs other people's code and needs bubblewrap, which is missing or refused by "
+                "harness=local runs untrusted code and needs bubblewrap, which is missing or refused by "
                 "the kernel: install bubblewrap, or choose harness=swebench_docker"
             )
         return found
@@ -118,7 +118,7 @@ class Local(Harness):
         return kept
 
     def _key(self, prediction: Prediction) -> dict[str, str]:
-        """What a verdict depends on."""
+        """The patch and the task that a verdict depends on."""
         task = [task_fingerprint(prediction.instance.row), self.timeout_s]
         return {"patch_sha256": sha256(prediction.model_patch), "task": fingerprint(task)}
 
@@ -129,8 +129,8 @@ class Local(Harness):
         bwrap: str | None,
         entries: dict[str, dict[str, Any]],
     ) -> None:
-        """Add to `entries`, and to outcomes.json, one instance after the other."""
-        # before the threads are there: of two that import them at once, one may be given half of them
+        """Grade predictions, and add each verdict to `entries` and outcomes.json."""
+        # before there are threads: concurrent imports may see a partially initialized module
         from swebench.harness import grading, run_evaluation, utils  # noqa: F401
 
         stop = threading.Event()
@@ -142,7 +142,7 @@ class Local(Harness):
                     name = prediction.instance.instance_id
                     entries[name] = verdict.as_json() | self._key(prediction)
                     write_outcomes(out_dir, entries)
-                    log.info("evaluated %d/%d %s: %s", done, len(jobs), name, verdict.outcome)
+                    log.info("graded %d/%d %s: %s", done, len(jobs), name, verdict.outcome)
             finally:
                 stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -153,42 +153,55 @@ class Local(Harness):
         if prediction.is_empty:
             return EMPTY
         log_dir = out_dir / prediction.instance.instance_id
-        shutil.rmtree(log_dir, ignore_errors=True)  # a report on another patch must not be found here
+        shutil.rmtree(log_dir, ignore_errors=True)  # may hold the report of another patch
         try:
-            scratch = Path(tempfile.mkdtemp(prefix="contexttune-"))
+            folder = Path(tempfile.mkdtemp(prefix="contexttune-"))
             try:
-                return self._test(prediction, Sandbox(scratch=scratch, bwrap=bwrap), log_dir, stop)
+                sandbox = LocalSandbox(
+                    folder=folder,
+                    bwrap=bwrap,
+                    user="tester",
+                    variables={"PYTHONDONTWRITEBYTECODE": "1"},
+                    search_path=(f"{sys.prefix}/bin",),
+                )
+                return self._test(prediction, sandbox, log_dir, stop)
             finally:
-                remove_tree(scratch)  # whatever the patch's code has made there
+                remove_tree(folder)
         except (InfraError, OSError) as error:
-            log.warning("%s not evaluated: %s", prediction.instance.instance_id, error)
+            log.warning("%s was not graded: %s", prediction.instance.instance_id, error)
             return Verdict(outcome=Outcome.INFRA_ERROR, reason="sandbox_failed")
-        except Exception:  # one row that swebench cannot read must not end the others
-            log.exception("%s not evaluated", prediction.instance.instance_id)
+        except Exception:  # a row that swebench cannot read must not stop the others
+            log.exception("%s was not graded", prediction.instance.instance_id)
             return Verdict(outcome=Outcome.INFRA_ERROR, reason="harness_failed")
 
     def _test(
-        self, prediction: Prediction, sandbox: Sandbox, log_dir: Path, stop: threading.Event
+        self, prediction: Prediction, sandbox: LocalSandbox, log_dir: Path, stop: threading.Event
     ) -> Verdict:
         from swebench.harness.utils import make_test_spec
 
         instance = prediction.instance
         spec = make_test_spec(dict(instance.row))
         sandbox.prepare()
-        self.workspace.agent_checkout(instance.repo, instance.base_commit, sandbox.checkout)
-        sandbox.write("patch.diff", prediction.model_patch)
-        sandbox.write("apply.sh", _apply_script())
-        sandbox.write("eval.sh", spec.eval_script)
-        applied = sandbox.run("apply.sh", self.timeout_s, _OUTPUT_BYTES, stop)
+        self.workspace.agent_checkout(instance.repo, instance.base_commit, sandbox.testbed)
+        sandbox.write("patch.diff", prediction.model_patch.encode("utf-8", "surrogateescape"))
+        limits: dict[str, Any] = {
+            "timeout_s": self.timeout_s,
+            "limit_bytes": _OUTPUT_BYTES,
+            "stop_event": stop,
+        }
+        sandbox.write("apply.sh", _apply_script(sandbox).encode())
+        applied = sandbox.run("bash", sandbox.path("apply.sh"), **limits)
         write_atomic(log_dir / "apply.txt", applied.output)
-        if applied.status == _NOT_APPLIED or applied.timed_out or applied.too_long:
+        if applied.returncode == _NOT_APPLIED or applied.timed_out or applied.truncated:
             return Verdict(outcome=Outcome.ERROR, reason="patch_apply_failed")
-        if applied.status != 0:
-            words = applied.output.decode(errors="replace").strip().splitlines()
-            raise InfraError(words[-1] if words else f"the sandbox ended with status {applied.status}")
-        tested = sandbox.run("eval.sh", self.timeout_s, _OUTPUT_BYTES, stop)
+        if applied.returncode != 0:
+            lines = applied.output.decode(errors="replace").strip().splitlines()
+            raise InfraError(lines[-1] if lines else f"the sandbox exited with status {applied.returncode}")
+        script = spec.eval_script.replace(TESTBED, sandbox.testbed_path)
+        sandbox.write("eval.sh", script.encode("utf-8", "surrogateescape"))
+        tested = sandbox.run("bash", sandbox.path("eval.sh"), **limits)
         write_atomic(log_dir / "test_output.txt", _log_text(tested, self.timeout_s))
-        if tested.too_long:
+        if tested.truncated:
             return Verdict(outcome=Outcome.ERROR, reason="output_too_long")
         if not tested.timed_out:
             _write_report(log_dir, spec, prediction)
@@ -197,7 +210,7 @@ class Local(Harness):
 
 def _outcome_in(log_dir: Path, instance_id: str) -> Outcome:
     if (log_dir / "apply.txt").exists() and not (log_dir / "test_output.txt").exists():
-        return Outcome.ERROR  # a patch that had been applied would have been tested
+        return Outcome.ERROR  # the patch was not applied, or it would have been tested
     return run_logs.judge(log_dir, instance_id).outcome
 
 
@@ -210,17 +223,17 @@ def _describes(entry: Mapping[str, Any], key: Mapping[str, str]) -> bool:
     return is_verdict and all(entry.get(name) == value for name, value in key.items())
 
 
-def _apply_script() -> str:
-    """The harness's ways of applying a patch, in its order, with its clean-up between them."""
+def _apply_script(sandbox: LocalSandbox) -> str:
+    """The harness's commands for applying a patch, in its order, with its clean-up between them."""
     from swebench.harness.run_evaluation import GIT_APPLY_CMDS
 
-    patch = f"{SCRATCH}/patch.diff"
+    patch = sandbox.path("patch.diff")
     tries = "\ngit checkout -- . ; git clean -fd\n".join(f"{cmd} {patch} && exit 0" for cmd in GIT_APPLY_CMDS)
-    return f"cd {TESTBED}\n{tries}\ngit apply --check --reverse {patch} && exit 0\nexit {_NOT_APPLIED}\n"
+    return f"cd {sandbox.testbed_path}\n{tries}\ngit apply --check --reverse {patch} && exit 0\nexit {_NOT_APPLIED}\n"
 
 
-def _log_text(tested: subprocesses.Ended, timeout_s: int) -> str:
-    """Test output in the layout that the harness's grading reads."""
+def _log_text(tested: ExecResult, timeout_s: int) -> str:
+    """Test output in the format that swebench's grading reads."""
     text = tested.output.decode(errors="replace")
     return f"{text}\n\nTimeout error: {timeout_s} seconds exceeded." if tested.timed_out else text
 

@@ -1,4 +1,4 @@
-"""The backend that grades nothing."""
+"""harness=none: predictions are not graded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contexttune.types import GoldInstance, Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class NoHarness(Harness):
-    """Leaves predictions ungraded: for runs that are evaluated elsewhere or later."""
+    """For runs that are graded elsewhere or later."""
 
     version: ClassVar[int] = 1
     grades: ClassVar[bool] = False
@@ -22,5 +22,5 @@ class NoHarness(Harness):
     def evaluate(
         self, predictions: Path, instances: Sequence[GoldInstance], out_dir: Path
     ) -> dict[str, Outcome]:
-        """No outcomes."""
+        """Return no outcomes."""
         return {}

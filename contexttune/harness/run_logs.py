@@ -1,7 +1,7 @@
-"""What one run of the SWE-bench harness left behind, read as verdicts.
+"""Verdicts from the log files of a run of the SWE-bench harness.
 
-The harness's exit status and summary cannot be relied on: an outage in the middle of a test run is
-reported as an unresolved instance with exit status 0. So each instance is judged by its own files.
+The harness's exit status and summary are not reliable: an outage during a test run is reported as an
+unresolved instance, with exit status 0. So each instance is judged by its own files.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 from contexttune.harness.gradings import Verdict
 from contexttune.types import Outcome
 
-_END = b">>>>> End Test Output"  # the eval script prints it when the tests are over, whatever they did
+_END = b">>>>> End Test Output"  # printed by the eval script when the tests have ended
 _TAIL_BYTES = 4_096
-# Records of the harness's own logger begin with a time stamp; the diffs it quotes do not.
+# Records of the harness's logger begin with a time stamp; quoted diffs do not.
 _APPLY_FAILED = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ - INFO - >>>>> Patch Apply Failed", re.MULTILINE)
 _TIMED_OUT = re.compile(rb"\n\nTimeout error: (\d+) seconds exceeded\.\Z")
-# The harness copies patches and diffs as UTF-8; on a patch that is none, it fails every time.
+# The harness fails on a patch that is not UTF-8.
 _NOT_UTF8 = re.compile(r"^Unicode(?:En|De)codeError: ", re.MULTILINE)
 _NO_IMAGE = re.compile(r" - ERROR - Error creating container for ")
 
 
 def judge(log_dir: Path, instance_id: str) -> Verdict:
-    """The verdict that the files of one instance support; `infra_error` when they support none.
+    """The verdict on one instance; `infra_error` if its files show none.
 
-    `log_dir` is logs/run_evaluation/<run>/<model>/<instance_id> of a harness run, finished or not.
+    `log_dir` is logs/run_evaluation/<run>/<model>/<instance_id> of a finished or unfinished harness run.
     """
     report = _report(log_dir / "report.json", instance_id)
     if report is None:
@@ -39,7 +39,7 @@ def judge(log_dir: Path, instance_id: str) -> Verdict:
 
 
 def timeout_s(log_dir: Path) -> int | None:
-    """The limit that the tests ran into, in seconds, or None when they did not."""
+    """The time limit that the tests exceeded, in seconds, or None."""
     found = _TIMED_OUT.search(_tail(log_dir / "test_output.txt"))
     return int(found[1]) if found else None
 
@@ -53,8 +53,8 @@ def _without_report(log_dir: Path) -> Verdict:
     if _NOT_UTF8.search(log):
         return Verdict(outcome=Outcome.ERROR, reason="patch_not_utf8")
     if _NO_IMAGE.search(log):
-        pulled = "Image not found locally" in log and "Creating container for" not in log
-        return _outage("image_missing" if pulled else "container_not_created")
+        no_image = "Image not found locally" in log and "Creating container for" not in log
+        return _outage("image_missing" if no_image else "container_not_created")
     return _outage("harness_stopped" if log else "not_started")
 
 
@@ -63,7 +63,7 @@ def _outage(reason: str) -> Verdict:
 
 
 def _report(path: Path, instance_id: str) -> dict[str, Any] | None:
-    """The instance's entry of report.json; None when it is absent or was being written when all ended."""
+    """The instance's entry of report.json; None if it is missing or incomplete."""
     try:
         return dict(json.loads(path.read_bytes())[instance_id])
     except (FileNotFoundError, ValueError, KeyError, TypeError):

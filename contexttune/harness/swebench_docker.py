@@ -1,4 +1,4 @@
-"""The unchanged SWE-bench harness as a child process: the official verdict."""
+"""The unchanged SWE-bench harness, as a child process: official verdicts."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import logging
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from contexttune.config.build import NO_EFFECT
 from contexttune.errors import ConfigError, InfraError, PreflightError
-from contexttune.harness import docker_engine, run_logs
+from contexttune.harness import run_logs
 from contexttune.harness.gradings import (
     EMPTY,
     Prediction,
@@ -27,13 +27,14 @@ from contexttune.harness.gradings import (
     write_outcomes,
 )
 from contexttune.interfaces import Harness, UsesImages
+from contexttune.sandbox import docker_daemon
 from contexttune.system import subprocesses
 from contexttune.system.files import locked, read_jsonl, write_jsonl
 from contexttune.types import GoldInstance, Outcome
 
 log = logging.getLogger(__name__)
 
-_RUN_ID = re.compile(r"ct-[0-9a-f]{12}")  # one length, so that none is part of another
+_RUN_ID = re.compile(r"ct-[0-9a-f]{12}")  # of one length, so that no id contains another
 _POLL_S = 1.0
 _GRACE_S = 20.0
 _SECRET = re.compile(r"_(API_KEY|TOKEN|SECRET)$")
@@ -41,7 +42,7 @@ _SECRET = re.compile(r"_(API_KEY|TOKEN|SECRET)$")
 
 @dataclass(frozen=True, kw_only=True)
 class SwebenchDocker(Harness, UsesImages):
-    """Grades with `swebench.harness.run_evaluation`; one directory under `out_dir` per run of it."""
+    """Grades with `swebench.harness.run_evaluation`. Each run of it has a directory in `out_dir`."""
 
     version: ClassVar[int] = 1
     official: ClassVar[bool] = True
@@ -59,34 +60,44 @@ class SwebenchDocker(Harness, UsesImages):
                 raise ConfigError(f"harness.{key} must be at least 1, got {getattr(self, key)}")
 
     def preflight(self, instances: Sequence[GoldInstance]) -> None:
-        """Raise PreflightError when the engine, the docker command or the file limit is not there."""
+        """Raise PreflightError when the engine does not answer, or the file limit or the docker command is missing."""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         if hard != resource.RLIM_INFINITY and self.open_file_limit > hard:
             raise PreflightError(
                 f"harness.open_file_limit={self.open_file_limit} is above the hard limit of {hard} open files: "
                 f"set harness.open_file_limit={hard} or raise the limit (ulimit -Hn)"
             )
-        with closing(docker_engine.preflight()) as client:
-            missing = docker_engine.missing_images(client, (instance.image for instance in instances))
+        if shutil.which("docker") is None:
+            raise PreflightError(
+                "harness=swebench_docker needs the docker command on PATH (the harness stops containers with it): "
+                "install docker.io, or choose harness=local or harness=none"
+            )
+        images = {instance.image for instance in instances}
+        try:
+            missing = sorted(images - self.image_digests(list(images)).keys())
+        except InfraError as error:
+            raise PreflightError(
+                f"harness=swebench_docker: {error}; start dockerd or point DOCKER_HOST at a running one"
+            ) from None
         if missing:
-            log.warning("%d images are not here and must be pulled, first %s", len(missing), missing[0])
+            log.warning("%d images must be pulled, the first is %s", len(missing), missing[0])
 
     def image_digests(self, images: Sequence[str]) -> dict[str, str]:
-        """image -> digest of those that are here. Raises InfraError."""
-        with closing(docker_engine.connect()) as client:
-            return docker_engine.digests(client, images)
+        """image -> digest, for the images that are here. Raises InfraError."""
+        with docker_daemon.connected() as client:
+            return docker_daemon.digests(client, images)
 
     def image_directory(self) -> Path:
-        """Where the engine keeps images, on its own machine. Raises InfraError."""
-        with closing(docker_engine.connect()) as client:
+        """The engine's image directory, on its own machine. Raises InfraError."""
+        with docker_daemon.connected() as client:
             return Path(client.info()["DockerRootDir"])
 
     def evaluate(
         self, predictions: Path, instances: Sequence[GoldInstance], out_dir: Path
     ) -> dict[str, Outcome]:
-        """Outcome of every instance that has a prediction; see the protocol `Harness`.
+        """Outcome of every instance that has a prediction: see `Harness`.
 
-        Whatever earlier calls completed for the same patch and the same row is read, not run again.
+        Verdicts of earlier calls on the same patch and the same row are reused.
         """
         wanted = read_predictions(predictions, instances)
         out_dir.mkdir(parents=True, exist_ok=True)
@@ -99,7 +110,7 @@ class SwebenchDocker(Harness, UsesImages):
 
     @staticmethod
     def judged(out_dir: Path, patches: Mapping[str, str]) -> dict[str, Outcome]:
-        """What the harness's files in `out_dir` say of these patches, by instance_id; those without a final word are left out."""
+        """Verdicts on these patches (by instance_id) in the files of `out_dir`; patches without one are left out."""
         found: dict[str, Outcome] = {}
         for run_id in _run_ids(out_dir) if out_dir.is_dir() else ():
             for graded in read_jsonl(out_dir / run_id / "predictions.jsonl"):
@@ -112,7 +123,7 @@ class SwebenchDocker(Harness, UsesImages):
     def _grade(self, wanted: Mapping[str, Prediction], out_dir: Path) -> dict[str, Verdict]:
         verdicts = _harvest(out_dir, wanted, self.timeout_s)
         if verdicts:
-            log.info("%d of %d instances were evaluated earlier", len(verdicts), len(wanted))
+            log.info("%d of %d instances were graded earlier", len(verdicts), len(wanted))
         _sweep(_run_ids(out_dir))
         for _ in range(self.attempts):
             pending = [p for name, p in wanted.items() if not _is_final(verdicts.get(name))]
@@ -121,14 +132,15 @@ class SwebenchDocker(Harness, UsesImages):
             verdicts |= self._run(pending, out_dir)
         for name, verdict in verdicts.items():
             if not _is_final(verdict):
-                log.warning("%s has no verdict (%s); it is missing data", name, verdict.reason)
+                log.warning("%s has no verdict (%s) and counts as missing", name, verdict.reason)
         return verdicts
 
     def _run(self, pending: Sequence[Prediction], out_dir: Path) -> dict[str, Verdict]:
         try:
-            docker_engine.connect().close()
+            with docker_daemon.connected():
+                pass
         except InfraError as error:
-            log.warning("%d instances not evaluated: %s", len(pending), error)
+            log.warning("%d instances were not graded: %s", len(pending), error)
             outage = Verdict(outcome=Outcome.INFRA_ERROR, reason="engine_unreachable")
             return {p.instance.instance_id: outage for p in pending}
         run = _Run(directory=out_dir / f"ct-{uuid.uuid4().hex[:12]}", pending=pending)
@@ -139,7 +151,7 @@ class SwebenchDocker(Harness, UsesImages):
             finally:
                 _sweep([run.directory.name])
         if status != 0:
-            log.warning("the harness ended with status %d; see %s", status, run.directory / "harness.log")
+            log.warning("the harness exited with status %d: see %s", status, run.directory / "harness.log")
         return run.verdicts()
 
     def _start(self, run: _Run, sink: int) -> subprocess.Popen[bytes]:
@@ -150,7 +162,7 @@ class SwebenchDocker(Harness, UsesImages):
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C in the terminal comes to us, and we pass it on
+            start_new_session=True,  # Ctrl-C goes to this process, which passes it on
             preexec_fn=subprocesses.dies_with_parent(),
         )
 
@@ -167,13 +179,13 @@ class SwebenchDocker(Harness, UsesImages):
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    """One run of the harness; its directory's name is its run_id."""
+    """One run of the harness. Its run_id is the name of its directory."""
 
     directory: Path
     pending: Sequence[Prediction]
 
     def prepare(self) -> None:
-        """Write what the harness reads, predictions last: they are what makes a directory worth reading."""
+        """Write the harness's input. Predictions come last: a directory without them is ignored."""
         self.directory.mkdir()
         write_jsonl(self.directory / "rows.jsonl", [dict(p.instance.row) for p in self.pending])
         write_jsonl(self.directory / "predictions.jsonl", [p.row() for p in self.pending])
@@ -182,7 +194,7 @@ class _Run:
         return {p.instance.instance_id: _judge(self.directory, p.instance.instance_id) for p in self.pending}
 
     def report_progress(self) -> Callable[[], None]:
-        """A function that logs the instances finished since it was last called."""
+        """Return a function that logs the instances graded since its last call."""
         left = {p.instance.instance_id for p in self.pending}
 
         def report() -> None:
@@ -191,13 +203,13 @@ class _Run:
                 if verdict.outcome.is_verdict:
                     left.discard(name)
                     done = len(self.pending) - len(left)
-                    log.info("evaluated %d/%d %s: %s", done, len(self.pending), name, verdict.outcome)
+                    log.info("graded %d/%d %s: %s", done, len(self.pending), name, verdict.outcome)
 
         return report
 
 
 def _wait(process: subprocess.Popen[bytes], report: Callable[[], None]) -> int:
-    """The exit status, once the child has ended. Takes the child along when it is interrupted."""
+    """Wait for the child and return its exit status. On an interrupt, stop it."""
     try:
         while True:
             try:
@@ -216,14 +228,14 @@ def _judge(directory: Path, instance_id: str) -> Verdict:
 
 
 def _log_dir(directory: Path, instance_id: str) -> Path:
-    """Where the harness writes about an instance; between the two is a directory named after the model."""
+    """The log directory of an instance, which is in a directory named after the model."""
     models = directory / "logs" / "run_evaluation" / directory.name
     found = (path / instance_id for path in models.glob("*") if (path / instance_id).is_dir())
     return next(found, models / "-" / instance_id)
 
 
 def _harvest(out_dir: Path, wanted: Mapping[str, Prediction], timeout_s: int) -> dict[str, Verdict]:
-    """Final verdicts of earlier runs, complete or cut short, on these very patches and rows."""
+    """Verdicts of earlier runs, finished or not, on the same patches and rows."""
     tasks = {name: task_fingerprint(p.instance.row) for name, p in wanted.items()}
     verdicts: dict[str, Verdict] = {}
     for run_id in _run_ids(out_dir):
@@ -234,7 +246,7 @@ def _harvest(out_dir: Path, wanted: Mapping[str, Prediction], timeout_s: int) ->
             if name not in wanted or name in verdicts:
                 continue
             same = graded["model_patch"] == wanted[name].model_patch and rows.get(name) == tasks[name]
-            # a patch that was cut off may pass within a longer limit
+            # a patch that reached the time limit may pass with a longer one
             cut_off_s = run_logs.timeout_s(_log_dir(directory, name))
             if same and (cut_off_s is None or cut_off_s >= timeout_s):
                 verdict = _judge(directory, name)
@@ -251,23 +263,21 @@ def _is_final(verdict: Verdict | None) -> bool:
 
 
 def _sweep(harness_run_ids: Collection[str]) -> None:
-    """Remove containers of runs that are over. A dead engine has none that could be removed now."""
+    """Remove the containers of finished runs, if the engine answers."""
     if not harness_run_ids:
         return
     try:
-        with closing(docker_engine.connect()) as client:
-            docker_engine.remove_containers(client, harness_run_ids)
+        with docker_daemon.connected() as client:
+            docker_daemon.remove_containers(client, harness_run_ids)
     except (InfraError, OSError) as error:
-        log.warning("containers of %s not looked for: %s", ", ".join(harness_run_ids), error)
+        log.warning("containers of %s may be left: %s", ", ".join(harness_run_ids), error)
 
 
 def _environment() -> dict[str, str]:
-    return dict(_kept(os.environ)) | {
+    """The environment without secrets, which the harness does not need."""
+    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    return kept | {
         "HF_HUB_OFFLINE": "1",  # the rows are in a local file
-        "PYTHONUTF8": "1",  # the harness opens its logs in the locale's encoding
+        "PYTHONUTF8": "1",  # the harness writes its logs in the locale's encoding
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def _kept(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in variables.items() if not _SECRET.search(name))

@@ -21,7 +21,7 @@ from typing import Any
 
 from contexttune.errors import PreflightError
 from contexttune.system import subprocesses
-from contexttune.system.guardian import GRACE_S, KILL_S, TOLD
+from contexttune.system.guardian import GRACE_S, KILL_S, STOPPED
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class ServerProcess:
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Log it at once when the server exits without being told to."""
         status = process.wait()
-        if status != TOLD:
+        if status != STOPPED:
             log.error("the model server %s; %s", _ended(status), self._log())
 
     def _log(self) -> str:

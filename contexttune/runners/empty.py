@@ -1,4 +1,4 @@
-"""No patch at all: the floor that every harness must show."""
+"""No patch: the baseline that a harness must grade as empty."""
 
 from __future__ import annotations
 

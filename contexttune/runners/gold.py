@@ -12,7 +12,7 @@ from contexttune.types import Attempt, AttemptStatus, GoldInstance, Instance
 
 @dataclass(frozen=True, kw_only=True)
 class Gold(Runner):
-    """Submits what the instance's authors did."""
+    """Submits the reference patch."""
 
     version: ClassVar[int] = 1
     needs_gold: ClassVar[bool] = True

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from contexttune.errors import PreflightError
-from contexttune.runners.mini.agent_runner import AgentRunner
-from contexttune.runners.mini.worker import Report
+from contexttune.runners.agent_report import Report
+from contexttune.runners.mini.mini_runner import MiniRunner
 from contexttune.sandbox import scratch
 from contexttune.sandbox.bubblewrap import find_bwrap
-from contexttune.sandbox.testbed import Place, checkout_place
+from contexttune.sandbox.testbed import Testbed, checkout_testbed
 from contexttune.types import Instance
 
 
 @dataclass(frozen=True, kw_only=True)
-class MiniSweAgent(AgentRunner):
+class MiniSweAgent(MiniRunner):
     """The agent sees one commit at /testbed, a read-only system, no network, and nothing else of the machine."""
 
     version: ClassVar[int] = 1
@@ -24,7 +24,7 @@ class MiniSweAgent(AgentRunner):
     sandbox: Literal["bwrap", "none"] = "bwrap"
 
     def preflight(self) -> None:
-        """Raise PreflightError when commands could not be held in a sandbox."""
+        """Raise PreflightError when there is no sandbox, or prompts are missing."""
         if self.sandbox == "bwrap" and find_bwrap() is None:
             raise PreflightError(
                 "runner=mini_swe_agent needs bubblewrap, which is missing or refused by the kernel: install bubblewrap, choose "
@@ -33,14 +33,13 @@ class MiniSweAgent(AgentRunner):
         super().preflight()
 
     def sweep(self) -> None:
-        """Remove checkouts of this run: no other process is at work on it."""
         scratch.sweep(self.label)
 
-    def place(self, instance: Instance) -> AbstractContextManager[Place]:
+    def testbed(self, instance: Instance) -> AbstractContextManager[Testbed]:
         bwrap = find_bwrap() if self.sandbox == "bwrap" else None
-        variables = {k: v for k, v in self.variables().items() if k != "BASH_ENV"}
-        return checkout_place(self.workspace, instance, self.label, bwrap, variables)
+        variables = {k: v for k, v in self.variables.items() if k != "BASH_ENV"}
+        return checkout_testbed(self.workspace, instance, self.label, bwrap, variables)
 
-    def submitted(self, report: Report, place: Place) -> str:
-        """The tree's difference, whatever the agent printed."""
-        return place.diff().decode("utf-8", "surrogateescape")
+    def submitted(self, report: Report, testbed: Testbed) -> str:
+        """The tree's diff, whatever the agent printed."""
+        return testbed.diff().decode("utf-8", "surrogateescape")

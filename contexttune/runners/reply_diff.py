@@ -1,4 +1,4 @@
-"""Finds the diff in a model's reply, and repairs what models get wrong in one: counts, offsets, headers."""
+"""Finds the diff in a model's reply, and repairs its line counts, offsets and headers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _DEV_NULL = "/dev/null"
 
 Lines = list[str]
 ReadText = Callable[[str], str | None]
-"""Path -> text of the file at the commit, or None when there is none."""
+"""path -> text of the file at the commit, or None if it does not exist."""
 
 
 @dataclass
 class Hunk:
-    """Lines with their ` `, `-` or `+`, and where the model said they start (1-based; None: it did not)."""
+    """Lines with their ` `, `-` or `+`, and the line number in the header (1-based; None: without one)."""
 
     line: int | None
     body: Lines = field(default_factory=list)
@@ -36,7 +36,7 @@ class FilePatch:
 
 
 def find_diff(reply: str) -> str:
-    """The diff in a reply: inside <patch> or <diff>, in fences, or bare; "" when there is none."""
+    """The diff in a reply: in <patch> or <diff>, fenced, or bare; "" if there is none."""
     tagged = [match.group(2) for match in _TAG.finditer(reply)]
     fenced = [match.group(3) for match in _FENCE.finditer(reply)]
     for candidates in (tagged, fenced, [reply]):
@@ -47,12 +47,12 @@ def find_diff(reply: str) -> str:
 
 
 def repair(diff: str, read_text: ReadText) -> str:
-    """The same change with true line counts and, where the old lines are found in the file, true offsets."""
+    """The same change with correct line counts and, if the old lines occur in the file, correct offsets."""
     return "".join(_render(patch, read_text) for patch in parse(diff))
 
 
 def parse(diff: str) -> list[FilePatch]:
-    """Per-file patches, tolerating prose between them and blank context lines that lost their space."""
+    """Split a diff by file, ignoring prose in between. Blank context lines may have lost their space."""
     starts = list(_FILE_HEADER.finditer(diff))
     patches = []
     for i, match in enumerate(starts):
@@ -76,23 +76,22 @@ def _hunks(lines: Lines) -> Iterator[Hunk]:
         header = _HUNK.match(text)
         if header:
             if hunk:
-                yield _trimmed(hunk)
+                yield _without_trailing_blanks(hunk)
             hunk = Hunk(int(header["line"]) if header["line"] else None)
         elif hunk is None or text.startswith("\\"):
-            continue  # before the first hunk, or "\ No newline at end of file", which the repair works out
+            continue  # before the first hunk, or "\ No newline at end of file", which `repair` adds itself
         elif text[:1] in (" ", "+", "-"):
             hunk.body.append(text)
         elif not text.strip():
             hunk.body.append(" ")
-        else:  # `diff --git`, `index`, or prose: the hunk is over
-            yield _trimmed(hunk)
+        else:  # `diff --git`, `index` or prose ends the hunk
+            yield _without_trailing_blanks(hunk)
             hunk = None
     if hunk:
-        yield _trimmed(hunk)
+        yield _without_trailing_blanks(hunk)
 
 
-def _trimmed(hunk: Hunk) -> Hunk:
-    """Without the blank lines that separated it from what came after."""
+def _without_trailing_blanks(hunk: Hunk) -> Hunk:
     while hunk.body and hunk.body[-1] == " ":
         hunk.body.pop()
     return hunk
@@ -114,9 +113,9 @@ def _render(patch: FilePatch, read_text: ReadText) -> str:
         n_old, n_new = len(hunk.side("-")), len(hunk.side("+"))
         start = _locate(hunk, lines, searched_to)
         searched_to = start - 1 + n_old
-        _adopt_spelling(hunk, lines[start - 1 : searched_to])
+        _restore_whitespace(hunk, lines[start - 1 : searched_to])
         out.append(f"@@ -{start if n_old else start - 1},{n_old} +{start + shift if n_new else 0},{n_new} @@")
-        out += _with_end_marks(hunk, lines, searched_to)
+        out += _with_end_of_file_mark(hunk, lines, searched_to)
         shift += n_new - n_old
     return "\n".join(out) + "\n"
 
@@ -126,22 +125,24 @@ def _named(patch: FilePatch) -> str:
 
 
 def _locate(hunk: Hunk, lines: Lines, after: int) -> int:
-    """1-based line where the hunk's old side stands: the match nearest to where the model put it."""
+    """The 1-based line at which the old lines occur: the match nearest to the hunk's line number."""
     wanted = hunk.side("-")
-    said = hunk.line or after + 1
-    for spelling in (str, str.rstrip, str.strip):
-        needle = [spelling(text) for text in wanted]
-        hay = [spelling(text) for text in lines]
+    expected = hunk.line or after + 1
+    for normalize in (str, str.rstrip, str.strip):
+        needle = [normalize(text) for text in wanted]
+        haystack = [normalize(text) for text in lines]
         found = [
-            i + 1 for i in range(after, len(hay) - len(needle) + 1) if hay[i : i + len(needle)] == needle
+            i + 1
+            for i in range(after, len(haystack) - len(needle) + 1)
+            if haystack[i : i + len(needle)] == needle
         ]
         if needle and found:
-            return min(found, key=lambda line: (abs(line - said), line))
-    return max(said, 1)
+            return min(found, key=lambda line: (abs(line - expected), line))
+    return max(expected, 1)
 
 
-def _adopt_spelling(hunk: Hunk, actual: Lines) -> None:
-    """Spell the old side as the file does: models lose trailing blanks."""
+def _restore_whitespace(hunk: Hunk, actual: Lines) -> None:
+    """Replace the old lines by those of the file, which may differ in leading and trailing whitespace."""
     at = 0
     for i, text in enumerate(hunk.body):
         if text[0] != "+" and at < len(actual):
@@ -150,8 +151,8 @@ def _adopt_spelling(hunk: Hunk, actual: Lines) -> None:
             at += 1
 
 
-def _with_end_marks(hunk: Hunk, lines: Lines, end: int) -> Lines:
-    """The body, with git's mark where the file's last line has no newline."""
+def _with_end_of_file_mark(hunk: Hunk, lines: Lines, end: int) -> Lines:
+    """The body, with git's mark if the file has no newline at its end."""
     reaches_end = bool(lines) and lines[-1] != "" and end >= len(lines)
     if not reaches_end:
         return hunk.body

@@ -1,4 +1,4 @@
-"""Edits as SEARCH/REPLACE blocks: no line numbers for a model to get wrong."""
+"""Edits as SEARCH/REPLACE blocks, which need no line numbers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _BLOCK = re.compile(
 
 
 class EditDoesNotApply(Exception):
-    """A block names a file that is not there, or searches for text that does not occur exactly once."""
+    """A block names a missing file, or searches for text that does not occur exactly once."""
 
 
 def apply_blocks(reply: str, read_text: ReadText) -> dict[str, str]:
-    """Path -> new text of every file that the reply's blocks change; {} when it holds no block.
+    """path -> new text of every file that the reply changes; {} for a reply without blocks.
 
-    Raises EditDoesNotApply: see there. An empty SEARCH makes a new file.
+    An empty SEARCH creates a file. Raises EditDoesNotApply.
     """
     changed: dict[str, str] = {}
     for match in _BLOCK.finditer(reply):
@@ -31,13 +31,8 @@ def apply_blocks(reply: str, read_text: ReadText) -> dict[str, str]:
 
 
 def _inside(path: str) -> str:
-    parts = PurePosixPath(path).parts
-    if (
-        not parts
-        or PurePosixPath(path).is_absolute()
-        or ".." in parts
-        or ".git" in [p.lower() for p in parts]
-    ):
+    parts = [part.lower() for part in PurePosixPath(path).parts]
+    if not parts or path.startswith("/") or {"..", ".git"} & set(parts):
         raise EditDoesNotApply(f"{path!r} is not a path inside the repository")
     return path
 
@@ -45,10 +40,10 @@ def _inside(path: str) -> str:
 def _replace(path: str, before: str | None, old: str, new: str) -> str:
     if not old.strip():
         if before is not None:
-            raise EditDoesNotApply(f"{path}: an empty SEARCH for a file that exists")
+            raise EditDoesNotApply(f"{path}: the SEARCH is empty, but the file exists")
         return new
     if before is None:
-        raise EditDoesNotApply(f"{path}: there is no such file")
+        raise EditDoesNotApply(f"{path}: no such file")
     if before.count(old) != 1:
         raise EditDoesNotApply(f"{path}: SEARCH occurs {before.count(old)} times")
     return before.replace(old, new)

@@ -1,4 +1,4 @@
-"""One chat completion an instance: the cheapest experiment, and the plainest."""
+"""One chat completion per instance."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ASK = {
 
 @dataclass(frozen=True, kw_only=True)
 class SingleShot(Runner):
-    """Issue, context block and file list in; a patch out, checked against the commit."""
+    """Sends issue, context block and file list, and takes a patch that applies to the commit."""
 
     version: ClassVar[int] = 1
     model: Model
@@ -51,7 +51,7 @@ class SingleShot(Runner):
         return "\n".join(message["content"] for message in self.prompt(instance, block))
 
     def prompt(self, instance: Instance, block: str) -> list[Message]:
-        """The messages of the one request. Arms differ by the block alone."""
+        """The messages of the request. Arms differ in the block only."""
         tree = self.workspace.tree(instance.repo, instance.base_commit)
         parts = [
             inject(block, instance.problem_statement),
@@ -88,7 +88,7 @@ class SingleShot(Runner):
         )
 
     def _patch(self, tree: Tree, reply: str) -> tuple[str, str | None]:
-        """(git's own diff of the change, None), or (the change as the model wrote it, why it does not apply)."""
+        """(git's diff of the change, None), or (the model's diff, why it does not apply)."""
         if self.edit_format == "search_replace":
             try:
                 files = apply_blocks(reply, tree.text)
@@ -110,7 +110,7 @@ class SingleShot(Runner):
         return found, "the diff does not apply to the commit"
 
     def _file_list(self, tree: Tree) -> str:
-        """Paths, Python files first so that a cut drops the rest, within the budget."""
+        """Paths within the budget, Python files first."""
         paths = sorted((e.path for e in tree.entries if e.is_file), key=lambda p: (not p.endswith(".py"), p))
         lines: list[str] = []
         left = self.file_list_budget_chars

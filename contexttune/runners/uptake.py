@@ -1,4 +1,4 @@
-"""What became of the block: which files an agent's commands named, when, and whether the block had named them."""
+"""Uptake of the context block: which of the files that it names an agent's commands touched, and when."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from contexttune.sandbox.engine import TESTBED
 _TOKEN = re.compile(r"[\w@+./-]+")
 _CD = re.compile(r"(?:^|[;&|({]|\bthen\b|\bdo\b)\s*cd\s+([\w@+./-]+)", re.MULTILINE)
 _PATCHED = re.compile(r"^(?:---|\+\+\+) [ab]/(.+?)\t?$", re.MULTILINE)
-_MAX_WORDS = 10_000  # that braces make of one command
-_MAX_CHARS = 200_000  # of one command: what is longer is data
+_MAX_WORDS = 10_000  # from the brace expansion of one command
+_MAX_CHARS = 200_000  # of one command; the rest is data
 
 
 def mentions_of(messages: Iterable[Mapping[str, Any]]) -> list[list[str]]:
-    """For each step, sorted paths that its commands could mean, relative to the repository.
+    """For each step, the sorted words of its commands that may be paths, relative to the repository.
 
-    A turn without commands is no step: most protocols drop it from the conversation, and one keeps it.
+    A turn without commands is no step.
     """
     turns = [
         message.get("extra", {}).get("actions") for message in messages if message.get("role") == "assistant"
@@ -31,16 +31,19 @@ def mentions_of(messages: Iterable[Mapping[str, Any]]) -> list[list[str]]:
 def uptake_of(
     mentions: Sequence[Iterable[str]] | None, block: str, patch: str, files: Collection[str]
 ) -> dict[str, Any] | None:
-    """How the block and the patch relate to what was touched; None when the steps are not known.
+    """How the block and the patch relate to the files that were touched; None when the steps are not known.
 
-    A file is touched when a command names it, by a path from the repository's root, from /testbed, or from a
-    directory that the command changes to; steps count from 1. `first_touch` has the files that the block names and a command has touched.
+    A command touches a file when it names it: by its path in the repository, below /testbed, or relative to a
+    directory that the command changes to.
 
     Args:
-        mentions: what `mentions_of` returned.
-        block: the context block, "" where none was sent.
+        mentions: the result of `mentions_of`.
+        block: the context block, or "".
         patch: a unified diff, or "".
-        files: the paths that the commit holds.
+        files: the paths of all files at the commit.
+
+    Returns:
+        `first_touch` is the step (from 1) of each file that the block names and a command touched.
     """
     if mentions is None:
         return None
@@ -72,13 +75,13 @@ def _mentioned(actions: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def _in_braces(command: str) -> Iterator[str]:
-    """The words that the shell makes of those with braces, as contexts name files."""
+    """The words of the command's brace expansion."""
     words = [word for word in command.split() if "{" in word]
     return islice((name for word in words for name in expanded(word)), _MAX_WORDS)
 
 
 def _plain(token: str) -> str:
-    """A path relative to the repository's root, without what a sentence or a shell puts around it."""
+    """The path relative to the repository's root, without surrounding punctuation."""
     token = token.removeprefix(TESTBED).lstrip("/") if token.startswith(TESTBED) else token
     while token.startswith("./"):
         token = token[2:]

@@ -1,1 +1,1 @@
-"""Where commands of others run: containers, bubblewrap, their shells and testbeds."""
+"""Where commands of agents and tests run: containers, bubblewrap, their shells and testbeds."""

@@ -1,4 +1,4 @@
-"""Apptainer, or singularity by its command: for clusters without a daemon. Written by its manual, see docs/adr/0012."""
+"""Apptainer (or singularity), for clusters without a Docker daemon. Written from its manual: see docs/adr/0012."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,45 +15,55 @@ from typing import ClassVar
 
 from contexttune.errors import InfraError
 from contexttune.sandbox import scratch
-from contexttune.sandbox.engine import HOSTNAME, LISTING, TESTBED, Container, Done, Engine, last_words
+from contexttune.sandbox.engine import (
+    HOSTNAME,
+    LISTING,
+    NO_VARIABLES,
+    STATE_BYTES,
+    TESTBED,
+    Container,
+    Engine,
+    last_line,
+)
+from contexttune.system import subprocesses
 from contexttune.system.files import locked, write_atomic
+from contexttune.system.subprocesses import ExecResult
 
 log = logging.getLogger(__name__)
 
 _START_TIMEOUT_S = 300.0
 _WRITABLE = {"--overlay", "-o", "--writable", "-w", "--writable-tmpfs"}
-_PIDS = "readlink /proc/self/ns/pid\n"
-_NOTHING: Mapping[str, str] = {}
+_PID_NAMESPACE = "readlink /proc/self/ns/pid\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApptainerInstance:
-    """An instance by its name: namespaces and files that stay, without a process of their own."""
+    """An apptainer instance, by its name: namespaces and files that persist without a process."""
 
     executable: str
     name: str
 
-    def client(
-        self, *command: str, variables: Mapping[str, str] = _NOTHING, stdin: bool = False
+    def exec_argv(
+        self, *command: str, variables: Mapping[str, str] = NO_VARIABLES, stdin: bool = False
     ) -> list[str]:
-        # `env` in there, because --env divides values at commas
-        words = ["env", *(f"{name}={value}" for name, value in variables.items())] if variables else []
+        # `env` inside, because --env splits values at commas
+        settings = ["env", *(f"{name}={value}" for name, value in variables.items())] if variables else []
         flags = ("--silent", "exec", "--cleanenv", "--pwd", TESTBED)
-        return [self.executable, *flags, f"instance://{self.name}", *words, *command]
+        return [self.executable, *flags, f"instance://{self.name}", *settings, *command]
 
-    def trouble(self, timeout_s: float) -> str | None:
+    def problem(self, timeout_s: float) -> str | None:
         argv = [self.executable, "instance", "list", "--json", self.name]
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout_s
-        )
+        done = subprocesses.run(argv, timeout_s=timeout_s, limit_bytes=STATE_BYTES)
+        if done.timed_out:
+            return "apptainer does not answer"
         if done.returncode != 0:
-            return last_words(done)
+            return last_line(done)
         return None if self.name in _names(done) else "it has stopped"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Apptainer(Engine):
-    """Images are files below the cache, made from what the registry has; what an attempt writes lies in a directory."""
+    """Images are files in the cache, converted from those of the registry; changes go to a scratch directory."""
 
     name: ClassVar[str] = "apptainer"
     remedy: ClassVar[str] = "see what `apptainer version` says"
@@ -64,8 +73,8 @@ class Apptainer(Engine):
         super().preflight()
         if self._limits() and not _may_limit():
             log.warning(
-                "apptainer may not limit containers here (it needs cgroups v2 and a session of systemd): "
-                "runner.memory_gb, runner.cpus and runner.pids_limit do not hold, only the limits of the job"
+                "apptainer cannot limit containers here (that needs cgroups v2 and a systemd session): "
+                "runner.memory_gb, runner.cpus and runner.pids_limit have no effect, only the limits of the job"
             )
 
     def sweep(self, label: str) -> int:
@@ -77,26 +86,26 @@ class Apptainer(Engine):
         return len(left)
 
     def digest(self, image: str) -> str | None:
-        """Of the file, which takes a while to read: kept beside it."""
+        """Digest of the image file, stored next to it because reading the file takes a while."""
         path = self._file(image)
         if not path.is_file():
             return f"directory {path}" if path.is_dir() else None
-        beside = path.with_name(f"{path.name}.sha256")
+        stored = path.with_name(f"{path.name}.sha256")
         with suppress(OSError):
-            if beside.stat().st_mtime >= path.stat().st_mtime:
-                return beside.read_text().strip()
+            if stored.stat().st_mtime >= path.stat().st_mtime:
+                return stored.read_text().strip()
         with path.open("rb") as source:
             digest = f"sha256:{hashlib.file_digest(source, 'sha256').hexdigest()}"
-        with suppress(OSError):  # it may be somebody else's directory
-            write_atomic(beside, f"{digest}\n")
+        with suppress(OSError):  # the directory may be read-only
+            write_atomic(stored, f"{digest}\n")
         return digest
 
-    def _fetch(self, image: str, timeout_s: float) -> Done:
+    def _pull(self, image: str, timeout_s: float) -> ExecResult:
         path = self._file(image)
         with locked(path.with_name(f"{path.name}.lock")):
-            if path.exists():  # another process was quicker
-                return Done([], 0, b"", b"")
-            for leftover in path.parent.glob(f".{path.name}.*"):  # the lock is ours: its maker is dead
+            if path.exists():  # another process was faster
+                return ExecResult(output=b"", returncode=0)
+            for leftover in path.parent.glob(f".{path.name}.*"):  # of a dead process, as we hold the lock
                 leftover.unlink()
             aside = path.with_name(f".{path.name}.{os.getpid()}")
             source = image if "://" in image else f"docker://{image}"
@@ -105,37 +114,37 @@ class Apptainer(Engine):
                 aside.replace(path)
             return done
 
-    def _start(self, name: str, image: str, label: str) -> Done:
+    def _start(self, name: str, image: str, label: str) -> ExecResult:
         if not self._file(image).exists():
-            return Done([], 1, b"", f"{self._file(image)} is not there".encode())
+            return ExecResult(output=b"", returncode=1, stderr=f"{self._file(image)} does not exist".encode())
         folder = self._scratch(name)
         folder.mkdir(mode=0o700)
         for part in ("overlay", "work"):
             (folder / part).mkdir()
         flags = ["--containall", "--cleanenv", "--no-home", "--hostname", HOSTNAME]
         flags += ["--workdir", str(folder / "work")]
-        flags += ["--fakeroot"] if os.geteuid() != 0 else []  # files of an image are root's
+        flags += ["--fakeroot"] if os.geteuid() != 0 else []  # an image's files belong to root
         if not any(word.split("=")[0] in _WRITABLE for word in self.run_args):
             flags += ["--overlay", str(folder / "overlay")]
         if self.limits.network != "host":
             flags += ["--net", "--network", self.limits.network]
         flags += self._limits() if _may_limit() else []
-        words = ("instance", "start", *flags, *self.run_args, str(self._file(image)), name)
-        done = self._run(*words, timeout_s=_START_TIMEOUT_S)
+        flags += self.run_args
+        done = self._run(
+            "instance", "start", *flags, str(self._file(image)), name, timeout_s=_START_TIMEOUT_S
+        )
         if done.returncode == 0:
             self._lists[name] = self._list(name)
         return done
 
     def _list(self, name: str) -> list[str]:
-        """Raises InfraError when processes in there are not shut off from those out here: strays are killed by `kill -1`."""
-        done = self.execute(self._made(name), _PIDS + LISTING, timeout_s=_START_TIMEOUT_S)
-        pids, *listed = done.stdout.decode(errors="replace").splitlines() or [""]
-        if done.returncode != 0 and not pids:
-            raise InfraError(f"nothing runs in {name}: {last_words(done)}")
-        if pids == os.readlink("/proc/self/ns/pid"):  # noqa: PTH115 - it names no file
-            raise InfraError(
-                "apptainer gives no PID namespace: ask for `allow pid ns = yes` in apptainer.conf"
-            )
+        """The output of LISTING. Raises InfraError without a PID namespace, because strays are killed by `kill -1`."""
+        done = self.execute(self._container(name), _PID_NAMESPACE + LISTING, timeout_s=_START_TIMEOUT_S)
+        namespace, *listed = done.output.decode(errors="replace").splitlines() or [""]
+        if done.returncode != 0 and not namespace:
+            raise InfraError(f"no command runs in {name}: {last_line(done)}")
+        if namespace == os.readlink("/proc/self/ns/pid"):  # noqa: PTH115 - it names no file
+            raise InfraError("apptainer creates no PID namespace: set `allow pid ns = yes` in apptainer.conf")
         return listed
 
     def _limits(self) -> list[str]:
@@ -144,7 +153,7 @@ class Apptainer(Engine):
         flags += ["--cpus", str(limits.cpus)] if limits.cpus is not None else []
         return flags + (["--pids-limit", str(limits.pids_limit)] if limits.pids_limit is not None else [])
 
-    def _made(self, name: str) -> Container:
+    def _container(self, name: str) -> Container:
         return ApptainerInstance(executable=self.executable, name=name)
 
     def _remove(self, name: str) -> None:
@@ -155,29 +164,29 @@ class Apptainer(Engine):
     def _listed(self, container: Container) -> list[str]:
         return self._lists[container.name]
 
-    def _prefix(self, label: str) -> str:
+    def _name_prefix(self, label: str) -> str:
         return scratch.prefix(label)
 
     def _scratch(self, name: str) -> Path:
         return Path(tempfile.gettempdir()) / name
 
     def _file(self, image: str) -> Path:
-        """Where an image is: a path of its own, or, for a name in a registry, one below the cache."""
+        """The file of an image: its own path, or, for a name in a registry, one in the cache."""
         if image.startswith("/") or ("://" not in image and image.endswith(".sif")):
             return Path(image)
         name = image.removeprefix("docker://").replace("/", "_").replace(":", "_")
         return self.images / f"{name}.sif"
 
 
-def _names(listed: Done) -> list[str]:
-    """Names in what `instance list --json` printed; none where that is no list."""
+def _names(listed: ExecResult) -> list[str]:
+    """The names that `instance list --json` printed; none if its output is invalid."""
     try:
-        return [str(one["instance"]) for one in json.loads(listed.stdout)["instances"] or ()]
+        return [str(one["instance"]) for one in json.loads(listed.output)["instances"] or ()]
     except (ValueError, KeyError, TypeError):
         return []
 
 
 def _may_limit() -> bool:
-    """Whether apptainer can set limits: root can; others need cgroups v2, and systemd to ask for one."""
-    asks_systemd = {"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"} <= os.environ.keys()
-    return os.geteuid() == 0 or (asks_systemd and Path("/sys/fs/cgroup/cgroup.controllers").exists())
+    """Whether apptainer can set limits: root can; other users need cgroups v2 and a systemd session."""
+    has_systemd = {"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"} <= os.environ.keys()
+    return os.geteuid() == 0 or (has_systemd and Path("/sys/fs/cgroup/cgroup.controllers").exists())

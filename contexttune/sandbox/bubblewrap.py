@@ -1,4 +1,4 @@
-"""Bubblewrap: whether it works here, and the part of the machine that every sandbox may read."""
+"""Bubblewrap command lines: one directory as /testbed, a read-only system, no network."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from contexttune.sandbox.engine import HOSTNAME, TESTBED
 
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")  # symlinks into /usr on merged systems
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "nsswitch.conf")
@@ -16,25 +18,63 @@ _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "nsswitch.c
 
 @functools.cache
 def bwrap_works(bwrap: str) -> bool:
-    """Whether the kernel lets bubblewrap make the namespaces that a sandbox is made of."""
+    """Whether the kernel lets bubblewrap create its namespaces."""
     probe = [bwrap, "--unshare-all", "--die-with-parent", *system_flags(), "true"]
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
 def find_bwrap() -> str | None:
-    """The path of a bubblewrap that works here."""
+    """The path of a working bubblewrap, or None."""
     found = shutil.which("bwrap")
     return found if found and bwrap_works(found) else None
 
 
-def system_flags(tmp: Path | None = None) -> list[str]:
-    """Bubblewrap's flags for a read-only system with the running Python, and nothing else of the machine.
+def bwrap_command(
+    bwrap: str,
+    *command: str,
+    tmp: Path,
+    variables: Mapping[str, str],
+    writable: Mapping[str, Path],
+    read_only: Mapping[str, Path],
+) -> list[str]:
+    """The command line that runs `command` in a sandbox, in /testbed.
 
-    `tmp` becomes /tmp, which is empty without; the running Python may itself lie below /tmp, so it comes after.
+    Args:
+        bwrap: path of bubblewrap.
+        command: what to run.
+        tmp: the directory that becomes /tmp.
+        variables: the whole environment.
+        writable: path inside -> path outside.
+        read_only: the same.
+    """
+    argv = [
+        bwrap,
+        "--unshare-all",
+        "--hostname",
+        HOSTNAME,
+        "--die-with-parent",
+        "--new-session",
+        "--clearenv",
+    ]
+    argv += system_flags(tmp)
+    for name, value in variables.items():
+        argv += ["--setenv", name, value]
+    for flag, binds in (("--bind", writable), ("--ro-bind", read_only)):
+        for inside, outside in binds.items():
+            argv += [flag, str(outside), inside]
+    return [*argv, "--chdir", TESTBED, *command]
+
+
+def system_flags(tmp: Path | None = None) -> list[str]:
+    """Flags that bind the system and the running Python read-only, and nothing else of the machine.
+
+    Args:
+        tmp: the directory that becomes /tmp; None for an empty one in memory.
     """
     flags = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
+    # before Python is bound, which may itself lie below /tmp
     flags += ["--bind", str(tmp), "/tmp"] if tmp else ["--tmpfs", "/tmp"]  # noqa: S108
-    # The machine's root is root in there too: it could make mounts writable again, and owns the kernel's settings.
+    # root outside is root inside, and could make mounts writable again or change settings of the kernel
     flags += ["--cap-drop", "ALL", "--ro-bind", "/proc/sys", "/proc/sys"]
     for name in _SYSTEM:
         path = Path(name)
@@ -46,34 +86,25 @@ def system_flags(tmp: Path | None = None) -> list[str]:
         flags += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     for prefix in sorted(_prefixes()):
         flags += ["--ro-bind", str(prefix), str(prefix)]
-    for path in _way_to_python():
-        named = ["--symlink", str(path.readlink())] if path.is_symlink() else ["--ro-bind", str(path)]
-        flags += [*named, str(path)]
+    for path in _links_to_python():
+        source = ["--symlink", str(path.readlink())] if path.is_symlink() else ["--ro-bind", str(path)]
+        flags += [*source, str(path)]
     return flags
 
 
 def _prefixes() -> set[Path]:
-    """Directories that the running Python is spread over, less those in /usr: a virtual environment and its base."""
+    """Directories outside /usr that the running Python consists of: its virtual environment and its base."""
     prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.base_prefix).resolve()}
     return {prefix for prefix in prefixes if not prefix.is_relative_to("/usr")}
 
 
-def _way_to_python() -> Iterator[Path]:
-    """What of the links from `bin/python` to the program lies elsewhere.
+def _links_to_python() -> Iterator[Path]:
+    """The symlinks from `bin/python` to the program that lie outside the directories bound already.
 
-    One at a time: the directory of such a link may be a home, with all that is private in it.
+    Each is bound by itself, because its directory may be a home with private files.
     """
-    way = [Path(sys.executable)]
-    while way[-1].is_symlink():
-        way.append(Path(os.path.normpath(way[-1].parent / way[-1].readlink())))
-    held = [*_prefixes(), *map(Path, ("/usr", *_SYSTEM))]
-    yield from (path for path in way if not any(path.is_relative_to(place) for place in held))
-
-
-def write_interpreter(directory: Path) -> None:
-    """Make commands `python` and `python3` in `directory` that start this very interpreter."""
-    for name in ("python", "python3"):
-        # not a symlink: Python would look for its virtual environment beside the link
-        command = directory / name
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-        command.chmod(0o755)
+    chain = [Path(sys.executable)]
+    while chain[-1].is_symlink():
+        chain.append(Path(os.path.normpath(chain[-1].parent / chain[-1].readlink())))
+    bound = [*_prefixes(), *map(Path, ("/usr", *_SYSTEM))]
+    yield from (path for path in chain if not any(path.is_relative_to(folder) for folder in bound))

@@ -1,9 +1,8 @@
-"""What every container engine does for an attempt, by its command line. A further engine is one class of each kind."""
+"""What a container engine does for an attempt, by its command line. A new engine is one class of each kind here."""
 
 from __future__ import annotations
 
 import logging
-import subprocess
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -11,54 +10,55 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from contexttune.errors import InfraError, PreflightError
 from contexttune.paths import slug
 from contexttune.system import subprocesses
+from contexttune.system.subprocesses import ExecResult
 
 log = logging.getLogger(__name__)
 
 TESTBED = "/testbed"
-HOSTNAME = "testbed"  # in a sandbox and in a container: the machine's, or a container's id, would change
-# Says what an attempt's changes are changes to (images carry commits of their own on top of base_commit), and which
-# files there are: before any command of the agent's.
-# The engine has just made /, which a listing of /testbed shows; a date of the image's does not change from start to start.
+HOSTNAME = "testbed"  # fixed: the machine's, or a container's id, would differ between attempts
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+# Printed before any command of the agent runs: the commit that changes are relative to (images have commits of their
+# own on top of base_commit), and the files at it. The engine has just created /, which a listing of /testbed shows: a
+# date of the image's does not change from start to start.
 LISTING = f"""
 touch -r {TESTBED} / 2>/dev/null
 git -C {TESTBED} rev-parse HEAD 2>/dev/null || echo
 git -C {TESTBED} -c core.quotePath=false ls-tree -r --name-only HEAD 2>/dev/null
 """
-_OUTPUT_BYTES = 200_000_000  # commands in a container are the agent's to replace, also those that we use
+STATE_BYTES = 1_000_000  # limit of what an engine says about a container
+_OUTPUT_BYTES = 200_000_000  # an agent can replace commands in its container, including those that we use
 _PULL_ATTEMPTS = 3
 _PULL_WAIT_S = 5.0
 _PULL_TIMEOUT_S = 3600.0
-_FINAL = ("not found", "manifest unknown", "access denied", "invalid reference")  # no retry changes these
-_NOTHING: Mapping[str, str] = {}
-
-Done = subprocess.CompletedProcess[bytes]
+_FINAL = ("not found", "manifest unknown", "access denied", "invalid reference")  # not worth a retry
 
 
 class Container(Protocol):
-    """A container that runs. It pickles: the worker runs commands in it, and the program asks for its diff."""
+    """A running container. It pickles: a worker runs commands in it, and the program takes its diff."""
 
     @property
     def name(self) -> str: ...
 
-    def client(
-        self, *command: str, variables: Mapping[str, str] = _NOTHING, stdin: bool = False
+    def exec_argv(
+        self, *command: str, variables: Mapping[str, str] = NO_VARIABLES, stdin: bool = False
     ) -> list[str]:
-        """A command line that runs `command` in /testbed, with our standard input when asked for."""
+        """The command line that runs `command` in /testbed, connected to standard input if `stdin`."""
         ...
 
-    def trouble(self, timeout_s: float) -> str | None:
-        """None while it runs, else what the engine says of it. Raises subprocess.TimeoutExpired."""
+    def problem(self, timeout_s: float) -> str | None:
+        """None while it runs, else what is wrong."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a container may reach and take; None: no limit."""
+    """Network and resources of a container; None: no limit."""
 
     network: str = "none"
     memory_gb: float | None = None
@@ -68,14 +68,14 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Engine(ABC):
-    """Starts containers from instances' images, labels them, and always removes them."""
+    """Starts containers from the instances' images, and removes them."""
 
     name: ClassVar[str]
-    remedy: ClassVar[str]  # for one that does not answer
+    remedy: ClassVar[str]  # for an engine that does not answer
     executable: str
     limits: Limits
-    run_args: Sequence[str]  # further words for the start of a container
-    images: Path  # where an engine without a store of its own keeps images
+    run_args: Sequence[str]  # further arguments for the start of a container
+    images: Path  # where an engine without an image store keeps images
 
     def preflight(self) -> None:
         """Raise PreflightError when the engine does not answer."""
@@ -83,95 +83,92 @@ class Engine(ABC):
             done = self._run("version", timeout_s=60)
         except FileNotFoundError:
             raise PreflightError(
-                f"runner.container={self.name}: {self.executable} is not on PATH: install it, name another one by "
-                "runner.container_command, or choose runner=mini_swe_agent"
+                f"runner.container={self.name}: {self.executable} is not on PATH: install it, set "
+                "runner.container_command to its name, or choose runner=mini_swe_agent"
             ) from None
         except InfraError as error:
             raise PreflightError(f"{error}: {self.remedy}") from None
         if done.returncode != 0:
-            raise PreflightError(f"{self.executable} does not answer ({last_words(done)}): {self.remedy}")
+            raise PreflightError(f"{self.executable} does not answer ({last_line(done)}): {self.remedy}")
 
     @abstractmethod
     def sweep(self, label: str) -> int:
-        """Remove containers that a killed process left under this label; how many there were."""
+        """Remove the containers that a killed process left under this label, and return how many."""
 
     @abstractmethod
     def digest(self, image: str) -> str | None:
-        """What tells the image from others of its name; None when it is not here."""
+        """A digest of the image's content; None when the image is not here."""
 
     def pull(self, image: str) -> None:
-        """Fetch an image. Raises InfraError after a bounded number of attempts."""
+        """Fetch an image. Raises InfraError after a few attempts."""
         for attempt in range(1, _PULL_ATTEMPTS + 1):
             again = f" (attempt {attempt} of {_PULL_ATTEMPTS})" if attempt > 1 else ""
             log.info("pulling %s%s", image, again)
-            done = self._fetch(image, _PULL_TIMEOUT_S)
+            done = self._pull(image, _PULL_TIMEOUT_S)
             if done.returncode == 0:
                 return
-            words = last_words(done)
-            if any(final in words for final in _FINAL):
+            reason = last_line(done)
+            if any(final in reason for final in _FINAL):
                 break
             if attempt < _PULL_ATTEMPTS:
                 time.sleep(_PULL_WAIT_S * attempt)
-        raise InfraError(f"image {image} cannot be pulled: {words}")
+        raise InfraError(f"image {image} cannot be pulled: {reason}")
 
     @contextmanager
     def container(self, image: str, label: str, instance_id: str) -> Iterator[Container]:
         """A running container. Raises InfraError when it does not start."""
-        name = f"{self._prefix(label)}{slug(instance_id)[:80]}-{uuid.uuid4().hex[:8]}"
+        name = f"{self._name_prefix(label)}{slug(instance_id)[:80]}-{uuid.uuid4().hex[:8]}"
         try:
             done = self._start(name, image, label)
             if done.returncode != 0:
-                raise InfraError(f"no container of {image}: {last_words(done)}")
-            yield self._made(name)
+                raise InfraError(f"no container of {image}: {last_line(done)}")
+            yield self._container(name)
         finally:
-            with suppress(InfraError):  # what cannot be removed now is swept at the next start
+            with suppress(InfraError):  # the next start sweeps what cannot be removed now
                 self._remove(name)
 
-    def execute(self, container: Container, script: str, timeout_s: float) -> Done:
-        """Run a script of ours in a container. Raises InfraError when there is no answer in time."""
-        return self._run(*container.client("sh", "-c", script)[1:], timeout_s=timeout_s)
+    def execute(self, container: Container, script: str, timeout_s: float) -> ExecResult:
+        """Run a shell script in a container. Raises InfraError when it does not end in time."""
+        return self._run(*container.exec_argv("sh", "-c", script)[1:], timeout_s=timeout_s)
 
     def first_commit(self, container: Container) -> str:
-        """The commit that /testbed was at when the container started; "" where git did not say."""
+        """The commit that /testbed was at when the container started; "" if git did not tell."""
         return (self._listed(container) or [""])[0]
 
     def first_files(self, container: Container) -> frozenset[str]:
-        """The files that git knew in /testbed when the container started."""
+        """The files that git tracked in /testbed when the container started."""
         return frozenset(self._listed(container)[1:])
 
-    def _prefix(self, label: str) -> str:
-        """How names of containers begin."""
+    def _name_prefix(self, label: str) -> str:
         return "contexttune-"
 
     @abstractmethod
-    def _fetch(self, image: str, timeout_s: float) -> Done: ...
+    def _pull(self, image: str, timeout_s: float) -> ExecResult: ...
 
     @abstractmethod
-    def _start(self, name: str, image: str, label: str) -> Done: ...
+    def _start(self, name: str, image: str, label: str) -> ExecResult: ...
 
     @abstractmethod
-    def _made(self, name: str) -> Container: ...
+    def _container(self, name: str) -> Container: ...
 
     @abstractmethod
     def _remove(self, name: str) -> None: ...
 
     @abstractmethod
     def _listed(self, container: Container) -> list[str]:
-        """Lines of LISTING, run when the container started."""
+        """The lines that LISTING printed when the container started."""
 
-    def _run(self, *args: str, timeout_s: float = 120) -> Done:
-        """Raises InfraError when the engine does not answer in time."""
-        try:
-            # which ends with us, for a pull may last longer than we do
-            return subprocesses.bounded(
-                [self.executable, *args], timeout_s=timeout_s, limit_bytes=_OUTPUT_BYTES
-            )
-        except subprocess.TimeoutExpired:
-            raise InfraError(f"{self.executable} {args[0]} took more than {timeout_s:.0f} s") from None
+    def _run(self, *args: str, timeout_s: float = 120) -> ExecResult:
+        """Run the engine's command. Raises InfraError when it does not end in time."""
+        done = subprocesses.run([self.executable, *args], timeout_s=timeout_s, limit_bytes=_OUTPUT_BYTES)
+        if done.timed_out:
+            raise InfraError(f"{self.executable} {args[0]} took more than {timeout_s:.0f} s")
+        return done
 
 
-def last_words(done: Done) -> str:
+def last_line(done: ExecResult) -> str:
+    """The last line that a command wrote to stderr."""
     lines = done.stderr.decode(errors="replace").strip().splitlines()
-    # `docker run` closes with a hint at its help
-    said = [line for line in lines if line.strip() and not line.startswith("See 'docker")]
-    return said[-1] if said else "no reason given"
+    # `docker run` ends with a hint at its help
+    found = [line for line in lines if line.strip() and not line.startswith("See 'docker")]
+    return found[-1] if found else "no reason given"

@@ -1,6 +1,6 @@
-"""Dates of an agent's files: those of the commit, so that a listing says the same in every attempt at an instance.
+"""File dates of a checkout: those of the commit, so that a listing prints the same in every attempt at an instance.
 
-An attempt that is made again is answered from its journal only for as long as its commands print what they printed.
+A repeated attempt is answered from its journal only as long as its commands print what they printed before.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 from contexttune.repos.git import git
 
 
-def settle_dates(scratch: Path, checkout: Path) -> int:
-    """Date all files below `scratch` as the checkout's commit, and return that date (seconds since 1970).
+def set_dates(scratch: Path, checkout: Path) -> int:
+    """Date all files below `scratch` like the commit of `checkout`, and return that date (seconds since 1970).
 
-    git compares its index with them, so it is told; the index is dated after them, or git would read each again.
+    The index is refreshed and dated later than the files: otherwise git would read each file again.
     """
     date = int(git("log", "-1", "--format=%ct", cwd=checkout))
     _date(scratch, date)
@@ -28,5 +28,5 @@ def settle_dates(scratch: Path, checkout: Path) -> int:
 def _date(folder: Path, date: int) -> None:
     for parent, names, files in os.walk(folder):
         for name in (".", *names, *files):
-            with suppress(PermissionError):  # of a link's own date some file systems have none
+            with suppress(PermissionError):  # some file systems store no date of a link
                 os.utime(Path(parent) / name, (date, date), follow_symlinks=False)

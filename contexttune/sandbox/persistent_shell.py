@@ -1,32 +1,31 @@
-"""A shell that stays in a container and runs one command after the other.
+"""A shell that stays open in a container and runs one command after another.
 
 Starting a client of the engine for each command would take several times as long as most commands do.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-import selectors
 import shlex
 import signal
 import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from subprocess import PIPE, CompletedProcess, TimeoutExpired
+from subprocess import PIPE
 
 from contexttune.system import subprocesses
+from contexttune.system.subprocesses import ExecResult
 
-_CHUNK_BYTES = 65_536
 _LAST_WORDS_S = 5.0
 _KILLED = 137
 _TAIL_BYTES = 64
+_SLACK_BYTES = 65_536
 _NOT_RUN = b"none"
-# Where output goes: see shells.py. The next command's file is made after the answer, while the model thinks.
+# Output goes to a file, see shells.py. The file of the next command is made after the answer, while the model thinks.
 _FILE = "ct_out=$({ mktemp -p /dev/shm || mktemp; } 2>/dev/null) || ct_out="
-# cd each time: the agent may have put another directory in the place of its own.
+# cd each time, because a command may have replaced the directory
 _COMMAND = r"""
 if [ -n "$ct_out" ] && cd {cwd}; then
     unset OLDPWD
@@ -41,30 +40,28 @@ fi
 """
 
 
-class StandingShell:
-    """`argv` runs `sh` somewhere with our pipe as its input. Commands see nothing of that pipe."""
+class PersistentShell:
+    """Feeds commands to `argv`, which runs `sh`. Commands do not see the pipe that they come through."""
 
     def __init__(self, argv: Sequence[str], cwd: str, flag: str = "-c") -> None:
         self._cwd, self._flag = cwd, flag
-        # busy with a command, it would not see that its input has ended
-        dies = subprocesses.dies_with_parent()
-        self._process = subprocess.Popen(argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, preexec_fn=dies)
+        # busy with a command, it would not notice that its input has ended
+        hook = subprocesses.dies_with_parent()
+        self._process = subprocess.Popen(argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, preexec_fn=hook)
         self._send(f"exec 2>/dev/null; {_FILE}\n")
 
     @property
     def is_open(self) -> bool:
         return self._process.poll() is None
 
-    def run(
-        self, command: str, timeout_s: int, limit_bytes: int, grace_s: float
-    ) -> CompletedProcess[bytes] | None:
-        """Output and status of bash with the command, or None when it was not run, because no file could be made for it.
+    def run(self, command: str, timeout_s: int, limit_bytes: int, grace_s: float) -> ExecResult | None:
+        """Run a command in bash; None when it was not run, because no file could be made for its output.
 
-        Where it prints more than the limit for all that, the client is killed, and the status is that of a kill.
-        When the shell itself ends meanwhile, the status is its client's, never 0, and `stderr` is the client's.
-        Raises subprocess.TimeoutExpired when there is no answer `grace_s` seconds after the command's own limit.
+        `timed_out` means that the shell gave no answer `grace_s` seconds after the command's own time limit.
+        When it prints more than `limit_bytes` all the same, the client is killed and the result is `truncated`.
+        When the shell itself ends, returncode and stderr are those of its client, and returncode is not 0.
         """
-        mark = secrets.token_hex(16)  # no output holds it: a command cannot know it
+        mark = secrets.token_hex(16)  # no command can know it, so that no output contains it
         words = {
             "cwd": shlex.quote(self._cwd),
             "command": shlex.quote(command),
@@ -76,19 +73,23 @@ class StandingShell:
             return None
         answer = re.compile(rb"\n%s (\w+)\n\Z" % mark.encode())
         output, deadline = bytearray(), time.monotonic() + timeout_s + grace_s
-        while chunk := self._chunk(deadline):
-            output += chunk
-            if found := answer.search(output, max(0, len(output) - _TAIL_BYTES)):
-                if found[1] == _NOT_RUN:
-                    return None
-                return CompletedProcess([], int(found[1]), bytes(output[: found.start()]), b"")
-            if len(output) > limit_bytes + _CHUNK_BYTES:  # `head` in there is the agent's to replace
-                self._process.kill()
-                return CompletedProcess([], -signal.SIGKILL, bytes(output), b"")
-        return self._gone(bytes(output))
+        assert self._process.stdout is not None
+        try:
+            for _, chunk in subprocesses.read_chunks([self._process.stdout], deadline):
+                output += chunk
+                if found := answer.search(output, max(0, len(output) - _TAIL_BYTES)):
+                    if found[1] == _NOT_RUN:
+                        return None
+                    return ExecResult(output=bytes(output[: found.start()]), returncode=int(found[1]))
+                if len(output) > limit_bytes + _SLACK_BYTES:  # a command may have replaced `head`
+                    self._process.kill()
+                    return ExecResult(output=bytes(output), returncode=-signal.SIGKILL, truncated=True)
+        except TimeoutError:
+            return ExecResult(output=bytes(output), returncode=-1, timed_out=True)
+        return self._client_result(bytes(output))
 
     def close(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill it, whatever it is doing."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
@@ -97,7 +98,7 @@ class StandingShell:
                 pipe.close()
 
     def _send(self, script: str) -> bool:
-        """Whether the client took it; what it takes in part is not run."""
+        """Whether the client took the script as a whole; a part of it is not run."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(script.encode())
@@ -106,21 +107,13 @@ class StandingShell:
             return False
         return True
 
-    def _chunk(self, deadline: float) -> bytes:
-        """What has come; b"" at the end."""
-        assert self._process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            left_s = deadline - time.monotonic()
-            if left_s <= 0 or not selector.select(left_s):
-                raise TimeoutExpired(self._process.args, left_s)
-        return os.read(self._process.stdout.fileno(), _CHUNK_BYTES)
-
-    def _gone(self, output: bytes) -> CompletedProcess[bytes]:
+    def _client_result(self, output: bytes) -> ExecResult:
+        """The result of a client that has closed its output."""
         assert self._process.stderr is not None
         try:
-            status = self._process.wait(_LAST_WORDS_S)
-        except TimeoutExpired:
+            returncode = self._process.wait(_LAST_WORDS_S)
+        except subprocess.TimeoutExpired:
             self._process.kill()
-            return CompletedProcess([], _KILLED, output, b"")
-        return CompletedProcess([], status or _KILLED, output, self._process.stderr.read())
+            return ExecResult(output=output, returncode=_KILLED)
+        stderr = self._process.stderr.read()
+        return ExecResult(output=output, returncode=returncode or _KILLED, stderr=stderr)

@@ -1,4 +1,4 @@
-"""Directories of an attempt, removed whatever was done in them."""
+"""Scratch directories of attempts, which can be removed whatever was done in them."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ _REMOVAL_WAIT_S = 0.1
 
 
 def prefix(label: str) -> str:
-    """How names begin that belong to a run of that label."""
+    """The prefix of names that belong to the run with this label."""
     return f"contexttune-{fingerprint(label)}-"
 
 
 def new(label: str) -> Path:
-    """A new directory of a run of that label."""
+    """Create a directory for the run with this label."""
     return Path(tempfile.mkdtemp(prefix=prefix(label)))
 
 
 def named(label: str, name: str) -> Path:
-    """The same, but called alike in every attempt at `name`."""
+    """Create a directory whose path is the same each time, if it is free."""
     path = Path(tempfile.gettempdir()) / f"{prefix(label)}{fingerprint(name)}"
     try:
         path.mkdir(mode=stat.S_IRWXU)
-    except FileExistsError:  # one that cannot be removed, or somebody else's
+    except FileExistsError:  # one that could not be removed, or another user's
         return Path(tempfile.mkdtemp(prefix=f"{path.name}-"))
     return path
 
 
 def sweep(label: str) -> None:
-    """Remove the directories that a killed process left under this label."""
+    """Remove the directories that a killed process of this label left."""
     for scratch in Path(tempfile.gettempdir()).glob(f"{prefix(label)}*"):
         remove(scratch)
 
 
 def remove(scratch: Path) -> None:
-    """Again while something is left: processes of the last command may still be dying, and make files as they do."""
+    """Remove a directory, with retries: processes of the last command may still write to it."""
     for _ in range(_REMOVALS):
         if remove_tree(scratch):
             return

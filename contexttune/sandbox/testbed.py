@@ -1,4 +1,4 @@
-"""Where an attempt happens, from the outside: made before it, asked for its diff, removed after it."""
+"""The testbed of one attempt: created before it, asked for its diff, removed after it."""
 
 from __future__ import annotations
 
@@ -16,93 +16,93 @@ from contexttune.repos.commit_index import commit_index
 from contexttune.repos.git import Tree, try_git
 from contexttune.repos.workspace import Workspace
 from contexttune.sandbox import scratch
-from contexttune.sandbox.bubblewrap import write_interpreter
 from contexttune.sandbox.engine import TESTBED, Engine
-from contexttune.sandbox.file_dates import settle_dates
+from contexttune.sandbox.file_dates import set_dates
+from contexttune.sandbox.local_sandbox import LocalSandbox
 from contexttune.sandbox.shells import COMMAND_FILE, CheckoutShell, ContainerShell, Shell
 from contexttune.system.remove_tree import open_up, remove_tree
 from contexttune.types import Instance
 
 log = logging.getLogger(__name__)
 
-# The file that mini-swe-agent's prompts tell the agent to put its patch in: not a part of the patch.
-_SCRATCH_FILE = "patch.txt"
-_UNWANTED = (".", ":(exclude,glob)**/__pycache__/**")  # what running Python leaves behind is no change either
+# The file that mini-swe-agent's prompts tell the agent to write its patch to.
+_PATCH_FILE = "patch.txt"
+_WITHOUT_BYTECODE = (".", ":(exclude,glob)**/__pycache__/**")
 _ADD = ("add", "--all", "--ignore-errors", "--")
-# Ignore rules and attributes of the user who runs us must not decide what a patch holds.
-_NO_HABITS = ("-c", "core.excludesFile=/dev/null", "-c", "core.attributesFile=/dev/null")
+# so that a patch does not depend on the configuration of the user
+_NO_USER_RULES = ("-c", "core.excludesFile=/dev/null", "-c", "core.attributesFile=/dev/null")
 _DIFF_TIMEOUT_S = 120.0
-# With an index of its own: a command that was cut off may have left the tree's locked.
+# A copy of the index, because an interrupted command may have left the original locked.
 _DIFF = """
 cd {testbed} || exit 1
 i=$(mktemp -p /dev/shm 2>/dev/null || mktemp) || exit 1
 cp .git/index "$i" 2>/dev/null || rm "$i"
 export GIT_INDEX_FILE="$i"
-git add --all --ignore-errors -- . ':(exclude,glob)**/__pycache__/**' ':(exclude){scratch}' >/dev/null 2>&1
+git add --all --ignore-errors -- . ':(exclude,glob)**/__pycache__/**' ':(exclude){patch_file}' >/dev/null 2>&1
 git diff --cached --binary --no-color --no-ext-diff --no-renames {commit}
 r=$?; rm -f "$i"; exit $r
 """
 
 
-class EndlessDiff(InfraError):
-    """The tree could not be read in time in a place that runs: it may be huge, and the git in there is the agent's."""
+class DiffTimeout(InfraError):
+    """A running container gave no diff in time: the tree may be huge, and its git is under the agent's control."""
 
 
-class Place(Protocol):
-    """A place for one attempt."""
+class Testbed(Protocol):
+    """Where one attempt happens."""
 
     @property
     def shell(self) -> Shell: ...
 
     @property
-    def described(self) -> Mapping[str, Any]: ...
+    def described(self) -> Mapping[str, Any]:
+        """What the attempt's record says about it."""
+        ...
 
     def diff(self) -> bytes:
         """`git diff --binary` of the tree against the base commit, new files included."""
         ...
 
     def files(self) -> frozenset[str]:
-        """Paths that the commit holds."""
+        """Paths of the files at the commit."""
         ...
 
     def require_space(self) -> None:
-        """Raise InfraError when nothing more can be written here."""
+        """Raise InfraError when the disk is full."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContainerPlace:
+class ContainerTestbed:
     shell: ContainerShell
     described: Mapping[str, Any]
     engine: Engine
     base_commit: str
 
     def diff(self) -> bytes:
-        """Taken inside the container: its git may run what the agent has configured, and only there.
+        """Diff inside the container, because its git may run programs that the agent configured.
 
-        Against the commit that the container started with, because that is what the harness applies patches to.
+        It is relative to the commit that the container started with, which the harness applies patches to.
         """
         start = self.engine.first_commit(self.shell.container) or self.base_commit
-        script = _DIFF.format(testbed=TESTBED, scratch=_SCRATCH_FILE, commit=start)
+        script = _DIFF.format(testbed=TESTBED, patch_file=_PATCH_FILE, commit=start)
         try:
             done = self.engine.execute(self.shell.container, script, timeout_s=_DIFF_TIMEOUT_S)
         except InfraError as error:
             self.shell.require_running(str(error))
-            raise EndlessDiff(str(error)) from None
+            raise DiffTimeout(str(error)) from None
         if done.returncode != 0:
-            words = " ".join(done.stderr.decode(errors="replace").split())[-300:]
-            self.shell.require_running(words)
-            log.warning("what the tree of %s holds cannot be read: %s", self.shell.container.name, words)
-            return b""  # half of a diff is none
-        return done.stdout
+            reason = " ".join(done.stderr.decode(errors="replace").split())[-300:]
+            self.shell.require_running(reason)
+            log.warning("no diff of %s: %s", self.shell.container.name, reason)
+            return b""  # a part of a diff is worthless
+        return done.output
 
     def files(self) -> frozenset[str]:
-        """As the container's first process listed them, before any command of the agent's."""
         return self.engine.first_files(self.shell.container)
 
     def require_space(self) -> None:
-        """Without space no patch can be written, and its absence measures nothing."""
-        # bounded, because also `head` is the agent's to replace
+        # with a limit, because the agent can replace `head` as well
         probe = f"ulimit -f 64; f=$(mktemp -p {TESTBED}) && LC_ALL=C head -c 4096 /dev/zero >$f; r=$?; rm -f $f; exit $r"
         done = self.engine.execute(self.shell.container, probe, timeout_s=_DIFF_TIMEOUT_S)
         if done.returncode != 0 and b"No space left" in done.stderr:
@@ -110,28 +110,28 @@ class ContainerPlace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckoutPlace:
+class CheckoutTestbed:
     shell: CheckoutShell
     described: Mapping[str, Any]
     tree: Tree
 
     def diff(self) -> bytes:
-        """Taken with the mirror's repository over the agent's files: the agent's own .git is never obeyed."""
+        """Diff with the mirror's repository over the agent's files: the agent's own .git is not trusted."""
         try:
             return self._diff()
         except ArtifactError:
-            self.require_space()  # git has several ways of saying that the disk is full
+            self.require_space()  # git reports a full disk in several ways
             raise
 
     def _diff(self) -> bytes:
-        worktree = self.shell.scratch / "testbed"
+        worktree = self.shell.sandbox.testbed
         with commit_index(self.tree) as index:
-            base = ("--git-dir", self.tree.git_dir.resolve(), "--work-tree", worktree)
-            tracked = _SCRATCH_FILE in self.tree.by_path
-            spared = [] if tracked else [f":(exclude){_SCRATCH_FILE}"]
-            _forget_repositories(worktree)
-            # what git cannot take (a pipe, a file it may not read) is no reason to lose the rest
-            added = try_git(*base, *_NO_HABITS, *_ADD, *_UNWANTED, *spared, cwd=worktree, env=index.env)
+            repository = ("--git-dir", self.tree.git_dir.resolve(), "--work-tree", worktree)
+            is_tracked = _PATCH_FILE in self.tree.by_path
+            paths = [*_WITHOUT_BYTECODE, *([] if is_tracked else [f":(exclude){_PATCH_FILE}"])]
+            _remove_repositories(worktree)
+            # a file that git cannot add (a pipe, an unreadable one) must not cost the rest
+            added = try_git(*repository, *_NO_USER_RULES, *_ADD, *paths, cwd=worktree, env=index.env)
             if b"No space left" in added.stderr:
                 raise InfraError("the disk is full")
             return index.diff().encode("utf-8", "surrogateescape")
@@ -141,21 +141,21 @@ class CheckoutPlace:
 
     def require_space(self) -> None:
         try:
-            with tempfile.TemporaryFile(dir=self.shell.scratch, buffering=0) as probe:
+            with tempfile.TemporaryFile(dir=self.shell.sandbox.folder, buffering=0) as probe:
                 probe.write(b"probe")
         except OSError as error:
             raise InfraError(f"no more can be written to {tempfile.gettempdir()}: {error.strerror}") from None
 
 
-def _forget_repositories(worktree: Path) -> None:
-    """Remove every .git: git would ask the agent's repositories for their state, by programs that they name.
+def _remove_repositories(worktree: Path) -> None:
+    """Remove every .git, because git runs programs that the settings of a nested repository name.
 
-    Also where a directory was closed, into which git may get by a name that it knows. Raises ArtifactError when one stays.
+    Directories without permissions are opened first. Raises ArtifactError when a repository cannot be removed.
     """
     left = [worktree]
     while left:
         folder = left.pop()
-        with suppress(OSError):  # a path too long for the kernel is one for git as well
+        with suppress(OSError):  # a path that is too long for the kernel is too long for git as well
             open_up(folder)
             entries = [entry for entry in os.scandir(folder) if entry.name != ".git"]
             left += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -164,12 +164,12 @@ def _forget_repositories(worktree: Path) -> None:
 
 
 @contextmanager
-def container_place(
+def container_testbed(
     engine: Engine, instance: Instance, label: str, variables: Mapping[str, str], *, login: bool = False
-) -> Iterator[ContainerPlace]:
-    """A container of the instance's own image. Raises InfraError when there is none."""
+) -> Iterator[ContainerTestbed]:
+    """A container of the instance's own image. Raises InfraError when it does not start."""
     with engine.container(instance.image, label, instance.instance_id) as container:
-        yield ContainerPlace(
+        yield ContainerTestbed(
             shell=ContainerShell(container=container, variables=variables, login=login),
             described={
                 "image": instance.image,
@@ -182,23 +182,19 @@ def container_place(
 
 
 @contextmanager
-def checkout_place(
+def checkout_testbed(
     workspace: Workspace, instance: Instance, label: str, bwrap: str | None, variables: Mapping[str, str]
-) -> Iterator[CheckoutPlace]:
-    """An agent checkout in a scratch directory, in bubblewrap unless `bwrap` is None."""
-    # without a sandbox the agent sees its name, which must be the same in every attempt
+) -> Iterator[CheckoutTestbed]:
+    """A checkout in a scratch directory, in bubblewrap unless `bwrap` is None."""
+    # without a sandbox the agent sees the directory's name, which must not differ between attempts
     folder = scratch.new(label) if bwrap else scratch.named(label, instance.instance_id)
     try:
-        for name in ("tmp", "home", "bin"):
-            (folder / name).mkdir()
-        write_interpreter(folder / "bin")
-        user = f"agent:x:{os.getuid()}:{os.getgid()}::/home/agent:/bin/bash\n"
-        (folder / "passwd").write_text(user)
-        (folder / COMMAND_FILE).touch()
-        workspace.agent_checkout(instance.repo, instance.base_commit, folder / "testbed")
-        date = settle_dates(folder, folder / "testbed")
-        yield CheckoutPlace(
-            shell=CheckoutShell(bwrap=bwrap, scratch=folder, variables=variables, date=date),
+        sandbox = LocalSandbox(folder=folder, bwrap=bwrap, variables=variables)
+        sandbox.prepare()
+        sandbox.write(COMMAND_FILE, b"")
+        workspace.agent_checkout(instance.repo, instance.base_commit, sandbox.testbed)
+        yield CheckoutTestbed(
+            shell=CheckoutShell(sandbox=sandbox, date=set_dates(folder, sandbox.testbed)),
             described={"sandbox": "bwrap" if bwrap else "none"},
             tree=workspace.tree(instance.repo, instance.base_commit),
         )

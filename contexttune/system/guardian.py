@@ -1,7 +1,7 @@
-"""Runs a command and ends it, with all that it has started, when it is told to or when the job is gone.
+"""Run a command, and end it with all its descendants on a signal or when the job has ended.
 
-`python -m contexttune.system.guardian JOB_PID COMMAND...`, a process between a job and a server. The kernel can end a
-child with its parent, but neither the child's own children nor one whose starting thread has merely ended.
+`python -m contexttune.system.guardian JOB_PID COMMAND...` stands between a job and a model server. The kernel can
+kill a child together with its parent thread, but not the child's own children.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from types import FrameType
 from contexttune.system import subprocesses
 from contexttune.system.process_id import stat_fields
 
-GRACE_S = 10.0  # what the command may take to end by itself
-KILL_S = 10.0  # what the kernel may take to end what was killed: a driver can hold a process
-TOLD = 128 + signal.SIGTERM
+GRACE_S = 10.0  # for the command to end after SIGTERM
+KILL_S = 10.0  # for the kernel to end a killed process, which a driver may delay
+STOPPED = 128 + signal.SIGTERM
 _POLL_S = 0.1
 
 
 def main(job: int, command: list[str]) -> int:
-    """Returns the command's exit status, as a shell gives it; `TOLD` when it was made to stop."""
-    told: list[int] = []
+    """Return the command's exit status, like a shell; STOPPED when this process ended it."""
+    signals: list[int] = []
 
-    def tell(number: int, frame: FrameType | None) -> None:
-        told.append(number)
+    def note(number: int, frame: FrameType | None) -> None:
+        signals.append(number)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, tell)
-    # A batch system announces the end of a job by one of these, to all its processes; unless ignored it kills.
-    # The command inherits that: the instances under way still need it.
+        signal.signal(number, note)
+    # A batch system announces the end of a job by one of these, which would kill the server, too, while running
+    # instances still need it. The command inherits the setting.
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     subprocesses.adopt_orphans()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=subprocesses.dies_with_parent())
     status = None
-    while status is None and not told and os.getppid() == job:
+    while status is None and not signals and os.getppid() == job:
         time.sleep(_POLL_S)
         status = _reap(process)
     status = _reap(process) if status is None else status
     _end_family()
-    process.returncode = 0  # reaped here, and not by its own object
-    return TOLD if status is None else status
+    process.returncode = 0  # was reaped above, and not by the object itself
+    return STOPPED if status is None else status
 
 
 def _reap(process: subprocess.Popen[bytes] | None) -> int | None:
-    """Bury the dead, adopted ones too; the exit status of `process` when it is among them."""
+    """Reap ended children, adopted ones too, and return the exit status of `process` if it is among them."""
     found = None
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
@@ -62,7 +62,7 @@ def _reap(process: subprocess.Popen[bytes] | None) -> int | None:
 
 
 def _end_family() -> None:
-    """SIGTERM to every descendant, and SIGKILL to those that are there `GRACE_S` later."""
+    """Send SIGTERM to every descendant, and SIGKILL to those left after `GRACE_S`."""
     began, number = time.monotonic(), signal.SIGTERM
     for pid in _descendants():
         _send(pid, number)
@@ -83,17 +83,14 @@ def _send(pid: int, number: signal.Signals) -> None:
 
 
 def _descendants() -> Iterator[int]:
-    """At any depth, the dead and not yet buried among them.
-
-    None can leave: whoever loses its parent becomes a child of this process.
-    """
+    """The pids of all descendants, zombies included. This process adopts those that lose their parent."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             parent = int(stat_fields(int(folder.name))[1])
             children.setdefault(parent, []).append(int(folder.name))
     found = [os.getpid()]
-    for pid in found:  # grows meanwhile
+    for pid in found:  # the list grows in the loop
         found += children.get(pid, [])
     yield from found[1:]
 

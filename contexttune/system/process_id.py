@@ -1,4 +1,4 @@
-"""A process by what tells it from every other: here, on another machine, and from a later one of its number."""
+"""Identity of a process: unique across machines, and across processes that reuse its pid."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _DEAD = "ZX"
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """Where a process is, as another one may read it from a file."""
+    """A process, as other processes read it from a file."""
 
     host: str
-    place: str  # boot and process namespace: where `pid` means something
+    place: str  # boot and PID namespace in which `pid` is valid
     pid: int
-    started: str  # in the kernel's ticks
+    started: str  # start time in clock ticks since boot
     slurm_job: str | None
     since: str
 
     @classmethod
     def here(cls) -> Process:
-        """The process that asks."""
+        """The calling process."""
         return cls(
             host=socket.gethostname(),
             place=_place(),
@@ -43,7 +43,7 @@ class Process:
 
     @property
     def is_running(self) -> bool | None:
-        """Whether it is there; None when it is another machine's, which cannot be asked."""
+        """Whether it runs; None if that is unknown because it is on another machine."""
         if self.place != _place():
             return None
         return bool(self.started) and _started(self.pid) == self.started
@@ -53,8 +53,8 @@ class Process:
 
 
 def stat_fields(pid: int) -> list[str]:
-    """/proc/<pid>/stat from its third field on: state, parent, ... Raises OSError when there is no such process."""
-    # the second, a name in parentheses, may itself hold spaces and parentheses
+    """The fields of /proc/<pid>/stat from the third one on: state, parent, ... Raises OSError for an unknown pid."""
+    # the second field is a name in parentheses, and may contain spaces and parentheses
     return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
@@ -64,7 +64,7 @@ def _place() -> str:
 
 
 def _started(pid: int) -> str:
-    """When it was started; "" when there is no such process, or only its remains."""
+    """The start time of a process; "" if it does not exist or is a zombie."""
     try:
         state, *fields = stat_fields(pid)
     except OSError:

@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent, however it ends."""
+"""Child processes that never outlive their parent, with bounded time and output."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import FrameType
+from typing import IO, Any
 
 from contexttune.errors import InfraError
 
@@ -24,40 +25,41 @@ _CHUNK_BYTES = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a child ended."""
+class ExecResult:
+    """Output and exit status of a command."""
 
-    output: bytes
-    status: int
+    output: bytes  # stdout; with stderr in it where the two were merged
+    returncode: int  # -1: ended by a limit
+    stderr: bytes = b""
     timed_out: bool = False
-    too_long: bool = False  # it printed more than it may; the rest is not in `output`
+    truncated: bool = False  # it printed more than it may
 
 
 def dies_with_parent() -> Callable[[], None]:
-    """A `preexec_fn` that has the kernel kill the child when the thread that started it is gone.
+    """Return a `preexec_fn` that makes the kernel kill the child when the thread that started it ends.
 
-    The child can also be interrupted, even where we cannot (a shell's background jobs ignore SIGINT). Start it
-    from a thread that waits for it: the kernel watches the thread, not the process.
+    Start the child from a thread that waits for it: the kernel watches the thread, not the process. The hook also
+    restores the default handling of SIGINT, which background jobs of a shell ignore.
     """
-    # Loaded here and not in the child: between fork and exec of a threaded process only system calls are safe.
+    # loaded before the fork: between fork and exec of a threaded process only system calls are safe
     prctl, parent = _prctl(), os.getpid()
 
     def arm() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the kernel was asked to watch it
+        if os.getppid() != parent:  # it died before prctl took effect
             os._exit(1)
 
     return arm
 
 
 def die_with_parent() -> None:
-    """The same, asked for by a child that is running already."""
+    """Ask the kernel to kill the calling process when its parent thread ends."""
     _prctl()(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant that loses its own, so that none is out of reach."""
+    """Become the parent of orphaned descendants (a subreaper), so that all of them can be found."""
     _prctl()(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -75,14 +77,14 @@ def signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None
 
 
 def stop(child: subprocess.Popen[bytes], grace_s: float) -> None:
-    """End the child and its group: SIGINT, `grace_s` seconds to tidy up, then SIGKILL."""
+    """Interrupt the child's group, and kill it after `grace_s` seconds."""
     if child.poll() is not None:
         return
     try:
         signal_group(child, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             child.wait(timeout=grace_s)
-    finally:  # a second Ctrl-C ends the wait, not the killing
+    finally:  # a second Ctrl-C cuts the wait short, but the child is killed all the same
         if child.poll() is None:
             signal_group(child, signal.SIGKILL)
             child.wait()
@@ -91,114 +93,98 @@ def stop(child: subprocess.Popen[bytes], grace_s: float) -> None:
 def run(
     argv: Sequence[str],
     *,
-    cwd: Path,
-    env: Mapping[str, str],
     timeout_s: float,
     limit_bytes: int,
-    stop_now: threading.Event | None = None,
-) -> Ended:
-    """Run a command in a session of its own, which ends with it; stdout and stderr as they came.
+    stdin: bytes = b"",
+    stop_event: threading.Event | None = None,
+    **popen: Any,
+) -> ExecResult:
+    """Run a command until it ends or exceeds a limit, and kill it then.
 
-    Raises InfraError when `stop_now` is set meanwhile.
+    Args:
+        argv: the command line.
+        timeout_s: time limit.
+        limit_bytes: limit on stdout. Exceeding it ends the command; stderr beyond it is dropped.
+        stdin: standard input.
+        stop_event: cancels the command when it is set.
+        popen: further arguments of `subprocess.Popen`. With `start_new_session=True`, processes that the
+            command leaves behind are killed as well.
+
+    Raises:
+        InfraError: `stop_event` was set.
     """
-    process = subprocess.Popen(
-        argv,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=dies_with_parent(),
-    )
-    try:
-        return _collect(process, time.monotonic() + timeout_s, limit_bytes, stop_now or threading.Event())
-    finally:
-        stop(process, grace_s=0)
-        signal_group(process, signal.SIGKILL)  # what it has left behind
-        assert process.stdout is not None
-        process.stdout.close()
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
+    # not a pipe, which would have to be written to while output is read
+    with TemporaryFile() if stdin else Path(os.devnull).open("rb+") as source:
+        source.write(stdin)
+        source.seek(0)
+        process = subprocess.Popen(argv, stdin=source, preexec_fn=dies_with_parent(), **options)
+    with process:
+        try:
+            return _collect(process, time.monotonic() + timeout_s, limit_bytes, stop_event)
+        finally:
+            process.kill()
+            if options.get("start_new_session"):
+                signal_group(process, signal.SIGKILL)
 
 
 def _collect(
-    process: subprocess.Popen[bytes], deadline: float, limit_bytes: int, stop_now: threading.Event
-) -> Ended:
-    """The child's output and exit status, at its end, the deadline (monotonic), or the output's limit.
-
-    Raises InfraError when `stop_now` was set before. The caller ends the child.
-    """
-    assert process.stdout is not None
-    output = bytearray()
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while True:
-            if stop_now.is_set():
+    process: subprocess.Popen[bytes], deadline: float, limit_bytes: int, stop_event: threading.Event | None
+) -> ExecResult:
+    """Read a child's output up to its end, the limit, or the deadline (monotonic)."""
+    buffers = {pipe: bytearray() for pipe in (process.stdout, process.stderr) if pipe}
+    output, *others = buffers.values()
+    limit: dict[str, bool] = {}
+    returncode = -1
+    try:
+        for pipe, chunk in read_chunks(list(buffers), deadline):
+            if stop_event and stop_event.is_set():
                 raise InfraError("stopped")
-            if time.monotonic() > deadline:
-                return Ended(output=bytes(output), status=-1, timed_out=True)
-            # A process left behind may hold the pipe open: the script's own end is what counts.
-            ready = selector.select(_POLL_S)
-            if not ready and process.poll() is not None:
+            if pipe is not None:
+                buffers[pipe].extend(chunk[: limit_bytes + 1 - len(buffers[pipe])])
+            elif process.poll() is not None:
+                break  # a background process may hold the pipe open
+            if len(output) > limit_bytes:
+                limit = {"truncated": True}
                 break
-            if ready:
-                chunk = os.read(process.stdout.fileno(), _CHUNK_BYTES)
-                if not chunk:
-                    break
-                output += chunk
-                if len(output) > limit_bytes:
-                    return Ended(output=bytes(output[:limit_bytes]), status=-1, too_long=True)
-    return Ended(output=bytes(output), status=process.wait())
+        else:
+            process.wait(max(deadline - time.monotonic(), 0))
+        returncode = -1 if limit else process.wait()
+    except (TimeoutError, subprocess.TimeoutExpired):
+        limit = {"timed_out": True}
+    stderr = bytes(others[0][:limit_bytes]) if others else b""
+    return ExecResult(output=bytes(output[:limit_bytes]), returncode=returncode, stderr=stderr, **limit)
 
 
-def bounded(
-    argv: Sequence[str], *, timeout_s: float, limit_bytes: int, stdin: bytes = b""
-) -> subprocess.CompletedProcess[bytes]:
-    """`subprocess.run` of a command whose output others decide on, for memory's sake: one that prints more is killed.
+def read_chunks(
+    pipes: Sequence[IO[bytes]], deadline: float
+) -> Iterator[tuple[IO[bytes], bytes] | tuple[None, bytes]]:
+    """Yield (pipe, bytes) as they arrive, and (None, b"") while nothing does, until all pipes are closed.
 
-    `stdout` is then longer than `limit_bytes`; of stderr what is more is left out. Raises subprocess.TimeoutExpired.
+    Raises TimeoutError at `deadline` (monotonic seconds).
     """
-    pipe = subprocess.PIPE
-    with TemporaryFile() as source:
-        source.write(stdin)
-        source.seek(0)
-        process = subprocess.Popen(
-            argv, stdin=source, stdout=pipe, stderr=pipe, preexec_fn=dies_with_parent()
-        )
-    with process:
-        try:
-            stdout, stderr = _drained(process, time.monotonic() + timeout_s, limit_bytes)
-        finally:
-            process.kill()
-    return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
-
-
-def _drained(process: subprocess.Popen[bytes], deadline: float, limit_bytes: int) -> tuple[bytes, bytes]:
-    """Both outputs, when the process has ended or has printed more than it may."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    stdout, stderr = bytearray(), bytearray()
     with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ, stdout)
-        selector.register(process.stderr, selectors.EVENT_READ, stderr)
-        while selector.get_map() and len(stdout) <= limit_bytes:
+        for pipe in pipes:
+            selector.register(pipe, selectors.EVENT_READ, pipe)
+        while selector.get_map():
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                raise subprocess.TimeoutExpired(process.args, left_s)
-            for key, _ in selector.select(left_s):
-                chunk = os.read(key.fd, _CHUNK_BYTES)
-                key.data.extend(chunk[: limit_bytes + 1 - len(key.data)])
-                if not chunk:
+                raise TimeoutError
+            ready = selector.select(min(left_s, _POLL_S))
+            if not ready:
+                yield None, b""
+            for key, _ in ready:
+                if chunk := os.read(key.fd, _CHUNK_BYTES):
+                    yield key.data, chunk
+                else:
                     selector.unregister(key.fileobj)
-    if len(stdout) <= limit_bytes:
-        process.wait(max(deadline - time.monotonic(), 0))
-    return bytes(stdout), bytes(stderr)
 
 
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
     """Turn SIGTERM into KeyboardInterrupt, so that `finally` blocks run.
 
-    Does nothing outside the main thread, and nothing when someone else (a job launcher) handles SIGTERM.
+    No effect outside the main thread, or where SIGTERM has a handler already (a job launcher's).
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:

@@ -29,7 +29,7 @@ def test_an_empty_search_makes_a_file():
         ("a.py", "= 1\n", "2 times"),
         ("a.py", "absent\n", "0 times"),
         ("no.py", "x\n", "no such file"),
-        ("a.py", "", "a file that exists"),
+        ("a.py", "", "file exists"),
         ("../a.py", "", "not a path inside"),
         ("/etc/cron.d/x", "", "not a path inside"),
         (".git/config", "", "not a path inside"),

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from contexttune.errors import InfraError
 from contexttune.system import subprocesses
 
 PARENT = """
 import subprocess, sys
-from contexttune import child
-started = subprocess.Popen(["sleep", "600"], preexec_fn=child.dies_with_parent())
+from contexttune.system import subprocesses
+started = subprocess.Popen(["sleep", "600"], preexec_fn=subprocesses.dies_with_parent())
 print(started.pid, flush=True)
 started.wait()
 """
@@ -31,6 +32,17 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def survives(pid: int) -> bool:
+    """Whether a process is still there after a few seconds; it is then killed."""
+    end = time.monotonic() + 5
+    while is_running(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    survived = is_running(pid)
+    if survived:
+        os.kill(pid, signal.SIGKILL)
+    return survived
+
+
 def test_kill_9_of_the_parent_ends_the_child() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE)
     assert parent.stdout is not None
@@ -39,13 +51,7 @@ def test_kill_9_of_the_parent_ends_the_child() -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    end = time.monotonic() + 5
-    while is_running(pid) and time.monotonic() < end:
-        time.sleep(0.05)
-    survived = is_running(pid)
-    if survived:
-        os.kill(pid, signal.SIGKILL)
-    assert not survived
+    assert not survives(pid)
 
 
 def test_a_child_can_be_interrupted_where_its_parent_cannot() -> None:
@@ -111,25 +117,40 @@ def test_a_thread_may_use_the_block_too() -> None:
         ("true", b"", (0, b"", b"")),
         ("kill -9 $$", b"", (-9, b"", b"")),
         ("head -c 400000 /dev/zero", b"", (0, bytes(400_000), b"")),
-        ("head -c 900000 /dev/zero >&2; echo said", b"", (0, b"said\n", bytes(400_001))),
+        ("head -c 900000 /dev/zero >&2; echo said", b"", (0, b"said\n", bytes(400_000))),
     ],
 )
-def test_a_bounded_command_is_like_others_up_to_its_bound(
+def test_output_status_and_errors_are_exact_up_to_the_limit(
     script: str, stdin: bytes, ended: tuple[int, bytes, bytes]
 ) -> None:
-    done = subprocesses.bounded(["sh", "-c", script], stdin=stdin, timeout_s=20, limit_bytes=400_000)
-    assert (done.returncode, done.stdout, done.stderr) == ended
+    done = subprocesses.run(["sh", "-c", script], stdin=stdin, timeout_s=20, limit_bytes=400_000)
+    assert (done.returncode, done.output, done.stderr) == ended
 
 
-def test_a_command_that_prints_without_end_is_killed_at_its_bound() -> None:
+def test_a_command_that_prints_without_end_is_killed_at_its_limit() -> None:
     began = time.monotonic()
-    done = subprocesses.bounded(["sh", "-c", "yes & exec yes"], timeout_s=20, limit_bytes=400_000)
-    assert (done.returncode, len(done.stdout)) == (-signal.SIGKILL, 400_001)
+    done = subprocesses.run(["sh", "-c", "yes & exec yes"], timeout_s=20, limit_bytes=400_000)
+    assert (done.truncated, done.returncode, len(done.output)) == (True, -1, 400_000)
     assert time.monotonic() - began < 10
 
 
-def test_a_bounded_command_has_its_time() -> None:
-    with pytest.raises(subprocess.TimeoutExpired):
-        subprocesses.bounded(["sleep", "60"], timeout_s=0.5, limit_bytes=10)
-    with pytest.raises(subprocess.TimeoutExpired):
-        subprocesses.bounded(["sh", "-c", "exec >&- 2>&-; sleep 60"], timeout_s=0.5, limit_bytes=10)
+def test_a_command_is_killed_at_its_time_limit() -> None:
+    for script in ("echo said; sleep 60", "echo said; exec >&- 2>&-; sleep 60"):
+        done = subprocesses.run(["sh", "-c", script], timeout_s=0.5, limit_bytes=10)
+        assert (done.timed_out, done.output, done.returncode) == (True, b"said\n", -1)
+
+
+def test_a_command_is_over_when_a_process_it_left_behind_still_holds_its_output() -> None:
+    began = time.monotonic()
+    script = "sleep 60 & echo $!; exit 4"
+    done = subprocesses.run(["sh", "-c", script], timeout_s=20, limit_bytes=10, start_new_session=True)
+    assert done.returncode == 4
+    assert time.monotonic() - began < 10
+    assert not survives(int(done.output))  # a new session ends with its command
+
+
+def test_a_command_that_is_told_to_stop_raises() -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(InfraError):
+        subprocesses.run(["sleep", "60"], timeout_s=20, limit_bytes=10, stop_event=stop)

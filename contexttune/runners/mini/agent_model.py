@@ -1,4 +1,4 @@
-"""mini-swe-agent's model protocol over our own endpoint client: explicit parameters, counted requests, token limits."""
+"""mini-swe-agent's model interface over our endpoint client, with counted requests and token limits."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class AgentModel(Meter):
 
     endpoint: RecordedModel
     protocol: AgentProtocol
-    templates: Mapping[str, str]  # the protocol's own: observation_template and others
+    templates: Mapping[str, str]  # the protocol's, such as observation_template
     limits: TokenLimits
     on_answer: Callable[[AgentModel], None]
-    on_wait: Callable[[float], None]  # gets the monotonic time at which the request that waits was begun
-    n_steps: int = 0  # calls that were answered with actions
-    config: Any = None  # the protocol has one; nothing of ours is in it
+    on_wait: Callable[[float], None]  # called with the monotonic time at which the waiting request began
+    n_steps: int = 0  # calls whose answer had actions
+    config: Any = None  # required by mini-swe-agent, unused
 
     def query(self, messages: list[dict[str, Any]], **kwargs: Any) -> dict[str, Any]:
-        """The assistant's message, with its actions. Raises mini-swe-agent's FormatError and LimitsExceeded."""
+        """Return the assistant's message with its actions. Raises mini-swe-agent's FormatError and LimitsExceeded."""
         self._check_limits()
         sent = [{k: v for k, v in message.items() if k != "extra"} for message in messages]
         began = time.monotonic()
@@ -37,7 +37,7 @@ class AgentModel(Meter):
         self.on_answer(self)
         self.limits.require_counts(usage_of(answer))
         choice = answer.choices[0]
-        # `cost` is mini-swe-agent's own key, which its cost limit adds up
+        # mini-swe-agent's cost limit sums up `cost`
         extra = {
             "response": response_of(answer),
             "cost": cost_usd or 0.0,
@@ -56,7 +56,7 @@ class AgentModel(Meter):
         outputs: list[dict[str, Any]],
         template_vars: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
-        """Observations as the protocol wants them, by mini-swe-agent's own templates."""
+        """Render observations with mini-swe-agent's templates."""
         return self.protocol.observations(message, outputs, self.templates, template_vars or {})
 
     def get_template_vars(self, **kwargs: Any) -> dict[str, Any]:

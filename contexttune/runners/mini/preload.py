@@ -1,4 +1,4 @@
-"""Imported once by the process that workers are forked from, with an environment that keeps mini-swe-agent quiet."""
+"""Imported once by the process that workers are forked from: what they would import each for itself."""
 
 import atexit
 import gc
@@ -11,9 +11,8 @@ from contexttune.errors import InfraError
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.scripted import Rule, serve
 from contexttune.runners.mini.silence import keep_quiet
-from contexttune.runners.mini.worker import SOCKETS
+from contexttune.runners.supervisor import SOCKETS
 
-# What a worker would import otherwise, each for itself and in its own time.
 _HEAVY = (
     "openai.resources.chat.completions",  # with the whole of openai.resources, which takes seconds
     "httpcore._sync.http11",
@@ -35,9 +34,9 @@ def _remove_sockets() -> None:
 
 
 def _exercise() -> None:
-    """Ask a server of our own once: what the first request of a process builds is then shared by all workers.
+    """Send a request to a server of our own: workers then share what a process builds for its first one.
 
-    Where this fails, each worker builds it for itself.
+    If this fails, each worker builds it for itself.
     """
     with suppress(OSError, InfraError):
         server = serve([Rule(reply="", commands=["true"])])
@@ -52,8 +51,8 @@ def _exercise() -> None:
 
 
 _load()
-# Run by the server when the program is gone: workers are forked from it, and end without such calls.
+# runs in the fork server when the program has ended; workers end without it
 atexit.register(_remove_sockets)
 _exercise()
 gc.collect()
-gc.freeze()  # a worker's garbage collector would write to every object, and so copy them all
+gc.freeze()  # a collection in a worker would write to every object, and so copy their pages

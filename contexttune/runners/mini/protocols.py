@@ -1,4 +1,4 @@
-"""How commands and their outputs travel in a conversation: one class for each `runner.protocol`."""
+"""How a conversation carries commands and their outputs: one class for each `runner.protocol`."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from contexttune.paths import Layout
 from contexttune.runners.mini.environment import MAGIC, TIMED_OUT
 from contexttune.runners.mini.v1_prompts import v1_prompts
 
-Turn = dict[str, Any]  # a chat message; mini-swe-agent keeps what is not sent under `extra`
+Turn = dict[str, Any]  # a chat message; mini-swe-agent stores what is not sent under `extra`
 
 
 class AgentProtocol(ABC):
-    """Holds no state: a job carries its name, and the worker looks it up in `PROTOCOLS`."""
+    """Stateless: a job has its name, and the worker looks it up in `PROTOCOLS`."""
 
     name: ClassVar[str]
-    agent_settings: ClassVar[Mapping[str, Any]] = {}  # of mini-swe-agent's loop, beyond prompts and limits
-    magic_lines: ClassVar[tuple[str, ...]] = (MAGIC,)  # an output that begins with one is a submission
-    login_shell: ClassVar[bool] = False  # whether a container's commands read a login's files, not BASH_ENV
+    agent_settings: ClassVar[Mapping[str, Any]] = {}  # of mini-swe-agent's loop, besides prompts and limits
+    magic_lines: ClassVar[tuple[str, ...]] = (MAGIC,)  # first lines of a submission
+    login_shell: ClassVar[bool] = False  # whether commands in a container run in a login shell
 
     @abstractmethod
     def configuration(self, layout: Layout, given: str | None) -> Mapping[str, Any]:
-        """Prompts (`agent`), templates (`model`) and variables of commands (`environment.env`).
+        """Prompts (`agent`), templates (`model`) and environment variables of commands (`environment.env`).
 
-        May have what an attempt's record says of them (`described`). `given` is `runner.v1_prompts`.
+        `described`, if present, goes to the attempt's record. `given` is `runner.v1_prompts`.
         """
 
     def parameters(self) -> dict[str, Any]:
-        """What a request carries besides messages and sampling."""
+        """Parameters of a request besides messages and sampling."""
         return {}
 
     def turn(self, message: Any) -> Turn:
-        """The endpoint's message as it is sent back with the next request."""
+        """The endpoint's message, as the next request contains it."""
         return dict(message.model_dump(exclude_none=True)) | {"role": "assistant", "content": message.content}
 
     @abstractmethod
     def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
-        """The commands of the endpoint's message.
+        """The commands in the endpoint's message.
 
-        Raises mini-swe-agent's FormatError with the messages to go on with; the first takes the call's costs.
+        Raises mini-swe-agent's FormatError with the messages to continue with, the first of which gets the call's cost.
         """
 
     @abstractmethod
@@ -54,11 +54,11 @@ class AgentProtocol(ABC):
         templates: Mapping[str, str],
         variables: Mapping[str, Any],
     ) -> list[Turn]:
-        """The messages that show what the turn's commands did."""
+        """The messages with the output of the turn's commands."""
 
 
 class ToolCalls(AgentProtocol):
-    """Any number of calls of the tool `bash` a turn."""
+    """Calls of the tool `bash`, any number in a turn."""
 
     name = "toolcall"
 
@@ -101,13 +101,13 @@ class ToolCalls(AgentProtocol):
 
 
 class Backticks(AgentProtocol):
-    """One fenced block of text a turn, for models without tool calls."""
+    """One fenced block in a turn, for models without tool calls."""
 
     name = "backticks"
 
     def configuration(self, layout: Layout, given: str | None) -> Mapping[str, Any]:
         packaged = _packaged("swebench_backticks.yaml")
-        # mini-swe-agent's own default of its text protocol, which its YAML leaves out
+        # the default of mini-swe-agent's text protocol, which is not in its YAML
         regex = r"```mswea_bash_command\s*\n(.*?)\n```"
         return {**packaged, "model": {"action_regex": regex, **packaged["model"]}}
 
@@ -164,7 +164,7 @@ class V1(Backticks):
         }
 
     def turn(self, message: Any) -> Turn:
-        """Nothing but text goes back, not even a model's reasoning."""
+        """Text only, without a model's reasoning."""
         return {"role": "assistant", "content": message.content or ""}
 
     def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -172,7 +172,7 @@ class V1(Backticks):
 
         try:
             return super().actions(message, finish_reason, templates)
-        except FormatError as error:  # 2.x would drop the turn that it complains of
+        except FormatError as error:  # 2.x would drop the malformed turn
             error.messages = (self.turn(message) | {"extra": {}}, *error.messages)
             raise
 
@@ -183,7 +183,7 @@ class V1(Backticks):
         templates: Mapping[str, str],
         variables: Mapping[str, Any],
     ) -> list[Turn]:
-        """Of a command that timed out, what another template makes."""
+        """Commands that timed out have a template of their own."""
         from jinja2 import StrictUndefined, Template
 
         shown = super().observations(turn, outputs, templates, variables)
@@ -200,10 +200,7 @@ PROTOCOLS: Mapping[str, AgentProtocol] = {made.name: made for made in (ToolCalls
 
 @cache
 def _packaged(name: str) -> dict[str, Any]:
-    """mini-swe-agent's own configuration, from its package and nowhere else.
-
-    Found without importing the package, which would print and make a directory.
-    """
+    """A configuration from mini-swe-agent's package, without importing it: that prints and creates a directory."""
     import yaml
 
     spec = find_spec("minisweagent")
@@ -211,6 +208,6 @@ def _packaged(name: str) -> dict[str, Any]:
     assert spec.origin is not None
     path = Path(spec.origin).parent / "config" / "benchmarks" / name
     configured: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    # its text protocol forgets the testbed's own Python, which its tool-call protocol activates this way
+    # activates the testbed's Python, which mini-swe-agent configures for its tool-call protocol only
     configured["environment"]["env"].setdefault("BASH_ENV", "/root/.bashrc")
     return configured

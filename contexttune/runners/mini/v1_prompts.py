@@ -1,4 +1,4 @@
-"""mini-swe-agent 1.17.5's own prompts, read from its wheel: no sentence of it is kept in this repository."""
+"""The prompts of mini-swe-agent 1.17.5, read from its wheel and not copied into this repository."""
 
 from __future__ import annotations
 
@@ -38,35 +38,35 @@ _REMEDY = f"set runner.v1_prompts to the wheel of {RELEASE}, or to {_YAML} in an
 
 @dataclass(frozen=True, kw_only=True)
 class V1Prompts:
-    """What 1.17.5 is configured with: its YAML over the defaults of its agent, as it lays them itself."""
+    """The configuration of 1.17.5: its YAML over the defaults of its agent."""
 
     agent: Mapping[str, Any]
-    variables: Mapping[str, Any]  # of the environment that commands get
+    variables: Mapping[str, Any]  # environment variables of commands
     sha256: str  # of the YAML
 
 
 @cache
 def v1_prompts(kept: Path, given: str | None) -> V1Prompts:
-    """The prompts of `given`, else those kept in the directory `kept`, which are fetched when it has none.
+    """The prompts of `given`, or else of the release, downloaded once.
 
     Args:
-        kept: where the files of the release are kept once fetched.
+        kept: directory for the files of the release.
         given: `runner.v1_prompts`.
 
     Raises:
-        PreflightError: they cannot be had, or are not what 1.17.5 needs.
+        PreflightError: the prompts are not available or incomplete.
     """
     if given is not None:
         return _read(_given(Path(given).expanduser()))
     with locked(kept.with_name(f"{kept.name}.lock")):
         if not all(_is_genuine(name, _bytes(kept / name)) for name in _SHA256):
-            for name, data in _fetched().items():
+            for name, data in _download().items():
                 write_atomic(kept / name, data)
     return _read({name: (kept / name).read_bytes() for name in _SHA256})
 
 
 def _read(files: Mapping[str, bytes]) -> V1Prompts:
-    """The YAML leaves the words for a time-out to a default in the agent's source."""
+    """Parse the YAML, and the agent's source for what the YAML leaves out: the timeout template."""
     import yaml
 
     try:
@@ -75,13 +75,13 @@ def _read(files: Mapping[str, bytes]) -> V1Prompts:
         variables = configured["environment"]["env"]
         _ = [agent[key] for key in _NEEDED]
     except (yaml.YAMLError, KeyError, TypeError, ValueError, SyntaxError) as error:
-        words = " ".join(str(error).split())
-        raise PreflightError(f"these are not all the prompts of {RELEASE} ({words}): {_REMEDY}") from None
+        reason = " ".join(str(error).split())
+        raise PreflightError(f"prompts of {RELEASE} are missing ({reason}): {_REMEDY}") from None
     return V1Prompts(agent=agent, variables=variables, sha256=hashlib.sha256(files[_YAML]).hexdigest())
 
 
 def _defaults(source: str) -> dict[str, Any]:
-    """Defaults of the dataclass AgentConfig: read, not run."""
+    """Defaults of the dataclass AgentConfig, without running the source."""
     classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
     fields = [field for node in classes if node.name == "AgentConfig" for field in node.body]
     return {
@@ -92,7 +92,7 @@ def _defaults(source: str) -> dict[str, Any]:
 
 
 def _given(path: Path) -> dict[str, bytes]:
-    """The user's own: a wheel, or a YAML that lies where the package has it, or that has all templates itself."""
+    """The files of a wheel, or a YAML that is complete or in an unpacked wheel."""
     if zipfile.is_zipfile(path):
         files = _unzipped(path)
     else:
@@ -102,28 +102,28 @@ def _given(path: Path) -> dict[str, bytes]:
     for name, data in files.items():
         if data and not _is_genuine(name, data):
             log.warning(
-                "runner.v1_prompts=%s: %s is not the one of %s, used all the same", path, name, RELEASE
+                "runner.v1_prompts=%s: %s differs from that of %s and is used as it is", path, name, RELEASE
             )
     return files
 
 
-def _fetched() -> dict[str, bytes]:
+def _download() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="contexttune-v1-") as folder:
-        log.info("fetching %s for its prompts", RELEASE)
-        why = _download(Path(folder))
+        log.info("downloading %s for its prompts", RELEASE)
+        why = _run_pip(Path(folder))
         for wheel in Path(folder).glob("*.whl"):
             files = _unzipped(wheel)
             if all(_is_genuine(name, data) for name, data in files.items()):
                 return files
-            why = "its files are not those of that release"
+            why = "its files differ from those of the release"
     raise PreflightError(f"runner.protocol=v1 needs the prompts of {RELEASE} ({why}): {_REMEDY}")
 
 
-def _download(folder: Path) -> str:
-    """Fetch the wheel into `folder`; if it fails, why."""
+def _run_pip(folder: Path) -> str:
+    """Download the wheel into `folder`, and return pip's last line, for an error message."""
     pip = _pip()
     if pip is None:
-        return "there is neither pip nor uv to fetch it with"
+        return "neither pip nor uv was found to download it"
     what = ("download", "--no-deps", "--only-binary=:all:", "--dest", str(folder), RELEASE)
     try:
         done = subprocess.run(
@@ -135,12 +135,12 @@ def _download(folder: Path) -> str:
             timeout=_FETCH_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired:
-        return "fetching it took too long"
-    return (done.stderr.strip().splitlines() or ["nothing was fetched"])[-1]
+        return "the download took too long"
+    return (done.stderr.strip().splitlines() or ["nothing was downloaded"])[-1]
 
 
 def _pip() -> Sequence[str] | None:
-    """pip of this environment; where uv made the environment there is none, but uv."""
+    """pip, or uv in an environment made by uv, which has no pip."""
     if find_spec("pip") is not None:
         return (sys.executable, "-m", "pip")
     beside = Path(sys.executable).with_name("uv")

@@ -18,7 +18,8 @@ from contexttune.config.schema import SliceConfig
 from contexttune.instances.slices import load
 from contexttune.paths import Layout
 from contexttune.repos.workspace import Workspace
-from contexttune.runners.mini.supervisor import warm_up
+from contexttune.runners.mini.mini_runner import PRELOAD
+from contexttune.runners.supervisor import fork_server
 from tests.conftest import ROOT
 from tests.runners.mini.agents import APPTAINER, BWRAP, DEMO, DOCKER, PODMAN, ROTA, TABLET, Agent
 from tests.runners.mini.engines import own_engine
@@ -29,7 +30,7 @@ __all__ = ["agent", "any_agent", "boxed_agent", "own_engine", "warm"]
 @pytest.fixture(scope="session")
 def warm() -> None:
     """The server of workers has its sockets where temporary files are, and not where a test puts these."""
-    warm_up()
+    fork_server(PRELOAD)
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from contexttune.paths import Layout
 from contexttune.repos.git import git
 from contexttune.repos.workspace import Workspace
 from contexttune.sandbox.bubblewrap import find_bwrap
+from contexttune.sandbox.local_sandbox import LocalSandbox
 from contexttune.sandbox.scratch import sweep
 from contexttune.sandbox.shells import CheckoutShell
-from contexttune.sandbox.testbed import CheckoutPlace, checkout_place
+from contexttune.sandbox.testbed import CheckoutTestbed, checkout_testbed
 from contexttune.system.files import fingerprint
 from contexttune.types import Instance
 from tests.gitrepos import commit, workspace
@@ -102,8 +103,8 @@ def test_the_patch_is_taken_without_a_word_of_a_submodule_that_cannot_be_emptied
             folder.chmod(0o555)
         if closed != "repository":
             helpers.chmod(0o555 if closed == "submodule" else 0o111)
-        shell = CheckoutShell(bwrap=None, scratch=testbed.parent, variables={})
-        patch = CheckoutPlace(shell=shell, described={}, tree=made.tree("o/r", sha)).diff().decode()
+        shell = CheckoutShell(sandbox=LocalSandbox(folder=testbed.parent, bwrap=None))
+        patch = CheckoutTestbed(shell=shell, described={}, tree=made.tree("o/r", sha)).diff().decode()
         assert "+x = 2" in patch
         assert "Subproject" not in patch
 
@@ -116,8 +117,8 @@ def test_directories_too_deep_for_python_cost_no_attempt(open_folder):
     sha = commit(source, {"a.py": "x = 1\n"})
     made = workspace(open_folder / "cache", source.parent)
     instance = Instance(instance_id="r-1", repo="o/r", base_commit=sha, problem_statement="")
-    with checkout_place(made, instance, "label", "bwrap", {}) as place:
-        testbed = place.shell.scratch / "testbed"
+    with checkout_testbed(made, instance, "label", "bwrap", {}) as place:
+        testbed = place.shell.sandbox.testbed
         (testbed / "a.py").write_text("x = 2\n")
         nest(testbed / "deep", "d", 1900)
         assert b"+x = 2" in place.diff()
@@ -133,6 +134,6 @@ def test_nothing_is_left_of_a_command_that_writes_when_it_is_killed(tmp_path, op
     workspace = Workspace(layout=layout, remote=f"{DEMO}/repos/{{owner}}__{{name}}.bundle")
     writing = "for i in 1 2 3 4; do (while :; do echo x > f$RANDOM; done) & done; wait"
     for _ in range(5):
-        with checkout_place(workspace, instance.public(), "label", find_bwrap(), {}) as place:
+        with checkout_testbed(workspace, instance.public(), "label", find_bwrap(), {}) as place:
             assert place.shell.run(writing, timeout_s=1).timed_out
         assert list(open_folder.iterdir()) == []

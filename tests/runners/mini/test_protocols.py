@@ -12,7 +12,7 @@ from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini.environment import MAGIC, ShellEnvironment, observation, submission_of
 from contexttune.runners.mini.protocols import PROTOCOLS, V1
 from contexttune.runners.mini_swe_agent import MiniSweAgent
-from contexttune.system.subprocesses import Ended
+from contexttune.system.subprocesses import ExecResult
 
 TEXT = {
     "action_regex": r"```bash\s*\n(.*?)\n```",
@@ -91,20 +91,20 @@ def test_v1_sends_back_text_alone():
 
 
 def test_an_observation_has_the_role_that_the_protocol_answers_with():
-    ended = Ended(output=b"a\r\nb\rc\xff", status=1)
+    ended = ExecResult(output=b"a\r\nb\rc\xff", returncode=1)
     text = {"role": "user", "content": "1: a\nb\nc\ufffd"}
     assert shown("backticks", ended) == shown("v1", ended) == [text]
     assert shown("toolcall", ended) == [text | {"role": "tool", "tool_call_id": "ls"}]
 
 
 def test_every_tool_call_is_answered_even_those_that_were_not_run():
-    first, second = shown("toolcall", Ended(output=b"a", status=0), commands=("ls", "pwd"))
+    first, second = shown("toolcall", ExecResult(output=b"a", returncode=0), commands=("ls", "pwd"))
     assert (first["tool_call_id"], second["tool_call_id"]) == ("ls", "pwd")
     assert second["content"].startswith("-1: ")
 
 
 def test_a_time_out_has_words_of_its_own_in_v1_only():
-    ended = Ended(output=b"half\r\n{{ x }}", status=124, timed_out=True)
+    ended = ExecResult(output=b"half\r\n{{ x }}", returncode=124, timed_out=True)
     assert shown("backticks", ended)[0]["content"] == "-1: half\r\n{{ x }}"
     assert shown("v1", ended)[0]["content"] == "<ls> was ended after 13: half\r\n{{ x }}"
 
@@ -113,11 +113,11 @@ def test_a_time_out_has_words_of_its_own_in_v1_only():
     ("line", "protocols"), [(MAGIC, set(PROTOCOLS)), ("MINI_SWE_AGENT_FINAL_OUTPUT", {"v1"}), ("", set())]
 )
 def test_a_submission_begins_with_a_magic_line_of_the_protocol(line, protocols):
-    ended = Ended(output=f"\n {line} \ndiff --git\n".encode() + b"\xff\r\n", status=0)
+    ended = ExecResult(output=f"\n {line} \ndiff --git\n".encode() + b"\xff\r\n", returncode=0)
     for name, protocol in PROTOCOLS.items():
         wanted = "diff --git\n\udcff\r\n" if name in protocols else None
         assert submission_of(ended, protocol.magic_lines) == wanted
-    failed = Ended(output=ended.output, status=1)
+    failed = ExecResult(output=ended.output, returncode=1)
     assert submission_of(failed, V1.magic_lines) is None
 
 
@@ -126,7 +126,7 @@ def test_the_environment_submits_by_the_lines_that_it_is_given():
 
     class Echo:
         def run(self, command, timeout_s):
-            return Ended(output=command.encode(), status=0)
+            return ExecResult(output=command.encode(), returncode=0)
 
     submits = ShellEnvironment(shell=Echo(), timeout_s=3, described={}, magic_lines=("DONE",))
     assert submits.execute({"command": f"{MAGIC}\nx"})["output"].endswith("x")

@@ -1,0 +1,179 @@
+"""Runs attempts in worker processes, and ends them at the wall-clock limit or when the run stops."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from multiprocessing import forkserver, util
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from typing import Any, NoReturn, TypeVar
+
+from contexttune.errors import InfraError
+from contexttune.runners.agent_report import DONE, INFRA, SUBMITTED, TIME_EXCEEDED, Report
+from contexttune.system import subprocesses
+
+Job = TypeVar("Job")
+
+SOCKETS = "CONTEXTTUNE_SOCKETS"  # the variable with the directory that the fork server removes when it ends
+_POLL_S = 0.2
+_GRACE_S = 3.0  # for a worker to write its trajectory; the run may wait twice as long
+_LAST_WORDS_S = 2.0
+_FOLDER_BYTES = 40  # longest directory of a socket: its path may have 107 bytes, and the rest is ours
+
+
+@cache
+def fork_server(preload: str) -> ForkServerContext:
+    """Start the process that workers are forked from, which imports the module `preload` in the background.
+
+    Call it before there are threads. Later calls return the same context.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([preload])
+    os.environ[SOCKETS] = _socket_folder()
+    forkserver.ensure_running()
+    return context
+
+
+def supervise(
+    work: Callable[[Job, Connection], None],
+    job: Job,
+    *,
+    preload: str,
+    wall_limit_s: float,
+    stop: threading.Event,
+    on_report: Callable[[Report], None],
+) -> Report:
+    """Run `work(job, connection)` in a worker, which sends Reports, and return the last one.
+
+    Raises InfraError when the attempt was an outage, its process died, or `stop` was set.
+    """
+    context = fork_server(preload)
+    source, sink = context.Pipe(duplex=False)
+    worker = context.Process(target=_run_worker, args=(work, job, sink), daemon=True)
+    worker.start()
+    sink.close()  # so that the end of the worker closes the pipe
+    started = time.monotonic()
+    report = Report()
+    try:
+        while report.kind == "":
+            if stop.is_set():
+                raise InfraError("the run was interrupted")
+            if _is_over(report, started, wall_limit_s):
+                return _cut_short(worker, source, report)
+            try:
+                if source.poll(_POLL_S):
+                    report = source.recv()
+                    on_report(report)
+            except (EOFError, OSError):
+                break
+    finally:
+        _end(worker, is_done=report.kind != "")
+        source.close()
+    if report.kind == "":
+        raise InfraError(f"the worker died (exit {worker.exitcode})")
+    if report.kind == INFRA:
+        raise InfraError(f"{report.exit_status}: {report.error}")
+    return report
+
+
+def _is_over(report: Report, started: float, wall_limit_s: float) -> bool:
+    """Whether the attempt has used its time, not counting outages of the endpoint.
+
+    A replayed answer counts with the time that it first took, so that a repeated attempt gets no more time.
+
+    Raises InfraError when a single outage takes as long as an attempt may.
+    """
+    now = time.monotonic()
+    since = report.waiting_since_s
+    if since is not None:
+        if now - since > wall_limit_s:
+            raise InfraError(f"the endpoint has not answered for {now - since:.0f} s")
+        return False
+    return now > started + wall_limit_s + report.waited_s - report.replayed_s
+
+
+def _cut_short(worker: Any, source: Any, report: Report) -> Report:
+    """End the worker, and return the report that it sends then, or else its last one.
+
+    A submission that was under way at the limit counts. An outage does not: the time was over.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(worker.pid, signal.SIGTERM)
+    ends = time.monotonic() + _GRACE_S
+    while time.monotonic() < ends and report.kind == "":
+        try:
+            if source.poll(_POLL_S):
+                report = source.recv()
+        except (EOFError, OSError):
+            break
+    if report.exit_status != SUBMITTED:
+        report.kind, report.exit_status = DONE, TIME_EXCEEDED
+    return report
+
+
+def _end(worker: Any, *, is_done: bool) -> None:
+    """End the worker and its process group. SIGTERM first: only the worker can end what has left its group."""
+    if not is_done:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(worker.pid, signal.SIGTERM)
+    worker.join(_GRACE_S)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    if worker.is_alive():
+        worker.kill()
+        worker.join(_GRACE_S)
+
+
+class Stopped(BaseException):
+    """SIGTERM in a worker. Not an Exception, so that nobody takes it for an error of the agent."""
+
+
+def _run_worker(work: Callable[[Job, Connection], None], job: Job, sink: Connection) -> None:
+    os.setsid()  # the supervisor kills the group, with the commands in it
+    subprocesses.die_with_parent()
+    try:
+        signal.signal(signal.SIGTERM, _raise_stopped)
+        threading.Thread(target=_end_with_program, daemon=True).start()
+        work(job, sink)
+    except (Stopped, BrokenPipeError):
+        pass  # nobody waits for the report any more
+
+
+def _raise_stopped(*_: object) -> NoReturn:
+    raise Stopped
+
+
+def _end_with_program() -> None:
+    """End this worker when the program has ended, even by kill -9. Its own parent is the fork server."""
+    program = multiprocessing.parent_process()
+    assert program is not None
+    program.join()
+    os.kill(os.getpid(), signal.SIGTERM)  # the main thread ends what it has started
+    time.sleep(_LAST_WORDS_S)
+    os.killpg(0, signal.SIGKILL)
+
+
+@cache
+def _socket_folder() -> str:
+    """Make the fork server listen in a new directory: in the temporary one, if a socket's path can be so long.
+
+    The server removes it when this process is gone, however it ended.
+    """
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(parent)) > _FOLDER_BYTES:
+        parent = "/tmp"  # noqa: S108 - the directory in it is ours
+    folder = tempfile.mkdtemp(prefix="contexttune-sockets-", dir=parent)
+    before, tempfile.tempdir = tempfile.tempdir, folder
+    try:
+        util.get_temp_dir()  # multiprocessing asks for it once and remembers it
+    finally:
+        tempfile.tempdir = before
+    return folder

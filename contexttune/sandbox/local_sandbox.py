@@ -1,0 +1,91 @@
+"""Commands over a checkout on this machine: in bubblewrap or, where that is asked for, without it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contexttune.sandbox.bubblewrap import bwrap_command
+from contexttune.sandbox.engine import TESTBED
+from contexttune.system import subprocesses
+from contexttune.system.subprocesses import ExecResult
+
+_FILES = "/run"  # where `files` is seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSandbox:
+    """A scratch directory with a checkout (`testbed`), a home, a /tmp, and read-only `files`."""
+
+    folder: Path
+    bwrap: str | None  # path of bubblewrap; None: commands run on the bare machine
+    user: str = "agent"
+    variables: Mapping[str, str] = field(default_factory=dict)
+    search_path: tuple[str, ...] = ()  # directories of PATH before the system's
+
+    @property
+    def testbed(self) -> Path:
+        return self.folder / "testbed"
+
+    def prepare(self) -> None:
+        """Create the directories, except for the checkout."""
+        for name in ("tmp", "home", "files/bin"):
+            (self.folder / name).mkdir(parents=True)
+        self.write("passwd", f"{self.user}:x:{os.getuid()}:{os.getgid()}::{self._home}:/bin/bash\n".encode())
+        for name in ("python", "python3"):
+            # a script and not a symlink, beside which Python would look for its virtual environment
+            self.write(f"bin/{name}", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'.encode())
+            (self.folder / "files" / "bin" / name).chmod(0o755)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file that commands find at `path(name)`."""
+        (self.folder / "files" / name).write_bytes(content)
+
+    def path(self, name: str) -> str:
+        """The path of one of `files`, as commands see it."""
+        return f"{_FILES if self.bwrap else self.folder / 'files'}/{name}"
+
+    @property
+    def testbed_path(self) -> str:
+        """The path of the checkout, as commands see it."""
+        return TESTBED if self.bwrap else str(self.testbed)
+
+    def run(
+        self, *command: str, timeout_s: float, limit_bytes: int, stop_event: threading.Event | None = None
+    ) -> ExecResult:
+        """Run a command in the checkout. Raises InfraError when `stop_event` is set."""
+        return subprocesses.run(
+            self._sandboxed(command) if self.bwrap else command,
+            cwd=self.testbed,
+            env={} if self.bwrap else self._environment(),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            timeout_s=timeout_s,
+            limit_bytes=limit_bytes,
+            stop_event=stop_event,
+        )
+
+    @property
+    def _home(self) -> str:
+        return f"/home/{self.user}" if self.bwrap else str(self.folder / "home")
+
+    def _environment(self) -> dict[str, str]:
+        folders = (self.path("bin"), *self.search_path, "/usr/local/bin", "/usr/bin", "/bin")
+        own = {"PATH": ":".join(folders), "HOME": self._home, "LANG": "C.UTF-8", "USER": self.user}
+        return own | dict(self.variables)
+
+    def _sandboxed(self, command: tuple[str, ...]) -> list[str]:
+        files = self.folder / "files"
+        return bwrap_command(
+            str(self.bwrap),
+            *command,
+            tmp=self.folder / "tmp",
+            variables=self._environment(),
+            writable={TESTBED: self.testbed, self._home: self.folder / "home"},
+            read_only={_FILES: files, "/etc/passwd": files / "passwd"},
+        )
