@@ -81,13 +81,9 @@ class Signal(ABC):
 
     version: ClassVar[int]
     name: str
-    window_commits: int = 0  # commits of history that are read; the signals that read most are launched first
-
-    def launch(self, tree: Tree) -> None:
-        """Start child processes, before any signal is extracted. `extract` must work without it."""
 
     def start(self, tree: Tree) -> None:
-        """Begin work that runs beside other signals, after all are launched. `extract` must work without it."""
+        """Start child processes that work while other signals are extracted. `extract` must work without it."""
 
     @abstractmethod
     def extract(self, tree: Tree) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from contexttune.errors import ConfigError
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
-from contexttune.signals import history
+from contexttune.signals.history import History
 from contexttune.signals.python.source import printable
 
 
@@ -27,17 +27,13 @@ class Churn(Signal):
         if self.window_commits <= 0:
             raise ConfigError(f"signal.churn.window_commits must be above 0, got {self.window_commits}")
 
-    def launch(self, tree: Tree) -> None:
-        """Let git list the commits."""
-        history.launch(tree, self.window_commits)
-
     def start(self, tree: Tree) -> None:
-        """Begin the part that needs no scan."""
-        history.start(tree, self.window_commits)
+        """Let git read the history while other signals are extracted."""
+        tree.shared(History).start(self.window_commits)
 
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Ages ascend, paths are sorted."""
-        changes = history.changes(tree, self.window_commits)
+        changes = tree.shared(History).changes(self.window_commits)
         ages: dict[str, list[int]] = {}
         for age, paths in enumerate(changes):
             for path in paths:

@@ -1,27 +1,29 @@
-"""Source files in languages other than Python, and what they define."""
+"""Definitions in source files of languages other than Python."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
-from weakref import WeakKeyDictionary
 
 from contexttune.errors import ConfigError
 from contexttune.interfaces import Signal
-from contexttune.repos.git import Contents, Tree
-from contexttune.signals.cache import listing
-from contexttune.signals.cache.blob_cache import BlobCache, Kept
+from contexttune.repos.file_kinds import NOT_CODE
+from contexttune.repos.git import Tree
+from contexttune.signals.cache.blob_cache import BlobCache, CacheEntry
 from contexttune.signals.cache.raw_json import JsonList
-from contexttune.signals.languages.language_files import code_files
+from contexttune.signals.languages.grammars import language_of
 from contexttune.signals.python.source import printable
 
-_LAYOUT = 1  # of a kept record
-_ROWS = 5_000  # of a cache, written at once: they take memory until they are
+_LAYOUT = 1  # of a cache entry
+_ROWS = 5_000  # written at once: packed records take memory
+_NOT_CODE = re.compile(NOT_CODE, re.IGNORECASE)
 
 
 class _Record(NamedTuple):
-    """What is known of a blob: its symbols, or why there are none; neither of one that was too large to be read."""
+    """Symbols of a blob, or the reason why there are none; neither for a blob that was too large to be read."""
 
     n_bytes: int
     symbols: JsonList | None = None
@@ -32,25 +34,16 @@ class _Record(NamedTuple):
         return self.symbols is not None or self.reason is not None
 
 
-class _Pending(NamedTuple):
-    """A commit's records that the cache knew, by language and blob, and the content of the other blobs."""
-
-    known: dict[tuple[str, str], _Record]
-    contents: Contents
-
-
-_PENDING: WeakKeyDictionary[Tree, dict[int, _Pending]] = WeakKeyDictionary()
-
-
 @dataclass(frozen=True, kw_only=True)
 class CodeIndex(Signal):
     """{"files": {path: {"language", "symbols"}}, "skipped": [{"path", "reason"}], "share": float}.
 
-    Symbols are shaped as those of `py_index`: {"name", "kind", "line", "signature"}; a list or a JsonList. `name` is
-    qualified by the classes, functions and modules around it in the file, `kind` is class (also of interfaces, structs,
-    traits, enums and types), function or method, and `line`, from 1, is that of the name. Tests,
-    documentation and other people's code are left out, see path_kinds.py. `share` is that of these languages in the files
-    of the product; where it is below `min_share`, no file is read and none is listed.
+    Symbols have the keys of those of `py_index` (name, kind, line, signature), as a list or a JsonList. `name` is
+    qualified by the classes, functions and modules around it in the file; `kind` is class (also for interfaces,
+    structs, traits, enums and types), function or method; `line` counts from 1 and is that of the name.
+
+    Tests, documentation and vendored code are left out. `share` is the part of the remaining source files, Python's
+    included, that these languages have; below `min_share`, no file is read and none is listed.
     """
 
     name: str = "code_index"
@@ -64,52 +57,40 @@ class CodeIndex(Signal):
         if not 0 <= self.min_share <= 1:
             raise ConfigError(f"signal.code_index.min_share must be between 0 and 1, got {self.min_share}")
 
-    def launch(self, tree: Tree) -> None:
-        """Let git list the files."""
-        listing.launch(tree)
-
-    def start(self, tree: Tree) -> None:
-        """Begin reading the files that are new to the cache."""
-        _PENDING.setdefault(tree, {})[self.max_bytes] = self._pending(tree)
-
     def extract(self, tree: Tree) -> dict[str, Any]:
-        """Sorted by path; nothing else than the files of these languages is read."""
-        records = self._records(tree)
+        """Sorted by path."""
+        found, share = _code_files(tree)
+        listed = found if share >= self.min_share else {}
+        records = self._records(tree, set(listed.values()))
         files, skipped = {}, []
-        for path, (language, blob) in sorted(self._files(tree).items()):
-            record = records[language, blob]
+        for path in sorted(listed):
+            record, shown = records[listed[path]], printable(path)
             if record.n_bytes > self.max_bytes:
-                skipped.append({"path": printable(path), "reason": f"larger than {self.max_bytes} bytes"})
+                skipped.append({"path": shown, "reason": f"larger than {self.max_bytes} bytes"})
             elif record.symbols is None:
-                skipped.append({"path": printable(path), "reason": record.reason or ""})
+                skipped.append({"path": shown, "reason": record.reason or ""})
             else:
-                files[printable(path)] = {"language": language, "symbols": record.symbols}
-        return {"files": files, "skipped": skipped, "share": round(code_files(tree).share, 4)}
+                files[shown] = {"language": listed[path][0], "symbols": record.symbols}
+        return {"files": files, "skipped": skipped, "share": round(share, 4)}
 
-    def _files(self, tree: Tree) -> Mapping[str, tuple[str, str]]:
-        found = code_files(tree)
-        return found.by_path if found.share >= self.min_share else {}
-
-    def _pending(self, tree: Tree) -> _Pending:
+    def _records(self, tree: Tree, wanted: Set[tuple[str, str]]) -> dict[tuple[str, str], _Record]:
+        """By (language, blob)."""
         known: dict[tuple[str, str], _Record] = {}
-        wanted = set(self._files(tree).values())
         for language in sorted({language for language, _ in wanted}):
-            blobs = sorted(blob for of, blob in wanted if of == language)
-            for blob, kept in _cache(tree, language).get(blobs).items():
-                record = _unpacked(kept)
+            blobs = sorted(blob for own, blob in wanted if own == language)
+            for blob, entry in _cache(tree, language).get(blobs).items():
+                record = _unpacked(entry)
                 if record.n_bytes > self.max_bytes or record.was_read:
                     known[language, blob] = record
-        missing = sorted({blob for language, blob in wanted if (language, blob) not in known})
-        return _Pending(known, tree.start_reading(missing))
+        return known | self._read(tree, wanted - known.keys())
 
-    def _records(self, tree: Tree) -> dict[tuple[str, str], _Record]:
-        pending = _PENDING.get(tree, {}).pop(self.max_bytes, None) or self._pending(tree)
-        languages: dict[str, list[str]] = {}
-        for language, blob in sorted(set(self._files(tree).values()) - pending.known.keys()):
-            languages.setdefault(blob, []).append(language)
+    def _read(self, tree: Tree, wanted: Set[tuple[str, str]]) -> dict[tuple[str, str], _Record]:
+        languages: dict[str, list[str]] = defaultdict(list)
+        for language, blob in sorted(wanted):
+            languages[blob].append(language)
         fresh = {
             (language, blob): self._record(content, language)
-            for blob, content in pending.contents
+            for blob, content in tree.read(sorted(languages))
             for language in languages[blob]
         }
         for language in sorted({language for language, _ in fresh}):
@@ -117,7 +98,7 @@ class CodeIndex(Signal):
             for at in range(0, len(own), _ROWS):
                 rows = {blob: _packed(fresh[language, blob]) for blob in own[at : at + _ROWS]}
                 _cache(tree, language).put(rows)
-        return pending.known | fresh
+        return fresh
 
     def _record(self, content: bytes, language: str) -> _Record:
         from contexttune.signals.languages.definitions import Unread, symbols
@@ -130,18 +111,31 @@ class CodeIndex(Signal):
             return _Record(len(content), reason=str(reason))
 
 
+def _code_files(tree: Tree) -> tuple[Mapping[str, tuple[str, str]], float]:
+    """Path -> (language, blob) of the product's files, and their share of those and Python's together."""
+    found, n_python = {}, 0
+    for entry in tree.entries:
+        is_python = entry.path.endswith(".py")
+        language = None if is_python else language_of(entry.path)
+        if (is_python or language) and entry.is_file and not _NOT_CODE.search(entry.path):
+            n_python += is_python
+            if language:
+                found[entry.path] = (language, entry.blob)
+    return found, len(found) / max(len(found) + n_python, 1)
+
+
 def _cache(tree: Tree, language: str) -> BlobCache:
     from contexttune.signals.languages.definitions import VERSION
 
     return BlobCache.of(tree, f"code_{language}-{_LAYOUT}-{VERSION}")
 
 
-def _packed(record: _Record) -> Kept:
+def _packed(record: _Record) -> CacheEntry:
     found = record.symbols
     n_symbols = None if found is None else len(found)
-    return Kept([record.n_bytes, n_symbols, record.reason], b"" if found is None else found.raw)
+    return CacheEntry([record.n_bytes, n_symbols, record.reason], b"" if found is None else found.raw)
 
 
-def _unpacked(kept: Kept) -> _Record:
-    n_bytes, n_symbols, reason = kept.head
-    return _Record(n_bytes, None if n_symbols is None else JsonList(kept.body, n_symbols), reason)
+def _unpacked(entry: CacheEntry) -> _Record:
+    n_bytes, n_symbols, reason = entry.head
+    return _Record(n_bytes, None if n_symbols is None else JsonList(entry.body, n_symbols), reason)

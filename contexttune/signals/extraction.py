@@ -41,9 +41,6 @@ def write_signals(tree: Tree, signals: Sequence[Signal], path: Path) -> dict[str
 
 
 def _extract(tree: Tree, signals: Sequence[Signal]) -> dict[str, Any]:
-    longest_first = sorted(signals, key=lambda signal: -signal.window_commits)
-    for signal in longest_first:  # a long history holds a short one
-        signal.launch(tree)
     for signal in signals:
         signal.start(tree)
     return {signal.name: signal.extract(tree) for signal in signals}

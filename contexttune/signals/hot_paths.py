@@ -13,7 +13,7 @@ from contexttune.errors import ConfigError
 from contexttune.interfaces import Signal
 from contexttune.repos.file_kinds import NOT_PRODUCT
 from contexttune.repos.git import Tree
-from contexttune.signals import history
+from contexttune.signals.history import History
 from contexttune.signals.python.source import printable
 
 _SOURCE = re.compile(r"\.(?:py|pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|js|jsx|ts|tsx|rb|f|f90)\Z")
@@ -41,17 +41,13 @@ class HotPaths(Signal):
             if getattr(self, key) <= 0:
                 raise ConfigError(f"signal.hot_paths.{key} must be above 0, got {getattr(self, key)}")
 
-    def launch(self, tree: Tree) -> None:
-        """Let git list the commits."""
-        history.launch(tree, self.window_commits)
-
     def start(self, tree: Tree) -> None:
-        """Begin the part that needs no scan."""
-        history.start(tree, self.window_commits)
+        """Let git read the history while other signals are extracted."""
+        tree.shared(History).start(self.window_commits)
 
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Only paths that exist at the commit."""
-        changes = history.changes(tree, self.window_commits)
+        changes = tree.shared(History).changes(self.window_commits)
         return {
             "by_churn": self._churn(tree, changes),
             "window_commits": len(changes),

@@ -8,14 +8,8 @@ from typing import Any, ClassVar
 from contexttune.errors import ConfigError
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
-from contexttune.signals.cache import listing
 from contexttune.signals.python.modules import module_names
-from contexttune.signals.python.python_files import (
-    MAX_BYTES,
-    analyses,
-    python_files,
-    start_reading,
-)
+from contexttune.signals.python.python_files import MAX_BYTES, PythonFiles
 from contexttune.signals.python.source import printable
 
 
@@ -36,22 +30,13 @@ class PyIndex(Signal):
         if self.max_bytes <= 0:
             raise ConfigError(f"signal.py_index.max_bytes must be above 0, got {self.max_bytes}")
 
-    def launch(self, tree: Tree) -> None:
-        """Let git list the files."""
-        listing.launch(tree)
-
-    def start(self, tree: Tree) -> None:
-        """Begin reading the files that are new to the cache."""
-        start_reading(tree, self.max_bytes)
-
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Every `.py` file, with what the scanner found even in those that do not parse."""
-        files = python_files(tree)
-        records = analyses(tree, self.max_bytes)
-        names = module_names(files)
+        python = tree.shared(PythonFiles)
+        blobs, records, names = python.blobs, python.records(self.max_bytes), module_names(python.blobs)
         index, unparsed = {}, []
-        for path in sorted(files):
-            record = records[files[path]]
+        for path in sorted(blobs):
+            record = records[blobs[path]]
             index[printable(path)] = {
                 "module": printable(names[path]),
                 "doc": record.get("doc", ""),

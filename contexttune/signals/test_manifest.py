@@ -9,15 +9,15 @@ from typing import Any, ClassVar
 
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
-from contexttune.signals import config_files
-from contexttune.signals.config_files import RUNNERS
-from contexttune.signals.python.python_files import MAX_BYTES, analyses, python_files
+from contexttune.signals.python.python_files import MAX_BYTES, PythonFiles
 from contexttune.signals.python.source import printable
 from contexttune.signals.test_commands import READERS, ini_sections, toml_table
 
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_tests?|tests)\.py\Z")
 _TEST_DIR = re.compile(r"(?:^|.*/)_?(?:tests?|testing)\Z", re.IGNORECASE)
+_RUNNERS = ("tests/runtests.py", "runtests.py", "test/runtests.py", "bin/test")  # a repository's own
 _MAX_COMMANDS = 8
+_MAX_CONFIG_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,31 +33,28 @@ class TestManifest(Signal):
     version: ClassVar[int] = 1
     max_bytes: int = MAX_BYTES
 
-    def start(self, tree: Tree) -> None:
-        """Begin reading the files that may say how tests are run."""
-        config_files.start(tree)
-
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Paths sorted, commands in the order of their source."""
-        texts = config_files.texts(tree)
-        files = sorted(path for path in python_files(tree) if _TEST_FILE.search(path))
-        directories = sorted(_test_directories(python_files(tree)))
+        texts = _config_texts(tree)
+        python = tree.shared(PythonFiles)
+        files = sorted(path for path in python.blobs if _TEST_FILE.search(path))
+        directories = sorted(_test_directories(python.blobs))
         commands = {name: list(_commands(name, text)) for name, text in texts.items()}
         said = [line for lines in commands.values() for line in lines]
-        framework = _framework(texts, said) or self._imported(tree, files)
+        framework = _framework(texts, said) or self._imported(python, files)
         return {
             "framework": framework,
             "directories": [printable(path) for path in directories],
             "files": [printable(path) for path in files],
             "config_files": sorted(
-                n for n in texts if commands[n] or n in RUNNERS or _configures(n, texts[n])
+                n for n in texts if commands[n] or n in _RUNNERS or _configures(n, texts[n])
             ),
             "commands": list(dict.fromkeys(said))[:_MAX_COMMANDS] or _derived(framework, directories, files),
         }
 
-    def _imported(self, tree: Tree, files: Iterable[str]) -> str:
+    def _imported(self, python: PythonFiles, files: Iterable[str]) -> str:
         """The framework that most test files import."""
-        blobs, records = python_files(tree), analyses(tree, self.max_bytes)
+        blobs, records = python.blobs, python.records(self.max_bytes)
         counts = dict.fromkeys(("pytest", "unittest", "nose"), 0)
         for path in files:
             tops = {str(module).partition(".")[0] for _, module, _ in records[blobs[path]].get("imports", ())}
@@ -67,8 +64,17 @@ class TestManifest(Signal):
         return name if n else "unknown"
 
 
+def _config_texts(tree: Tree) -> dict[str, str]:
+    """Path -> text of the files that may state how tests are run, the most trusted first."""
+    entries = {name: tree.by_path.get(name) for name in (*_RUNNERS, *READERS)}
+    blobs = {name: entry.blob for name, entry in entries.items() if entry is not None and entry.is_file}
+    contents = dict(tree.read(sorted(set(blobs.values()))))
+    raw = {name: contents[blob][:_MAX_CONFIG_BYTES] for name, blob in blobs.items()}
+    return {name: content.decode("utf-8", "replace").replace("\r\n", "\n") for name, content in raw.items()}
+
+
 def _commands(name: str, text: str) -> Iterator[str]:
-    if name in RUNNERS:
+    if name in _RUNNERS:
         yield f"python {name}"
     else:
         yield from READERS[name](text)

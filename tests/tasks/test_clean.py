@@ -13,7 +13,7 @@ import pytest
 
 from contexttune.repos.git import git
 from contexttune.signals.cache import pruning
-from contexttune.signals.cache.blob_cache import BlobCache, Kept
+from contexttune.signals.cache.blob_cache import BlobCache, CacheEntry
 from contexttune.signals.extraction import write_signals
 from contexttune.system.files import locked
 from contexttune.tasks.cache_contents import Holding, holdings
@@ -40,8 +40,8 @@ def root(tmp_path):
     _made_long_ago(old.with_name(f"{old.name}.complete"))
     space.worktree(REPO, other)
     blobs = home.blob_cache.parent
-    BlobCache(path=home.blob_cache, kind="text-1").put({"1" * 40: Kept(None, b"old" * 9)})
-    BlobCache(path=home.blob_cache, kind="text-2").put({"1" * 40: Kept(None, b"new" * 9)})
+    BlobCache(path=home.blob_cache, kind="text-1").put({"1" * 40: CacheEntry(None, b"old" * 9)})
+    BlobCache(path=home.blob_cache, kind="text-2").put({"1" * 40: CacheEntry(None, b"new" * 9)})
     for name in ("owner__lib.sqlite", "owner__lib.files-1", "owner__lib/edges-0-1-2"):
         (blobs / name).write_bytes(b"of an older version")
         _made_long_ago(blobs / name)
@@ -117,7 +117,7 @@ def test_a_mirror_that_is_being_made_is_left_alone(root):
 def test_the_limit_is_kept_by_what_was_used_least(tmp_path):
     cache = BlobCache(path=tmp_path / "records.sqlite", kind="text-1")
     names = [f"{n:040x}" for n in range(400)]
-    cache.put({name: Kept(None, os.urandom(10_000)) for name in names})
+    cache.put({name: CacheEntry(None, os.urandom(10_000)) for name in names})
     with closing(sqlite3.connect(tmp_path / "records.sqlite")) as db:
         db.execute("UPDATE kept SET used = used - 9")
         db.commit()
@@ -134,7 +134,7 @@ def test_the_cache_keeps_its_limit_by_itself(tmp_path):
     for number in range(30):
         names = [f"{number * 100 + n:040x}" for n in range(40)]
         cache = BlobCache(path=path, kind="text-1", limit_bytes=1_000_000)
-        cache.put({name: Kept(None, os.urandom(5_000)) for name in names})
+        cache.put({name: CacheEntry(None, os.urandom(5_000)) for name in names})
         assert len(cache.get(names)) == 40  # the newest stay
     assert path.stat().st_size < 1_500_000
 

@@ -33,7 +33,7 @@ _SCHEMA = (
 )
 
 
-class Kept(NamedTuple):
+class CacheEntry(NamedTuple):
     """What is kept of an object: a JSON value that every reader needs, and bytes that few do."""
 
     head: Any
@@ -66,7 +66,7 @@ class BlobCache:
             found = None
         return (found.st_mtime_ns, found.st_size) if found else (0, 0)
 
-    def get(self, names: Iterable[str]) -> dict[str, Kept]:
+    def get(self, names: Iterable[str]) -> dict[str, CacheEntry]:
         """Records of those `names` (object sha1s) that are known."""
         wanted = list(names)
         if self.path is None or not wanted:
@@ -77,7 +77,7 @@ class BlobCache:
                     return self._found(db, wanted)
         return {}
 
-    def put(self, records: Mapping[str, Kept]) -> None:
+    def put(self, records: Mapping[str, CacheEntry]) -> None:
         """Keep `records` by object name."""
         if self.path is None or not records:
             return
@@ -93,17 +93,19 @@ class BlobCache:
                     evict(db, self.limit_bytes)
                 db.commit()
 
-    def _row(self, name: str, record: Kept) -> tuple[str, bytes, int, bytes, bytes | memoryview, int]:
+    def _row(self, name: str, record: CacheEntry) -> tuple[str, bytes, int, bytes, bytes | memoryview, int]:
         key, head = bytes.fromhex(name), orjson.dumps(record.head)
         return self.kind, key, _checksum(key, head, record.body), head, record.body, _today()
 
-    def _found(self, db: sqlite3.Connection, wanted: list[str]) -> dict[str, Kept]:
-        found: dict[str, Kept] = {}
+    def _found(self, db: sqlite3.Connection, wanted: list[str]) -> dict[str, CacheEntry]:
+        found: dict[str, CacheEntry] = {}
         unused: list[tuple[int, int]] = []
         for at in range(0, len(wanted), _CHUNK):
             rows = list(self._rows(db, wanted[at : at + _CHUNK]))
             heads = orjson.loads(b"[%s]" % b",".join(head for _, _, head, *_ in rows))
-            found.update((row[0].hex(), Kept(head, row[3])) for row, head in zip(rows, heads, strict=True))
+            found.update(
+                (row[0].hex(), CacheEntry(head, row[3])) for row, head in zip(rows, heads, strict=True)
+            )
             unused += [(_today(), number) for *_, number, used in rows if used != _today()]
         if unused:
             _touch(db, unused)
