@@ -36,7 +36,7 @@ class Cost(NamedTuple):
     scanned_bytes: int
 
 
-def measure(what: str, mirror: Path, commits: Iterable[str], work: Path, workers: int) -> Cost:
+def measure(what: str, mirror: Path, commits: Iterable[str], work: Path) -> Cost:
     """In a fresh process. `what` is parser, lean_parser or maps; `work` holds cache and artifacts."""
     command = [
         sys.executable,
@@ -45,7 +45,6 @@ def measure(what: str, mirror: Path, commits: Iterable[str], work: Path, workers
         what,
         str(mirror),
         str(work),
-        str(workers),
         *commits,
     ]
     root = Path(__file__).resolve().parent.parent
@@ -71,10 +70,9 @@ def main() -> None:
     parser.add_argument("what", choices=("parser", "lean_parser", "maps"))
     parser.add_argument("mirror", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("workers", type=int)
     parser.add_argument("commits", nargs="+")
     args = parser.parse_args()
-    steps = _maps(args.mirror, args.commits, args.work, args.workers)
+    steps = _maps(args.mirror, args.commits, args.work)
     if args.what != "maps":
         steps = _parsed(args.mirror, args.commits, lean=args.what == "lean_parser")
     scanned = _Scanned()
@@ -100,7 +98,7 @@ def _parsed(mirror: Path, commits: Iterable[str], *, lean: bool) -> Iterator[Non
         parse(Tree(mirror, REPO, commit))
 
 
-def _maps(mirror: Path, commits: Iterable[str], work: Path, workers: int) -> Iterator[None]:
+def _maps(mirror: Path, commits: Iterable[str], work: Path) -> Iterator[None]:
     import ctypes  # noqa: F401 -- as filelock and sqlite3: where it is used, it is imported once a process
 
     import filelock  # noqa: F401
@@ -121,7 +119,7 @@ def _maps(mirror: Path, commits: Iterable[str], work: Path, workers: int) -> Ite
             stage.saved_block(instance) is not None and path.exists()
         ):  # as contexttune/experiment/pipeline.py asks
             continue
-        tree = Tree(mirror, REPO, commit, layout.blob_cache, cache_bytes=LIMIT_BYTES, workers=workers)
+        tree = Tree(mirror, REPO, commit, layout.blob_cache, cache_bytes=LIMIT_BYTES)
         facts = write_signals(tree, signals, path)
         stage.build(RepoAtCommit(repo=REPO, base_commit=commit, signals=facts, tree=tree), instance)
 

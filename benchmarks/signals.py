@@ -29,7 +29,6 @@ from benchmarks.synthetic import synthetic
 from contexttune.paths import Layout
 from contexttune.repos.git import Tree, git
 from contexttune.repos.workspace import Workspace
-from contexttune.system.fork_pool import cpus
 
 _LIMIT_MB = 600
 
@@ -41,7 +40,6 @@ def main() -> None:
     parser.add_argument("--commit", default="HEAD~1", help="the first commit")
     parser.add_argument("--second", help="a commit that shares most of its blobs with the first")
     parser.add_argument("--rounds", type=int, default=3, help="fresh processes a measurement is the best of")
-    parser.add_argument("--workers", type=int, default=cpus(), help="workspace.workers; one is measured too")
     parser.add_argument("--no-parser", action="store_true", help="leave the slow yardstick out")
     parser.add_argument("--aider", help="a Python that has aider")
     parser.add_argument("--rows", type=Path, help="rows of a dataset, for many commits")
@@ -56,7 +54,7 @@ def main() -> None:
         first, other = _full(repo, args.commit), _full(repo, second) if second else None
         layout = Layout(cache=Path(scratch) / "cache", artifacts=Path(scratch), results=Path(scratch))
         mirror = Workspace(layout=layout, remote=str(repo)).mirror(REPO, first)
-        bench = _Bench(mirror, Path(scratch), args.workers, first, other, many, args.aider)
+        bench = _Bench(mirror, Path(scratch), first, other, many, args.aider)
         for number in range(args.rounds):  # interleaved, so that a busy minute falls on all of them
             bench.run(number, parsers=not args.no_parser)
         bench.show()
@@ -78,7 +76,6 @@ class _Bench:
 
     mirror: Path
     scratch: Path
-    workers: int
     first: str
     second: str | None
     many: list[str]
@@ -89,26 +86,25 @@ class _Bench:
         """One round."""
         work = self.scratch / str(number)
         if parsers:
-            self._measure("parser", "parser", [self.first], work, 1)
-            self._measure("lean_parser", "lean_parser", [self.first], work, 1)
+            self._measure("parser", "parser", [self.first], work)
+            self._measure("lean_parser", "lean_parser", [self.first], work)
         if self.aider:
             self._aider(work)
-        for name, workers in {"": self.workers, " alone": 1}.items():
-            home = work / f"cache{name}"
-            self._measure(f"first{name}", "maps", [self.first], home, workers)
-            self._measure(f"again{name}", "maps", [self.first], home, workers)
-            shutil.rmtree(home / "artifacts" / "contexts")
-            self._measure(f"other context{name}", "maps", [self.first], home, workers)
-            if self.second:
-                self._measure(f"second{name}", "maps", [self.second], home, workers)
-                self._measure(f"second, cold{name}", "maps", [self.second], work / f"cold{name}", workers)
+        home = work / "cache"
+        self._measure("first", "maps", [self.first], home)
+        self._measure("again", "maps", [self.first], home)
+        shutil.rmtree(home / "artifacts" / "contexts")
+        self._measure("other context", "maps", [self.first], home)
+        if self.second:
+            self._measure("second", "maps", [self.second], home)
+            self._measure("second, cold", "maps", [self.second], work / "cold")
         if self.many:
-            self._measure("many", "maps", self.many, work / "many", self.workers)
-            self._measure("one of many", "maps", self.many[:1], work / "one", self.workers)
+            self._measure("many", "maps", self.many, work / "many")
+            self._measure("one of many", "maps", self.many[:1], work / "one")
         shutil.rmtree(work)
 
-    def _measure(self, name: str, what: str, commits: Sequence[str], work: Path, workers: int) -> None:
-        found = extraction.measure(what, self.mirror, commits, work, workers)
+    def _measure(self, name: str, what: str, commits: Sequence[str], work: Path) -> None:
+        found = extraction.measure(what, self.mirror, commits, work)
         self.costs.setdefault(name, []).append(found)
 
     def _aider(self, work: Path) -> None:
@@ -130,12 +126,7 @@ class _Bench:
         self._row("aider", "aider, cold map of 4,096 tokens")
         of = f"{self.ratio('first', 'parser', '1/4', 'ast')}{self.ratio('first', 'lean_parser', '', 'lean ast')}"
         of += self.ratio("first", "aider", "1/20", "aider")
-        self._row("first", f"signals + repo_map, {self.workers} workers", of)
-        self._row(
-            "first alone",
-            "the same, 1 worker",
-            self.ratio("first alone", "first", "", f"{self.workers} workers"),
-        )
+        self._row("first", "signals + repo_map", of)
         self._row("again", "the same commit again", self.ratio("again", "first", "1/50", "the first"))
         self._row(
             "other context", "... its context alone", self.ratio("other context", "first", "", "the first")
@@ -149,12 +140,9 @@ class _Bench:
             return
         shared = _shared(self.mirror, self.first, self.second)
         fresh = self.best("second").scanned_bytes / self.best("second, cold").scanned_bytes
-        for name, words in (("", f"{self.workers} workers"), (" alone", "1 worker")):
-            cold = self.ratio(f"second{name}", f"second, cold{name}", "1/10", "its own cold time")
-            self._row(f"second, cold{name}", f"second commit, empty cache, {words}")
-            self._row(
-                f"second{name}", f"... {shared} of its files known, {1 - fresh:.1%} of their bytes", cold
-            )
+        cold = self.ratio("second", "second, cold", "1/10", "its own cold time")
+        self._row("second, cold", "second commit, empty cache")
+        self._row("second", f"... {shared} of its files known, {1 - fresh:.1%} of their bytes", cold)
 
     def _many(self) -> None:
         if not self.many:
@@ -170,7 +158,7 @@ class _Bench:
 
     def _peak_mb(self) -> float:
         command = [sys.executable, "-m", "benchmarks.extraction", "maps", str(self.mirror)]
-        command += [str(self.scratch / "memory"), str(self.workers), self.first]
+        command += [str(self.scratch / "memory"), self.first]
         root = Path(__file__).resolve().parent.parent
         with (
             subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=root) as process,

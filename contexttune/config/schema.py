@@ -35,14 +35,9 @@ class WorkspaceConfig:
     remote: str = (
         "https://github.com/{repo}.git"  # {owner} and {name} too; file:///mirrors/{owner}__{name}.git works
     )
-    workers: int | None = (
-        None  # processes that read one commit's files; null: as many as there are CPUs, up to 8
-    )
     cache_gb: float = 2.0  # the most that what is known of single files may take, under paths.cache
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise ConfigError(f"workspace.workers must be at least 1, got {self.workers}")
         if self.cache_gb <= 0:
             raise ConfigError(f"workspace.cache_gb must be above 0, got {self.cache_gb}")
         try:

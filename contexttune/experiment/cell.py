@@ -30,7 +30,6 @@ from contexttune.models.shared import SharedModel
 from contexttune.models.spending import Budget
 from contexttune.repos.workspace import Workspace
 from contexttune.signals.extraction import write_signals
-from contexttune.system.fork_pool import cpus
 from contexttune.system.progress import Board
 from contexttune.system.redaction import masked
 from contexttune.types import GoldInstance
@@ -200,12 +199,7 @@ class Cell:
         if shutil.which("git") is None:
             raise PreflightError("git is not on PATH: install git, which reads the repositories")
         keys = self.config.workspace
-        return Workspace(
-            layout=self.layout,
-            remote=keys.remote,
-            workers=keys.workers or cpus(),
-            cache_bytes=keys.cache_bytes,
-        )
+        return Workspace(layout=self.layout, remote=keys.remote, cache_bytes=keys.cache_bytes)
 
     @cached_property
     def runner(self) -> Runner:

@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 from contexttune.errors import ArtifactError
 
 T = TypeVar("T")
+_PIPE_BYTES = 1 << 20  # what Linux allows everyone: with less, git and its reader wait for each other
 
 # The user's and the system's configuration must not change what an experiment sees.
 _ENV = {
@@ -160,7 +161,12 @@ class Tree:
         with (
             _file_of("".join(f"{sha}\n" for sha in wanted).encode()) as names,
             subprocess.Popen(
-                command, stdin=names, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
+                command,
+                stdin=names,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment(),
+                pipesize=_PIPE_BYTES,
             ) as process,
         ):
             assert process.stdout is not None

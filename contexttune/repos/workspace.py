@@ -34,13 +34,12 @@ class Workspace:
 
     layout: paths.Layout
     remote: str  # template of a clone URL with {repo}, {owner}, {name}
-    workers: int = 1  # processes that scan a commit's files
     cache_bytes: int | None = None  # limit of the cache of file analyses; None for no limit
 
     def tree(self, repo: str, commit: str) -> Tree:
         """The commit, read from the mirror, which is cloned or fetched if necessary."""
         mirror, home = self.mirror(repo, commit), self.layout.blob_cache
-        return Tree(mirror, repo, commit, home, cache_bytes=self.cache_bytes, workers=self.workers)
+        return Tree(mirror, repo, commit, home, cache_bytes=self.cache_bytes)
 
     def mirror(self, repo: str, commit: str) -> Path:
         """The bare mirror, with `commit` in it.

@@ -1,7 +1,7 @@
 import pytest
 
 from contexttune.errors import ArtifactError
-from contexttune.repos.git import Tree, git
+from contexttune.repos.git import Running, Tree, git
 from tests.gitrepos import commit
 
 
@@ -38,3 +38,33 @@ def test_a_missing_object_is_an_artifact_error(tmp_path):
 def test_a_failing_command_says_gits_own_words(tmp_path):
     with pytest.raises(ArtifactError, match="not a git repository"):
         git("status", cwd=tmp_path)
+
+
+def test_blobs_larger_than_a_pipe_are_read_whole_and_reading_may_stop_early(tmp_path):
+    sha = commit(tmp_path / "r", {f"{n}.txt": "x" * n * 1_000_000 for n in range(4)})
+    tree = Tree(tmp_path / "r" / ".git", "o/r", sha)
+    blobs = [entry.blob for entry in tree.entries]
+    assert [len(content) for _, content in tree.read(blobs)] == [0, 1_000_000, 2_000_000, 3_000_000]
+    assert next(iter(tree.read(blobs))) == (blobs[0], b"")
+    assert list(tree.read([])) == []
+
+
+def test_what_is_shared_is_made_once_for_each_tree(tmp_path):
+    sha = commit(tmp_path / "r", {"a": ""})
+    tree, other = (Tree(tmp_path / "r" / ".git", "o/r", sha) for _ in range(2))
+    assert tree.shared(list_of) is tree.shared(list_of)
+    assert tree.shared(list_of) is not other.shared(list_of)
+
+
+def list_of(tree: Tree) -> list[Tree]:
+    return [tree]
+
+
+def test_a_command_in_the_background_fails_with_the_words_of_git(tmp_path):
+    command = ("--git-dir", tmp_path / "none", "cat-file", "-p", "HEAD")
+    with pytest.raises(ArtifactError) as waited:
+        git(*command)
+    with pytest.raises(ArtifactError) as background:
+        Running(*command).output()
+    assert str(background.value) == str(waited.value)
+    assert "none" in str(background.value)

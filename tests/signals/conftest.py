@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree, git
+from contexttune.signals.churn import Churn
+from contexttune.signals.hot_paths import HotPaths
+from contexttune.signals.py_index import PyIndex
+from contexttune.signals.test_manifest import TestManifest
+from contexttune.signals.tree import FileTree
+
+ALL: list[Signal] = [FileTree(), PyIndex(), TestManifest(), HotPaths(), Churn()]
 
 _WHO = {"NAME": "a", "EMAIL": "a@example.org", "DATE": "2020-01-01T00:00:00Z"}
 _ENV = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _WHO.items()}
@@ -38,10 +46,10 @@ class Repository:
         git("--git-dir", self.git_dir, "update-ref", "refs/heads/main", made.decode().strip())
         return made.decode().strip()
 
-    def tree(self, commit: str, *, cached: bool = False, workers: int = 1) -> Tree:
+    def tree(self, commit: str, *, cached: bool = False) -> Tree:
         """The commit as signals see it."""
         cache = self.blob_cache if cached else None
-        return Tree(self.git_dir, "owner/name", commit, cache, workers=workers)
+        return Tree(self.git_dir, "owner/name", commit, cache)
 
     def _head(self) -> str:
         return git("--git-dir", self.git_dir, "for-each-ref", "--format=%(objectname)").decode().strip()

@@ -1,32 +1,27 @@
-"""signals.json: written once, kept while current, rebuilt when it is not; and the cache below it."""
+"""signals.json: written once, kept while current, rebuilt when it is not."""
 
 from __future__ import annotations
 
 import json
-import logging
 import multiprocessing
-import sqlite3
-import time
-from contextlib import closing
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+import orjson
 import pytest
 
 from contexttune.errors import ArtifactError
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
-from contexttune.signals import history
-from contexttune.signals.cache import blob_cache
+from contexttune.signals.cache.raw_json import as_json
 from contexttune.signals.extraction import write_signals
-from contexttune.signals.hot_paths import HotPaths
-from contexttune.signals.py_index import PyIndex
-from contexttune.signals.python import python_files
-from contexttune.signals.test_manifest import TestManifest
 from contexttune.signals.tree import FileTree
+from tests.signals.conftest import ALL
 
-ALL: list[Signal] = [FileTree(), PyIndex(), TestManifest(), HotPaths()]
 CALLS: list[str] = []
 
 
@@ -46,6 +41,11 @@ class Counted(Signal):
 @pytest.fixture(autouse=True)
 def _no_calls():
     CALLS.clear()
+
+
+def _fresh(repository, commit, path: Path) -> bytes:
+    write_signals(repository.tree(commit, cached=True), ALL, path)
+    return path.read_bytes()
 
 
 def test_a_current_file_is_only_read(tree_of, tmp_path):
@@ -98,24 +98,6 @@ def test_a_file_about_another_commit_is_not_believed(repository, tmp_path):
     }
 
 
-def _fresh(repository, commit, path: Path) -> bytes:
-    write_signals(repository.tree(commit, cached=True), ALL, path)
-    return path.read_bytes()
-
-
-def test_a_blob_is_scanned_once_per_repository(repository, tmp_path, monkeypatch):
-    scanned = []
-    scan = python_files.scan
-    monkeypatch.setattr(python_files, "scan", lambda content: scanned.append(content) or scan(content))
-    contents = {f"m{n}.py": f"x = {n}\n" for n in range(20)}
-    one = repository.commit(contents)
-    two = repository.commit(contents | {"m0.py": "x = 'new'\n", "copy.py": "x = 1\n"})
-    _fresh(repository, one, tmp_path / "1.json")
-    assert len(scanned) == 20
-    _fresh(repository, two, tmp_path / "2.json")
-    assert scanned[20:] == [b"x = 'new'\n"]
-
-
 def test_what_the_cache_gives_is_what_a_scan_gives(repository, tmp_path):
     files = {
         "p/__init__.py": '"""Doc."""\nfrom . import a\n',
@@ -154,119 +136,10 @@ def test_a_signal_added_later_leaves_the_bytes_as_if_all_were_written_at_once(re
     assert (tmp_path / "2.json").read_bytes() == at_once
 
 
-def test_a_lower_limit_is_not_answered_by_a_larger_one_nor_the_reverse(repository, tmp_path):
-    tree = repository.tree(repository.commit({"a.py": "def f(): pass\n" * 9}), cached=True)
-    small, large = PyIndex(max_bytes=50), PyIndex()
-    for signal in (small, large, small):
-        again = repository.tree(tree.commit, cached=True)
-        assert signal.extract(again) == signal.extract(repository.tree(tree.commit))
-
-
-def _forget_last_commit(repository) -> None:
-    """So that single rows of the cache are read again."""
-    for path in (repository.blob_cache.parent / "owner__name").iterdir():
-        path.unlink()
-
-
-@pytest.mark.parametrize("column", ["head", "body", "checksum"])
-def test_a_damaged_record_is_a_miss(repository, tmp_path, column):
-    commit = repository.commit(
-        {"a.py": "import os\ndef f(): pass\n", "tox.ini": "[testenv]\ncommands=pytest\n"}
-    )
-    good = _fresh(repository, commit, tmp_path / "1.json")
-    with closing(sqlite3.connect(repository.blob_cache)) as db:
-        damage = {"head": "x'5b5d'", "body": "x'5b31'", "checksum": "'text'"}[column]
-        assert db.execute(f"UPDATE kept SET {column} = {damage}").rowcount == 2
-        db.commit()
-    _forget_last_commit(repository)
-    assert _fresh(repository, commit, tmp_path / "2.json") == good
-
-
-def test_the_window_of_another_commit_changes_no_churn(repository):
-    names = ["a.py", "b.py", b"caf\xe9.py", "new\nline.py"]
-    commits = [repository.commit({name: f"x = {n}\n" for name in names[: 1 + n % 4]}) for n in range(9)]
-    for commit in (commits[4], commits[8], commits[2], commits[2]):
-        signal = HotPaths(window_commits=4)
-        cached = signal.extract(repository.tree(commit, cached=True))
-        assert cached == signal.extract(repository.tree(commit))
-        assert cached["by_churn"]
-
-
-def test_git_is_asked_only_for_the_changes_of_new_commits(repository, monkeypatch):
-    asked = []
-    diffs = history._diffs
-    monkeypatch.setattr(
-        history, "_diffs", lambda at, commits: asked.append(list(commits)) or diffs(at, commits)
-    )
-    commits = [repository.commit({"a.py": f"x = {n}\n"}) for n in range(4)]
-    HotPaths().extract(repository.tree(commits[2], cached=True))
-    HotPaths().extract(repository.tree(commits[3], cached=True))
-    assert asked == [commits[2::-1], [commits[3]]]
-
-
 def test_a_commit_that_is_not_there_is_an_error_of_the_repository(repository, tmp_path):
     repository.commit({"a.py": ""})
     with pytest.raises(ArtifactError):
         write_signals(repository.tree("0" * 40, cached=True), ALL, tmp_path / "signals.json")
-
-
-@pytest.mark.parametrize(
-    "damage", [b"no database at all, but long enough to be read as one" * 40, b"SQLite format 3\0" * 300]
-)
-def test_a_damaged_cache_is_a_miss_and_is_replaced(repository, tmp_path, damage, caplog):
-    commit = repository.commit({"a.py": "def f(): pass\n"})
-    good = _fresh(repository, commit, tmp_path / "1.json")
-    repository.blob_cache.write_bytes(damage)
-    _forget_last_commit(repository)
-    with caplog.at_level(logging.WARNING):
-        assert _fresh(repository, commit, tmp_path / "2.json") == good
-    assert "blob cache" in caplog.text
-    caplog.clear()
-    assert _fresh(repository, commit, tmp_path / "3.json") == good
-    assert not caplog.text
-
-
-def test_a_cache_that_cannot_be_made_is_a_miss(repository, tmp_path, caplog):
-    commit = repository.commit({"a.py": "def f(): pass\n"})
-    repository.blob_cache.mkdir(parents=True)
-    assert json.loads(_fresh(repository, commit, tmp_path / "1.json"))["signals"]["tree"]["n_files"] == 1
-    assert "could not be" in caplog.text
-
-
-def _io_error(*_, **__):
-    raise sqlite3.OperationalError("disk I/O error")
-
-
-def test_a_cache_that_fails_is_complained_of_once_and_costs_time_alone(
-    repository, tmp_path, caplog, monkeypatch
-):
-    """A double: what sqlite says where a network file system does not lock."""
-    commits = [repository.commit({"a.py": f"def f{n}(): pass\n"}) for n in range(3)]
-    monkeypatch.setattr(sqlite3, "connect", _io_error)
-    for number, commit in enumerate(commits):
-        made = _fresh(repository, commit, tmp_path / f"{number}.json")
-        assert f'"f{number}"' in made.decode()
-    assert caplog.text.count("disk I/O error") == 1
-    assert "dropped" not in caplog.text
-
-
-def test_a_lock_that_is_never_freed_is_waited_for_once(repository, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(blob_cache, "_BUSY_S", 2.0)
-    commits = [repository.commit({"a.py": f"def f{n}(): pass\n"}) for n in range(8)]
-    repository.blob_cache.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(repository.blob_cache, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        began = time.monotonic()
-        for number, commit in enumerate(commits):
-            _fresh(repository, commit, tmp_path / f"{number}.json")
-        elapsed = time.monotonic() - began
-        other.execute("ROLLBACK")
-    assert 2.0 <= elapsed < 8 * 2.0
-    assert caplog.text.count("database is locked") == 2  # to read it, and to write it
-    caplog.clear()
-    good = _fresh(repository, repository.commit({"b.py": ""}), tmp_path / "after.json")
-    assert good
-    assert not caplog.text
 
 
 def _write(arguments):
@@ -283,3 +156,60 @@ def test_eight_processes_may_share_a_cache(repository, tmp_path):
     ]
     with multiprocessing.get_context("spawn").Pool(8) as pool:
         assert len(set(pool.map(_write, jobs))) == 1
+
+
+def test_a_hostile_tree_is_read_to_the_end(tree_of):
+    files = {
+        "nested.py": "x = " + "(" * 300 + ")" * 300 + "\n",
+        "unclosed.py": "x = " + "(" * 300 + "\n",
+        "nul.py": b"def a(): pass\n\0",
+        "new\nline.py": "import nested\n",
+        b"caf\xe9.py": "def f(): pass\n",
+        "huge.py": b"x = 1\n" * 400_000,
+        "latin.py": b"'\xff'\n",
+        "surrogate.py": '"""\\ud800 doc"""\n',
+        "a/__init__.py": "from ........ import x\nfrom . import y\n",
+    }
+    tree = tree_of(files, {"loop.py": "loop.py", "module.py": "160000 " + "2" * 40})
+    facts = {signal.name: signal.extract(tree) for signal in ALL}
+    assert json.loads(orjson.dumps(facts, default=as_json)) == facts
+    assert "caf\\udce9.py" in facts["tree"]["files"]
+    reasons = {one["path"]: one["reason"] for one in facts["py_index"]["unparsed"]}
+    assert reasons == {
+        "huge.py": "larger than 2000000 bytes",
+        "latin.py": "cannot be decoded as utf-8",
+        "nul.py": "NUL byte",
+        "unclosed.py": "SyntaxError line 1",
+    }
+
+
+FILES = {
+    "src/pkg/__init__.py": "from .a import thing\n",
+    "src/pkg/a.py": "import os, json\nimport pkg.sub.b as b\n",
+    "src/pkg/sub/b.py": "def f():\n    from .. import a\n",
+    "tests/test_a.py": "import pytest\n",
+}
+
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+from contexttune.repos.git import Tree
+from contexttune.signals.extraction import write_signals
+from tests.signals.conftest import ALL
+write_signals(Tree(Path(sys.argv[1]), "owner/name", sys.argv[2]), ALL, Path(sys.argv[3]))
+"""
+
+
+def test_the_file_does_not_depend_on_the_hash_seed(repository, tmp_path):
+    commit = repository.commit(FILES)
+    written = set()
+    for seed in ("0", "1", "4711"):
+        path = tmp_path / f"{seed}.json"
+        subprocess.run(
+            [sys.executable, "-c", _PROGRAM, str(repository.git_dir), commit, str(path)],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            check=True,
+        )
+        written.add(path.read_bytes())
+    assert len(written) == 1

@@ -19,7 +19,7 @@ from contexttune.system.files import locked
 from contexttune.tasks.cache_contents import Holding, holdings
 from tests.command_line import contexttune
 from tests.gitrepos import commit, layout, workspace
-from tests.signals.test_extraction import ALL
+from tests.signals.conftest import ALL
 
 REPO, MONTH_S = "owner/lib", 30 * 86_400
 LIMIT_BYTES = 2_000_000_000
@@ -43,6 +43,7 @@ def root(tmp_path):
     BlobCache(path=home.blob_cache, kind="text-1").put({"1" * 40: CacheEntry(None, b"old" * 9)})
     BlobCache(path=home.blob_cache, kind="text-2").put({"1" * 40: CacheEntry(None, b"new" * 9)})
     for name in ("owner__lib.sqlite", "owner__lib.files-1", "owner__lib/edges-0-1-2"):
+        (blobs / name).parent.mkdir(exist_ok=True)
         (blobs / name).write_bytes(b"of an older version")
         _made_long_ago(blobs / name)
     half = tmp_path / "cache/mirrors/.owner__gone.git.123"
@@ -147,7 +148,7 @@ def test_a_cache_that_is_no_cache_is_named_in_one_sentence(root):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("key", ["workspace.cache_gb=0", "workspace.workers=0", "clean.unused_days=-1"])
+@pytest.mark.parametrize("key", ["workspace.cache_gb=0", "clean.unused_days=-1"])
 def test_settings_out_of_range_are_refused(tmp_path, key):
     done = contexttune("task=clean", key, cwd=tmp_path)
     assert done.returncode == 2

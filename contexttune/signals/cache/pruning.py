@@ -21,12 +21,9 @@ def old_kinds(newest: Mapping[str, float]) -> list[str]:
 
 
 def old_files(home: Path) -> list[Path]:
-    """What is no longer read below the directory of the cache: kept by older versions, or for one repository's blobs alone."""
-    found = [path for path in home.glob("*__*") if path.is_file()]
-    for directory in home.glob("*__*/"):
-        kept = {path.name: path.stat().st_mtime for path in directory.iterdir() if "-" in path.name}
-        found += [directory / kind for kind in old_kinds(kept)]
-    return sorted(found)
+    """Files in the cache's directory that older versions kept for each repository, and that nothing reads any more."""
+    found = [*home.glob("*__*"), *home.glob("*__*/*")]
+    return sorted(path for path in found if path.is_file() and not path.name.startswith("records."))
 
 
 def n_rows(path: Path) -> int:
