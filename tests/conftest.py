@@ -20,6 +20,8 @@ from hypothesis import settings
 
 from tests.command_line import contexttune
 
+pytest_plugins = ["tests.agents.fixtures"]  # agents that tests of runners and sandboxes share
+
 ROOT = Path(__file__).resolve().parent.parent
 LLAMA_PYTHON = os.environ.get("CONTEXTTUNE_LLAMA_PYTHON", sys.executable)  # .ci/llama.sh makes one
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
+from tests.agents.outages import FINE
+from tests.agents.scripted import ROTA, after
 from tests.documents import ROOT, Document, shell
 from tests.models.fault_server import error, ok, serving, stall
-from tests.runners.mini.agents import ROTA, after
-from tests.runners.mini.outages import FINE
 from tests.test_readme import CONTEXTS, LOCAL, README, RUNNING
 
 DEMO = ["slice=demo", "harness=local"]

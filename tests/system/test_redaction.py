@@ -16,9 +16,9 @@ from contexttune.errors import ConfigError
 from contexttune.paths import PACKAGE
 from contexttune.repos.git import git
 from contexttune.system.redaction import masked, require_no_secrets, without_passwords
+from tests.agents.scripted import BWRAP, DOCKER, EDIT, SUBMIT, calls
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, serving
-from tests.runners.mini.agents import BWRAP, DOCKER, EDIT, SUBMIT, calls
 
 KEY, PASSWORD, TOKEN = "sk-recognisable-0123456789", "pass-recognisable-987", "ghp-recognisable-555"
 DEMO = "slice=demo", "slice.limit=1", "harness=none"

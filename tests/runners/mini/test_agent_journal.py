@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from tests.agents.fixtures import both_runners
+from tests.agents.outages import BOTH, FINE
+from tests.agents.scripted import EDIT, ROTA, SUBMIT, TABLET, Agent, after, calls
 from tests.models.fault_server import error, ok, serving, stall
-from tests.runners.mini.agents import EDIT, ROTA, SUBMIT, TABLET, Agent, after, calls
-from tests.runners.mini.conftest import both_runners
-from tests.runners.mini.outages import BOTH, FINE
 
 pytestmark = pytest.mark.slow
 

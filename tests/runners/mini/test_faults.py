@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.agents.fixtures import both_runners
+from tests.agents.outages import BOTH, FINE, is_measured, is_outage
+from tests.agents.scripted import ROTA, TABLET, after, calls, close_server
 from tests.models.fault_server import Answer, error, half, ok, raw, serving, stall
-from tests.runners.mini.agents import ROTA, TABLET, after, calls, close_server
-from tests.runners.mini.conftest import both_runners
-from tests.runners.mini.outages import BOTH, FINE, is_measured, is_outage
 
 pytestmark = pytest.mark.slow
 

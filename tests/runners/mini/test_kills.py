@@ -18,9 +18,9 @@ import pytest
 
 from contexttune.models.journal import read_calls
 from contexttune.system.files import fingerprint
+from tests.agents.scripted import ROTA, SUBMIT, TABLET, Agent, calls
 from tests.command_line import contexttune
 from tests.models.fault_server import FaultServer, error, serving
-from tests.runners.mini.agents import ROTA, SUBMIT, TABLET, Agent, calls
 
 pytestmark = [pytest.mark.slow, pytest.mark.bwrap]
 

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from tests.agents.scripted import EDIT, SUBMIT, Agent, calls
 from tests.models.fault_server import error, serving
-from tests.runners.mini.agents import EDIT, SUBMIT, Agent, calls
 
 pytestmark = [pytest.mark.bwrap, pytest.mark.slow]
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from contexttune.injection import block, inject
+from tests.agents.scripted import EDIT, ROTA, SUBMIT, Agent, calls, fenced
 from tests.models.fault_server import Answer, serving
-from tests.runners.mini.agents import EDIT, ROTA, SUBMIT, Agent, calls, fenced
 
 pytestmark = pytest.mark.docker
 

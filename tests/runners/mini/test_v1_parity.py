@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from contexttune.runners.mini.v1_prompts import RELEASE
+from tests.agents.scripted import DOCKER, ROTA, Agent, fenced
 from tests.conftest import ROOT, required
 from tests.models.fault_server import Answer, ok, serving
-from tests.runners.mini.agents import DOCKER, ROTA, Agent, fenced
 from tests.runners.mini.test_parity import surroundings, write_task
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]

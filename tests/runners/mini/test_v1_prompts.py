@@ -13,8 +13,8 @@ import yaml
 from contexttune.errors import PreflightError
 from contexttune.runners.mini import v1_prompts as module
 from contexttune.runners.mini.v1_prompts import v1_prompts
+from tests.agents.scripted import ROTA, fenced
 from tests.models.fault_server import ok, serving
-from tests.runners.mini.agents import ROTA, fenced
 
 LOOP = "from nowhere import at_all\n\n\n@dataclass\nclass AgentConfig:\n"
 LOOP += "    system_template: str = 'unused'\n    timeout_template: str = (\n        'time '\n        'is over'\n    )\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.agents.scripted import EDIT, ROTA, SUBMIT, Agent, calls, is_living
 from tests.models.fault_server import ok, serving
-from tests.runners.mini.agents import EDIT, ROTA, SUBMIT, Agent, calls, is_living
 
 pytestmark = [pytest.mark.bwrap, pytest.mark.slow]
 

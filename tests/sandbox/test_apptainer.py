@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from contexttune.paths import slug
+from tests.agents.fixtures import publish
+from tests.agents.outages import BOTH, FINE, is_outage
+from tests.agents.scripted import ROTA, TABLET, Agent, after, calls
 from tests.models.fault_server import serving
-from tests.runners.mini.agents import ROTA, TABLET, Agent, after, calls
-from tests.runners.mini.conftest import publish
-from tests.runners.mini.outages import BOTH, FINE, is_outage
 
 pytestmark = [pytest.mark.bwrap, pytest.mark.slow]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.agents.scripted import EDIT, ROTA, SUBMIT, TABLET, Agent, calls
 from tests.models.fault_server import Answer, serving
-from tests.runners.mini.agents import EDIT, ROTA, SUBMIT, TABLET, Agent, calls
 
 FINE: tuple[Answer, ...] = (calls(EDIT), calls(SUBMIT))
 BOTH = f"{ROTA},{TABLET}"

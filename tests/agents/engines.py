@@ -34,7 +34,7 @@ def own_engine(build_images: Callable[..., None]) -> Iterator[tuple[Path, dict[s
 
 
 def _ci(name: str) -> Path:
-    return Path(__file__).parents[3] / ".ci" / name
+    return Path(__file__).parents[2] / ".ci" / name
 
 
 def start_engine(folder: Path) -> dict[str, str]:

@@ -7,10 +7,10 @@ import uuid
 import pytest
 
 from contexttune.sandbox import testbed
+from tests.agents.fixtures import every_engine, every_runner
+from tests.agents.outages import FINE, is_measured
+from tests.agents.scripted import ROTA, calls, is_living
 from tests.models.fault_server import serving
-from tests.runners.mini.agents import ROTA, calls, is_living
-from tests.runners.mini.conftest import every_engine, every_runner
-from tests.runners.mini.outages import FINE, is_measured
 
 pytestmark = pytest.mark.slow
 

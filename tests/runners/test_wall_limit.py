@@ -6,10 +6,10 @@ import uuid
 
 import pytest
 
+from tests.agents.fixtures import every_engine, every_runner
+from tests.agents.outages import is_measured
+from tests.agents.scripted import EDIT, ROTA, calls, is_living
 from tests.models.fault_server import Answer, serving, stall
-from tests.runners.mini.agents import EDIT, ROTA, calls, is_living
-from tests.runners.mini.conftest import every_engine, every_runner
-from tests.runners.mini.outages import is_measured
 
 pytestmark = pytest.mark.slow
 

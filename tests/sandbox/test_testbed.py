@@ -22,8 +22,8 @@ from contexttune.sandbox.shells import CheckoutShell
 from contexttune.sandbox.testbed import CheckoutTestbed, checkout_testbed
 from contexttune.system.files import fingerprint
 from contexttune.types import Instance
+from tests.agents.scripted import DEMO, ROTA
 from tests.gitrepos import commit, workspace
-from tests.runners.mini.agents import DEMO, ROTA
 from tests.system.test_remove_tree import nest
 
 NOBODY = 65534
@@ -40,7 +40,7 @@ def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def run_by_nobody(act: Callable[[], None]) -> None:
     """In a child that is not root, whom no mode would stop."""
-    import filelock._soft  # noqa: F401 - nobody may be kept from Python's library
+    import git  # noqa: F401 - nobody may be kept from reading libraries
 
     child = os.fork()
     if child == 0:

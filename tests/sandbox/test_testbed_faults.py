@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from tests.agents.engines import start_engine, stop_engine
+from tests.agents.fixtures import every_engine
+from tests.agents.outages import BOTH, FINE, is_outage
+from tests.agents.scripted import DEMO, DOCKER, ROTA, TABLET, Agent, after, calls
 from tests.models.fault_server import Answer, serving
-from tests.runners.mini.agents import DEMO, DOCKER, ROTA, TABLET, Agent, after, calls
-from tests.runners.mini.conftest import every_engine
-from tests.runners.mini.engines import start_engine, stop_engine
-from tests.runners.mini.outages import BOTH, FINE, is_outage
 
 pytestmark = pytest.mark.slow
 

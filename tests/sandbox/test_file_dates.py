@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.agents.fixtures import both_runners
+from tests.agents.scripted import EDIT, ROTA, SUBMIT, Agent, calls
 from tests.models.fault_server import serving
-from tests.runners.mini.agents import EDIT, ROTA, SUBMIT, Agent, calls
-from tests.runners.mini.conftest import both_runners
 
 NOSY = (
     "ls -la --time-style=full-iso; ls -la --time-style=full-iso ~; stat -c '%y %n' /testbed/.git/* . ..",

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.agents.fixtures import every_engine, every_runner
+from tests.agents.outages import FINE
+from tests.agents.scripted import calls
 from tests.models.fault_server import error, serving
-from tests.runners.mini.agents import calls
-from tests.runners.mini.conftest import every_engine, every_runner
-from tests.runners.mini.outages import FINE
 
 pytestmark = pytest.mark.slow
 

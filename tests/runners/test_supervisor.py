@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.agents.fixtures import settled
+from tests.agents.outages import FINE
+from tests.agents.scripted import APPTAINER, BWRAP, DOCKER, EDIT, PODMAN, ROTA, Agent, calls, is_living
 from tests.models.fault_server import Answer, serving, stall
-from tests.runners.mini.agents import APPTAINER, BWRAP, DOCKER, EDIT, PODMAN, ROTA, Agent, calls, is_living
-from tests.runners.mini.conftest import settled
-from tests.runners.mini.outages import FINE
 
 pytestmark = pytest.mark.slow
 

@@ -20,9 +20,9 @@ from contexttune.paths import Layout
 from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini.mini_runner import PRELOAD
 from contexttune.runners.supervisor import fork_server
+from tests.agents.engines import own_engine
+from tests.agents.scripted import APPTAINER, BWRAP, DEMO, DOCKER, PODMAN, ROTA, TABLET, Agent
 from tests.conftest import ROOT
-from tests.runners.mini.agents import APPTAINER, BWRAP, DEMO, DOCKER, PODMAN, ROTA, TABLET, Agent
-from tests.runners.mini.engines import own_engine
 
 __all__ = ["agent", "any_agent", "boxed_agent", "own_engine", "warm"]
 

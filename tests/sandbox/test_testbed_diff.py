@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from contexttune.repos.git import git, try_git
+from tests.agents.fixtures import every_engine, every_runner, publish
+from tests.agents.scripted import APPTAINER, SUBMIT, Agent, calls
 from tests.gitrepos import commit, workspace
 from tests.models.fault_server import serving
-from tests.runners.mini.agents import APPTAINER, SUBMIT, Agent, calls
-from tests.runners.mini.conftest import every_engine, every_runner, publish
 
 pytestmark = pytest.mark.slow
 
