@@ -1,4 +1,4 @@
-"""What looking at the configuration costs beside a bare Hydra application over the same groups.
+"""What `--cfg job` and `--help` take beside a bare Hydra application of six groups of one option.
 
 python -m benchmarks.startup [--rounds 9]
 """
@@ -12,9 +12,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from shutil import copytree
-
-from contexttune.paths import config_dir
 
 LIMIT = 1.5
 _BARE = """\
@@ -27,27 +24,31 @@ _HEAVY = ("swebench", "litellm", "datasets", "pandas", "openai", "docker", "mini
 
 
 def main() -> None:
-    """Time both, interleaved, and say which heavy modules ours imports."""
+    """Time both, interleaved, and name the heavy modules that ours imports."""
     parser = argparse.ArgumentParser(description="start-up against a bare Hydra application")
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as scratch:
-        ours = [sys.executable, "-m", "contexttune", "--cfg", "job"]
-        bare = [sys.executable, str(_bare(Path(scratch))), "--cfg", "job"]
-        times: dict[str, list[float]] = {"ours": [], "bare": []}
-        for _ in range(rounds):  # interleaved, so that a busy minute falls on both sides
-            times["ours"].append(_time_s(ours, scratch))
-            times["bare"].append(_time_s(bare, scratch))
-    ratio = statistics.median(times["ours"]) / statistics.median(times["bare"])
-    print(f"--cfg job against a bare Hydra application: {ratio:.2f} (<= {LIMIT})")
+        bare = str(_bare(Path(scratch)))
+        for flags in (["--cfg", "job"], ["--help"]):
+            ours_s, bare_s = [], []
+            for _ in range(rounds):  # interleaved, so that a busy minute falls on both sides
+                ours_s.append(_time_s([sys.executable, "-m", "contexttune", *flags], scratch))
+                bare_s.append(_time_s([sys.executable, bare, *flags], scratch))
+            ratio = statistics.median(ours_s) / statistics.median(bare_s)
+            print(f"{' '.join(flags)} against a bare Hydra application: {ratio:.2f} (<= {LIMIT})")
     print(f"heavy modules imported for it: {', '.join(_imported()) or 'none'}")
 
 
 def _bare(scratch: Path) -> Path:
-    """The same groups and options, without our schema, resolvers and callbacks."""
-    copytree(config_dir(), scratch / "conf")
-    config = scratch / "conf" / "config.yaml"
-    config.write_text(config.read_text().replace("  - schema\n", ""))
+    """A Hydra application of six groups with one option of one line each."""
+    defaults = ["defaults:"]
+    for group in "abcdef":
+        option = scratch / "conf" / group / "one.yaml"
+        option.parent.mkdir(parents=True)
+        option.write_text("key: 1\n")
+        defaults.append(f"  - {group}: one")
+    (scratch / "conf" / "config.yaml").write_text("\n".join([*defaults, "  - _self_", ""]))
     script = scratch / "bare.py"
     script.write_text(_BARE.format(conf=str(scratch / "conf")))
     return script

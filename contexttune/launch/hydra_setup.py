@@ -14,5 +14,7 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
 
     ConfigStore.instance().store("schema", Config)
+    # Hydra copies the whole store for each group that --help lists, and copies what it loads from it anyway.
+    ConfigStore.__deepcopy__ = lambda store, _: store  # type: ignore[attr-defined]
     for resolver in (default_group_id, reproduced_group_id, home_expanded):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)

@@ -92,6 +92,8 @@ class Session:
 
     def show_tables(self) -> None:
         """Print the summary of every group that the jobs worked on."""
+        if not self.groups:  # --cfg and --help need none of these imports
+            return
         from contexttune.report import group, summary, tables
 
         for group_id, layout in self.groups.items():
