@@ -1,4 +1,4 @@
-"""When each file was changed, for rankings that weigh age themselves."""
+"""Ages of the changes to each file, for rankings that weight them by age."""
 
 from __future__ import annotations
 

@@ -101,13 +101,13 @@ class CodeIndex(Signal):
         return fresh
 
     def _record(self, content: bytes, language: str) -> _Record:
-        from contexttune.signals.languages.definitions import Unread, symbols
+        from contexttune.signals.languages.definitions import UnreadableSource, symbols
 
         if len(content) > self.max_bytes:
             return _Record(len(content))
         try:
             return _Record(len(content), JsonList.of(symbols(content, language)))
-        except Unread as reason:
+        except UnreadableSource as reason:
             return _Record(len(content), reason=str(reason))
 
 

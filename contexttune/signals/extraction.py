@@ -1,4 +1,4 @@
-"""The first stage: a commit's signals as one file, extracted only when something about them changed."""
+"""The signals stage: writes signals.json for a commit, and extracts again only what is out of date."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ SCHEMA_VERSION = 1
 
 
 def write_signals(tree: Tree, signals: Sequence[Signal], path: Path) -> dict[str, Any]:
-    """{signal name: facts}, from `path` where it is current, else extracted and written there.
+    """Return {signal name: facts}. Facts that `path` lacks or that are out of date are extracted and written there.
 
-    Signals of the file that are not asked for stay in it. Raises ArtifactError when git cannot read the
-    commit.
+    Other signals in the file stay. Raises ArtifactError when git cannot read the commit.
     """
     with gc_paused():
-        kept = _read(path, tree)
+        file = _read(path, tree)
         versions = {signal.name: _version(signal) for signal in signals}
-        stale = [signal for signal in signals if kept["versions"].get(signal.name) != versions[signal.name]]
+        stale = [signal for signal in signals if file["versions"].get(signal.name) != versions[signal.name]]
         if stale:
             log.debug("%s@%s: extracting %s", tree.repo, tree.commit, ", ".join(s.name for s in stale))
-            kept["signals"] |= _extract(tree, stale)
-            kept["versions"] |= versions
-            write_atomic(path, dump_lines(kept), durable=False)
-        return {signal.name: kept["signals"][signal.name] for signal in signals}
+            file["signals"] |= _extract(tree, stale)
+            file["versions"] |= versions
+            write_atomic(path, dump_lines(file), durable=False)
+        return {signal.name: file["signals"][signal.name] for signal in signals}
 
 
 def _extract(tree: Tree, signals: Sequence[Signal]) -> dict[str, Any]:
@@ -51,7 +50,7 @@ def _version(signal: Signal) -> str:
 
 
 def _read(path: Path, tree: Tree) -> dict[str, Any]:
-    """The file's content, or an empty one when it is absent, damaged or about something else."""
+    """Content of the file; without facts when it is missing, damaged or about another commit."""
     empty: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "repo": tree.repo,
@@ -64,12 +63,12 @@ def _read(path: Path, tree: Tree) -> dict[str, Any]:
     except FileNotFoundError:
         return empty
     except (OSError, orjson.JSONDecodeError) as error:
-        log.warning("%s is damaged and is built again: %s", path, error)
+        log.warning("%s is damaged and is written again: %s", path, error)
         return empty
-    return found if _is_ours(found, empty) else empty
+    return found if _is_valid(found, empty) else empty
 
 
-def _is_ours(found: Any, empty: dict[str, Any]) -> bool:
+def _is_valid(found: Any, empty: dict[str, Any]) -> bool:
     if not isinstance(found, dict) or found.keys() != empty.keys():
         return False
     same = all(found[key] == empty[key] for key in ("schema_version", "repo", "base_commit"))

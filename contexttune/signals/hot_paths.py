@@ -1,4 +1,4 @@
-"""Files that much depends on, and files that change often."""
+"""Files that change often."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _NOT_SOURCE = re.compile(
 class HotPaths(Signal):
     """{"by_churn": [{"path", "commits", "score"}], "window_commits"}.
 
-    `score` sums a weight over the commits that touched a file: the newest of the window weighs
-    `window_commits`, each older one 1 less. Tests, documentation and vendored code are left out.
+    `score` is the sum of the weights of the commits that touched a file: `window_commits` for the newest commit of
+    the window, 1 less for each older one. Tests, documentation and vendored code are left out.
     """
 
     name: str = "hot_paths"

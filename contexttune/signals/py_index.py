@@ -1,4 +1,4 @@
-"""Modules of a repository and what they define."""
+"""Python modules of a repository and their definitions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PyIndex(Signal):
             raise ConfigError(f"signal.py_index.max_bytes must be above 0, got {self.max_bytes}")
 
     def extract(self, tree: Tree) -> dict[str, Any]:
-        """Every `.py` file, with what the scanner found even in those that do not parse."""
+        """Every `.py` file; those that do not parse have the symbols that the scanner found in them."""
         python = tree.shared(PythonFiles)
         blobs, records, names = python.blobs, python.records(self.max_bytes), module_names(python.blobs)
         index, unparsed = {}, []

@@ -1,4 +1,4 @@
-"""How a repository says its tests are run: its own lines, out of its own files."""
+"""Test commands that a repository states in its configuration and its guides."""
 
 from __future__ import annotations
 
@@ -67,18 +67,18 @@ def nox_commands(text: str) -> Iterator[str]:
 
 
 def prose_commands(text: str) -> Iterator[str]:
-    """Lines of a contributor's guide that are nothing but a test command."""
+    """Lines of a contributor's guide that consist of a test command."""
     for found in _PROSE_COMMAND.finditer(text[:200_000]):
         yield found[1].strip()
 
 
 def no_commands(text: str) -> Iterator[str]:
-    """For files that configure a framework and hold no command."""
+    """For files that configure a framework and state no command."""
     del text
     return iter(())
 
 
-# file -> its reader; the order is that of the commands
+# file -> its reader; commands are listed in this order
 READERS: Mapping[str, Callable[[str], Iterator[str]]] = {
     "tox.ini": tox_commands,
     "pyproject.toml": toml_commands,
@@ -99,9 +99,9 @@ READERS: Mapping[str, Callable[[str], Iterator[str]]] = {
 }
 
 
-@lru_cache(maxsize=16)  # asked for by several readers of one commit
+@lru_cache(maxsize=16)  # several readers parse the same file
 def ini_sections(text: str) -> Mapping[str, Mapping[str, str]]:
-    """Sections of an INI file; none when it is not one."""
+    """Sections of an INI file; empty when it cannot be parsed."""
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True, default_section="\0")
     try:
         parser.read_string(text)
@@ -111,7 +111,7 @@ def ini_sections(text: str) -> Mapping[str, Mapping[str, str]]:
 
 
 def toml_table(text: str) -> dict[str, Any]:
-    """A TOML file; empty when it is not one."""
+    """Content of a TOML file; empty when it cannot be parsed."""
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""How a repository is tested, by its own configuration."""
+"""How a repository runs its tests, from its own configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from contexttune.signals.test_commands import READERS, ini_sections, toml_table
 
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_tests?|tests)\.py\Z")
 _TEST_DIR = re.compile(r"(?:^|.*/)_?(?:tests?|testing)\Z", re.IGNORECASE)
-_RUNNERS = ("tests/runtests.py", "runtests.py", "test/runtests.py", "bin/test")  # a repository's own
+_RUNNERS = (
+    "tests/runtests.py",
+    "runtests.py",
+    "test/runtests.py",
+    "bin/test",
+)  # scripts that some repositories have
 _MAX_COMMANDS = 8
 _MAX_CONFIG_BYTES = 1_000_000
 
@@ -24,11 +29,11 @@ _MAX_CONFIG_BYTES = 1_000_000
 class TestManifest(Signal):
     """{"framework", "directories", "files", "config_files", "commands"}.
 
-    `framework` is pytest, unittest, django, nose or unknown; `commands` are the repository's own lines,
-    at most 8, the most specific first, or one derived from the framework when it states none.
+    `framework` is pytest, unittest, django, nose or unknown; `commands` are at most 8 lines of the repository's
+    own, the most specific first, or one derived from the framework when there are none.
     """
 
-    __test__: ClassVar[bool] = False  # pytest takes a class of this name for a test
+    __test__: ClassVar[bool] = False  # pytest would collect a class of this name
     name: str = "test_manifest"
     version: ClassVar[int] = 1
     max_bytes: int = MAX_BYTES

@@ -24,7 +24,7 @@ class FileTree(Signal):
     version: ClassVar[int] = 1
 
     def extract(self, tree: Tree) -> dict[str, Any]:
-        """Sorted paths, by what git says they are; nothing is followed."""
+        """Paths sorted, classified by git's modes; links are not followed."""
         by_mode: dict[str, list[str]] = {}
         for path, mode, _ in tree.entries:
             by_mode.setdefault(mode, []).append(printable(path))
@@ -41,7 +41,7 @@ class FileTree(Signal):
 
 
 def _extensions(leaves: Iterable[str]) -> dict[str, int]:
-    """A name that begins or ends with its only dot has none."""
+    """A name whose only dot is its first or last character has no extension."""
     spelled = Counter([leaf[leaf.rfind(".") :] for leaf in leaves if leaf.rfind(".") > 0])
     found: Counter[str] = Counter()
     for extension, n_files in spelled.items():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contexttune.errors import ConfigError
 from contexttune.signals.code_index import CodeIndex
 from contexttune.signals.languages import definitions as reader
-from contexttune.signals.languages.definitions import Unread, symbols
+from contexttune.signals.languages.definitions import UnreadableSource, symbols
 from contexttune.signals.languages.grammars import LANGUAGES
 from contexttune.signals.languages.queries import QUERIES
 
@@ -263,7 +263,7 @@ def test_every_language_of_a_file_name_has_a_grammar_and_a_test():
 def test_whatever_a_file_holds_its_definitions_are_one_line_each(content, language):
     try:
         found = symbols(content, language)
-    except Unread:
+    except UnreadableSource:
         assert b"\0" in content
         return
     for symbol in found:
@@ -281,7 +281,7 @@ def test_whatever_a_file_holds_its_definitions_are_one_line_each(content, langua
     ],
 )
 def test_what_was_made_by_a_machine_or_resists_is_not_read(content, language, reason):
-    with pytest.raises(Unread, match=reason):
+    with pytest.raises(UnreadableSource, match=reason):
         symbols(content, language)
     assert symbols(b"int f() {}\n", "cpp")[0]["name"] == "f"  # the parser is as good as new
 

@@ -1,1 +1,1 @@
-"""What is known of single files and commits, kept on disk for every later commit."""
+"""Facts about blobs, kept on disk for all later commits."""

@@ -1,4 +1,4 @@
-"""Analyses of git objects, kept on disk under the object's name. Losing one costs time, nothing else."""
+"""Facts about blobs, cached on disk under the blob's SHA-1. A lost entry costs time, nothing else."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from contexttune.system.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 900  # names in one query: the oldest sqlite allows 999 parameters
-_PAGE_BYTES = 16_384  # a row is some kB, and a commit reads most of what is there of its repository
-_BUSY_S = 5.0  # how long we wait for another process before we give up
-_BUSY_AGAIN_S = 0.1  # and how long once that was in vain: a lock may never be freed, on a network file system
-_EVICTED = 16  # one row in so many makes room: what is written pays for what is deleted
+_CHUNK = 900  # names in one query: old versions of sqlite allow 999 parameters
+_PAGE_BYTES = 16_384  # an entry has some kB, and a commit reads most entries of its repository
+_BUSY_S = 5.0  # how long to wait for another process
+_BUSY_AGAIN_S = 0.1  # after a wait in vain: on a network file system, a lock may never be freed
+_EVICTED = 16  # evict one row in 16 at a time, so that not every write has to evict
 _DAY_S = 86_400
 _WARNINGS = WarnOnce(log)
 _SCHEMA = (
@@ -34,7 +34,7 @@ _SCHEMA = (
 
 
 class CacheEntry(NamedTuple):
-    """What is kept of an object: a JSON value that every reader needs, and bytes that few do."""
+    """Facts about a blob: a JSON value that every reader needs, and bytes that few do."""
 
     head: Any
     body: bytes | memoryview = b""
@@ -42,24 +42,23 @@ class CacheEntry(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class BlobCache:
-    """A sqlite file shared by all repositories and processes, or nothing at all when `path` is None.
+    """A sqlite file shared by all repositories and processes. Without a `path`, nothing is cached.
 
-    An object's name says what it holds, so what one repository knows another one does. Any error of sqlite
-    (locked, damaged, read-only, no space) is a miss with a line in the log, and a row whose checksum is wrong is
-    a miss without one.
+    Every error of sqlite (locked, damaged, read-only, no space) is logged and counts as a miss; so does a row with a
+    wrong checksum, which is not logged.
     """
 
     path: Path | None
-    kind: str  # what was analysed, "-", by which version: records of another kind are not seen
-    limit_bytes: int | None = None  # for all kinds together: beyond it, what was not used for longest goes
+    kind: str  # "<analysis>-<version>": entries of other kinds are ignored
+    limit_bytes: int | None = None  # for all kinds together; the least recently used entries are evicted
 
     @classmethod
     def of(cls, tree: Tree, kind: str) -> BlobCache:
-        """The cache that a tree's objects are looked up in."""
+        """The cache for the blobs of `tree`."""
         return cls(path=tree.blob_cache, kind=kind, limit_bytes=tree.cache_bytes)
 
     def version(self) -> tuple[int, int]:
-        """Another one whenever somebody has put something."""
+        """(mtime in ns, size) of the file: differs after every `put` by any process."""
         try:
             found = self.path.stat() if self.path is not None else None
         except OSError:
@@ -67,25 +66,25 @@ class BlobCache:
         return (found.st_mtime_ns, found.st_size) if found else (0, 0)
 
     def get(self, names: Iterable[str]) -> dict[str, CacheEntry]:
-        """Records of those `names` (object sha1s) that are known."""
+        """SHA-1 -> entry, for those `names` that are cached."""
         wanted = list(names)
         if self.path is None or not wanted:
             return {}
-        with self._survived("read"):
+        with self._errors_as_misses("read"):
             if self.path.exists():
                 with self._connection("read") as db:
                     return self._found(db, wanted)
         return {}
 
-    def put(self, records: Mapping[str, CacheEntry]) -> None:
-        """Keep `records` by object name."""
-        if self.path is None or not records:
+    def put(self, entries: Mapping[str, CacheEntry]) -> None:
+        """Cache `entries` (SHA-1 -> entry)."""
+        if self.path is None or not entries:
             return
-        rows = [self._row(name, record) for name, record in records.items()]
-        with self._survived("written"):
+        rows = [self._row(name, entry) for name, entry in entries.items()]
+        with self._errors_as_misses("written"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._connection("written") as db:
-                db.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # heeded when the file is made, not later
+                db.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # takes effect only while the file is created
                 for statement in _SCHEMA:
                     db.execute(statement)
                 db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -93,9 +92,9 @@ class BlobCache:
                     evict(db, self.limit_bytes)
                 db.commit()
 
-    def _row(self, name: str, record: CacheEntry) -> tuple[str, bytes, int, bytes, bytes | memoryview, int]:
-        key, head = bytes.fromhex(name), orjson.dumps(record.head)
-        return self.kind, key, _checksum(key, head, record.body), head, record.body, _today()
+    def _row(self, name: str, entry: CacheEntry) -> tuple[str, bytes, int, bytes, bytes | memoryview, int]:
+        key, head = bytes.fromhex(name), orjson.dumps(entry.head)
+        return self.kind, key, _checksum(key, head, entry.body), head, entry.body, _today()
 
     def _found(self, db: sqlite3.Connection, wanted: list[str]) -> dict[str, CacheEntry]:
         found: dict[str, CacheEntry] = {}
@@ -123,21 +122,21 @@ class BlobCache:
         assert self.path is not None
         timeout = _BUSY_AGAIN_S if _WARNINGS.warned(self.path, verb) else _BUSY_S
         with closing(sqlite3.connect(str(self.path), timeout=timeout)) as db:
-            # no fsync: a cache damaged by a power cut is noticed, thrown away and filled again
+            # no fsync: damage by a power cut is detected, and the cache is filled again
             db.execute("PRAGMA synchronous=OFF")
             yield db
 
     @contextmanager
-    def _survived(self, verb: str) -> Iterator[None]:
+    def _errors_as_misses(self, verb: str) -> Iterator[None]:
         assert self.path is not None
         try:
             yield
             _WARNINGS.resolved(self.path, verb)
         except sqlite3.OperationalError as error:
-            if "no such table" not in str(error):  # only created: another process is about to fill it
+            if "no such table" not in str(error):  # another process has just created the file
                 _WARNINGS.warn(self.path, verb, "blob cache %s could not be %s: %s", self.path, verb, error)
         except (sqlite3.Error, OSError) as error:
-            message = "blob cache %s could not be %s and is dropped: %s"
+            message = "blob cache %s could not be %s and is deleted: %s"
             _WARNINGS.warn(self.path, verb, message, self.path, verb, error)
             self._drop()
 
@@ -148,7 +147,7 @@ class BlobCache:
 
 
 def used_bytes(db: sqlite3.Connection) -> int:
-    """What the rows take of the file: room that was freed in it is not counted, and is filled again."""
+    """Size of the file without its free pages, which sqlite uses again."""
     size, n_pages, n_free = (
         int(db.execute(f"PRAGMA {what}").fetchone()[0])
         for what in ("page_size", "page_count", "freelist_count")
@@ -157,7 +156,7 @@ def used_bytes(db: sqlite3.Connection) -> int:
 
 
 def evict(db: sqlite3.Connection, limit_bytes: int) -> int:
-    """Delete rows, those not used for longest first, until the others fit; how many. The caller commits."""
+    """Delete the least recently used rows until the others fit, and return how many. The caller commits."""
     n_deleted = 0
     while used_bytes(db) > limit_bytes:
         n = db.execute("SELECT count(*) FROM kept").fetchone()[0] // _EVICTED + 1
@@ -170,7 +169,7 @@ def evict(db: sqlite3.Connection, limit_bytes: int) -> int:
 
 
 def _touch(db: sqlite3.Connection, rows: list[tuple[int, int]]) -> None:
-    """Say which rows were used today. Where that cannot be written, they only look older than they are."""
+    """Mark rows as used today. Where that cannot be written, they merely look older than they are."""
     with suppress(sqlite3.OperationalError):
         db.execute(f"PRAGMA busy_timeout={int(_BUSY_AGAIN_S * 1000)}")
         db.executemany("UPDATE kept SET used = ? WHERE rowid = ?", rows)
@@ -182,7 +181,7 @@ def _today() -> int:
 
 
 def _is_sound(name: Any, checksum: Any, head: Any, body: Any) -> bool:
-    """Whether a row is as it was written: sqlite notices damage only where its own structure lies."""
+    """Whether a row is as it was written: sqlite detects damage in its own structures alone."""
     return (
         all(isinstance(part, bytes) for part in (name, head, body))
         and _checksum(name, head, body) == checksum

@@ -1,4 +1,4 @@
-"""What of the cache of analyses is of no use any more: records of older versions, and what is beyond the limit."""
+"""Find and delete cache entries of older versions and those beyond the size limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contexttune.signals.cache.blob_cache import evict, used_bytes
 
 
 def old_kinds(newest: Mapping[str, float]) -> list[str]:
-    """Of kinds called NAME-VERSION, all but the one of each name that was written last; `newest`: kind -> when that was."""
+    """All kinds (NAME-VERSION) but the last written one of each name. `newest` is kind -> time of its last write."""
     by_name: dict[str, list[str]] = defaultdict(list)
     for kind in sorted(newest, key=lambda kind: newest[kind]):
         by_name[kind.partition("-")[0]].append(kind)
@@ -21,19 +21,19 @@ def old_kinds(newest: Mapping[str, float]) -> list[str]:
 
 
 def old_files(home: Path) -> list[Path]:
-    """Files in the cache's directory that older versions kept for each repository, and that nothing reads any more."""
+    """Files beside the cache that older versions wrote for each repository and that nothing reads any more."""
     found = [*home.glob("*__*"), *home.glob("*__*/*")]
     return sorted(path for path in found if path.is_file() and not path.name.startswith("records."))
 
 
 def n_rows(path: Path) -> int:
-    """Raises ArtifactError when the file cannot be read."""
+    """Number of entries. Raises ArtifactError when the file cannot be read."""
     with _opened(path) as db:
         return int(db.execute("SELECT count(*) FROM kept").fetchone()[0])
 
 
 def surplus_bytes(path: Path, limit_bytes: int) -> int:
-    """About how much `prune` would free. Raises ArtifactError when the file cannot be read."""
+    """Roughly how much `prune` would free. Raises ArtifactError when the file cannot be read."""
     with _opened(path) as db:
         old = _in_old_kinds(db)
         freed = _n_bytes(db, old)
@@ -41,7 +41,7 @@ def surplus_bytes(path: Path, limit_bytes: int) -> int:
 
 
 def prune(path: Path, limit_bytes: int) -> None:
-    """Delete rows of older versions, then those not used for longest, and give back the room.
+    """Delete entries of older versions, then the least recently used ones beyond the limit, and shrink the file.
 
     Raises ArtifactError when the file cannot be written.
     """
@@ -54,7 +54,7 @@ def prune(path: Path, limit_bytes: int) -> None:
 
 
 def _in_old_kinds(db: sqlite3.Connection) -> list[str]:
-    """By the last row of each kind: they are numbered as they are written."""
+    """Old kinds, judged by the number of each kind's last row: rows are numbered in the order of writing."""
     return old_kinds(dict(db.execute("SELECT kind, max(rowid) FROM kept GROUP BY kind")))
 
 

@@ -1,4 +1,4 @@
-"""What a source defines or imports, kept as the JSON it is stored and written as."""
+"""Lists that stay JSON from the cache to signals.json unless somebody reads them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _GAP = b"\0"  # in JSON a NUL is always spelled \\u0000
 
 
 class JsonList(Sequence[Any]):
-    """A read-only list that is decoded when an item is asked for, the last one alone by itself; most never are.
+    """A read-only list in JSON, decoded on first access; the last item can be decoded on its own.
 
-    Equal to a list of the same items. `raw` is compact JSON with sorted keys, `n` its number of items.
+    Equal to a list of the same items. `raw` is compact JSON with sorted keys, `n` the number of items.
     """
 
     __slots__ = ("_items", "_n", "raw")
@@ -27,7 +27,7 @@ class JsonList(Sequence[Any]):
 
     @classmethod
     def of(cls, items: Sequence[Any]) -> JsonList:
-        """From what the scanner finds."""
+        """Encode `items`."""
         return cls(_dumped(items), len(items), items)
 
     def __len__(self) -> int:
@@ -43,12 +43,12 @@ class JsonList(Sequence[Any]):
         return self._decoded()[index]
 
     def _last(self) -> Any:
-        """The last item where it is a short object; None: not to be had without the others."""
+        """The last item if it is a short object; None if it cannot be decoded without the others."""
         tail = bytes(self.raw[-_TAIL_BYTES:])
-        at = tail.rfind(b',{"')  # not inside a string, where the quote would have a backslash
+        at = tail.rfind(b',{"')  # not inside a string, where the quote would be escaped
         try:
             return orjson.loads(tail[at + 1 : -1]) if at >= 0 else None
-        except orjson.JSONDecodeError:  # it ends more than itself: it is inside another item
+        except orjson.JSONDecodeError:  # it is nested in another item
             return None
 
     def __iter__(self) -> Iterator[Any]:
@@ -71,16 +71,16 @@ class JsonList(Sequence[Any]):
 
 
 def as_json(value: object) -> Any:
-    """For orjson's `default`: a JsonList as it is stored."""
+    """`default` for orjson: a JsonList as its `raw`."""
     if isinstance(value, JsonList):
         return orjson.Fragment(bytes(value.raw))
     raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 def dump_lines(value: Any) -> bytes:
-    """Sorted JSON for people and diffs: a dict has its keys on lines of their own, a list is one line.
+    """Sorted JSON for people and diffs: one line for each key of a dict, and one for a whole list.
 
-    The same bytes for a JsonList and for the list it stands for.
+    A JsonList gives the same bytes as the list that it stands for.
     """
     lists: list[bytes | memoryview] = []
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
@@ -89,7 +89,7 @@ def dump_lines(value: Any) -> bytes:
 
 
 def _folded(value: Any, lists: list[bytes | memoryview]) -> Any:
-    """`value` with gaps for its `lists`, which are copied once that way."""
+    """`value` with gaps in place of its lists, which go to `lists` and so are copied only once."""
     if isinstance(value, dict):
         return {key: _folded(value[key], lists) for key in sorted(value)}
     if type(value) is JsonList:
@@ -101,5 +101,5 @@ def _folded(value: Any, lists: list[bytes | memoryview]) -> Any:
 
 
 def _dumped(items: Sequence[Any]) -> bytes:
-    """A copy: what orjson returns holds on to a kilobyte or two, however little was written."""
+    """Copied, because the bytes that orjson returns occupy at least a kilobyte."""
     return bytes(memoryview(orjson.dumps(items, default=as_json, option=orjson.OPT_SORT_KEYS)))

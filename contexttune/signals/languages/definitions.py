@@ -1,4 +1,4 @@
-"""The definitions of one source file: names qualified by what is around them, kinds, lines, signatures."""
+"""Definitions of a source file: qualified names, kinds, lines, signatures."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from contexttune.signals.languages.grammars import grammar
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
-VERSION = 2  # of what is found; to be raised with a query, this module, or the release of a grammar
+VERSION = 2  # raise it when results change: with a query, this module, or the release of a grammar
 
-_MOST_STEPS = 10_000  # of a hundred each, of the parser: a megabyte of real code needs 7,000
+_MAX_STEPS = 10_000  # of a hundred parser steps each: a megabyte of real code needs 7,000
 _CHUNK_BYTES = 65_536
-_MINIFIED_BYTES, _MINIFIED_LINE = 1_000, 200  # a file that long whose lines are so long on average
-_MOST_SIGNATURE_CHARS = 300
-_DEEPEST = 40  # definitions around one another: what is in deeper ones has their name
+_MINIFIED_BYTES, _MINIFIED_LINE = (
+    1_000,
+    200,
+)  # minimum size of a minified file, and the average length of its lines
+_MAX_SIGNATURE_CHARS = 300
+_MAX_DEPTH = 40  # of nested definitions; deeper ones are qualified as those at this depth
 
 _NAME = re.compile(r"[~#$@]?[^\W\d][\w$]*[?!=]?\Z")
 _PART = re.compile(r"::|\.|\\|->")
 _GENERIC = re.compile(r"<[^<>]*>")
 _OWNER = re.compile(r"[^\W\d]\w*")
-_TEST = re.compile(
-    r"#!?\[(?:[\w:]*\btest\b|cfg\(test\))"
-)  # in Rust, where tests stand among the code that they test
+_TEST = re.compile(r"#!?\[(?:[\w:]*\btest\b|cfg\(test\))")  # in Rust, tests are among the code that they test
 _WITHOUT_BODY = {
     "method",
     "singleton_method",
     "class",
     "module",
-}  # in Ruby, where nothing stands before `end`
+}  # in Ruby, their bodies have no opening token
 _TRANSPARENT = {"module", "exports", "prototype", "this", "self", "window", "globalThis", "fn"}
 _LEADING = re.compile(r"\A(?:[=:]\s*)?(?:async\b\s*)?(?:class\b|function\b\s*\*?\s*[\w$]*)?\s*")
 _TRAILING = re.compile(r"\s*(?:=>|[;,{=])*\s*\Z")
 
 
-class Unread(Exception):
-    """Why a file's definitions are not known; a fact about the file and no failure."""
+class UnreadableSource(Exception):
+    """A file whose definitions cannot be read, such as a minified one; the message is the reason."""
 
 
 class Definition(NamedTuple):
@@ -53,7 +54,7 @@ class Definition(NamedTuple):
 
 
 class _Match(NamedTuple):
-    """What a pattern has captured. `label` is class, function, scope or space."""
+    """Captures of a pattern. `label` is class, function, scope or space."""
 
     start: int
     end: int
@@ -63,8 +64,8 @@ class _Match(NamedTuple):
     name_node: Node
 
 
-class _Around(NamedTuple):
-    """A definition that has not ended where the next one begins."""
+class _Enclosing(NamedTuple):
+    """A definition that encloses the current one."""
 
     end: int
     name: str
@@ -72,39 +73,39 @@ class _Around(NamedTuple):
 
 
 def symbols(content: bytes, language: str) -> list[dict[str, Any]]:
-    """Records as those of `py_index`: {"name", "kind", "line", "signature"}. Raises Unread."""
+    """Records as those of `py_index`: {"name", "kind", "line", "signature"}. Raises UnreadableSource."""
     keys = ("name", "kind", "line", "signature")
     return [{key: getattr(one, key) for key in keys} for one in definitions(content, language)]
 
 
 def definitions(content: bytes, language: str) -> list[Definition]:
-    """In the order of the file, outer before inner. Raises Unread for what was made by a machine or resists."""
+    """In the order of the file, outer before inner. Raises UnreadableSource for minified or too complex files."""
     if len(content) >= _MINIFIED_BYTES and len(content) > _MINIFIED_LINE * (content.count(b"\n") + 1):
-        raise Unread("minified")
+        raise UnreadableSource("minified")
     if b"\0" in content:
-        raise Unread("NUL byte")
+        raise UnreadableSource("NUL byte")
     tree = _parsed(content, language)
     return list(_qualified(_matches(tree, language), content))
 
 
 def _parsed(content: bytes, language: str) -> Tree:
-    """The bound is a number of steps and not of seconds, so that all machines agree."""
+    """Limited by steps rather than seconds, so that the result is the same on every machine."""
     n_steps = 0
 
     def read(at: int, _point: object) -> bytes:
         return content[at : at + _CHUNK_BYTES]
 
-    def is_too_much(_at: int, _has_error: bool) -> bool:
+    def is_too_complex(_at: int, _has_error: bool) -> bool:
         nonlocal n_steps
         n_steps += 1
-        return n_steps > _MOST_STEPS
+        return n_steps > _MAX_STEPS
 
     parser = grammar(language).parser
     try:
-        return parser.parse(read, progress_callback=is_too_much)
-    except ValueError:  # what the binding says when it was stopped
+        return parser.parse(read, progress_callback=is_too_complex)
+    except ValueError:  # raised when the callback stops the parser
         parser.reset()
-        raise Unread("too complex") from None
+        raise UnreadableSource("too complex") from None
 
 
 def _matches(tree: Tree, language: str) -> list[_Match]:
@@ -123,36 +124,36 @@ def _matches(tree: Tree, language: str) -> list[_Match]:
 
 
 def _parts(node: Node, owner: Sequence[Node] | None, *, is_path: bool) -> list[str]:
-    """The parts of a name that can be told in one word; [] where there is none."""
-    text = _text(node).removeprefix("r#")  # how Rust writes a name that is a keyword too
+    """Identifiers that a name consists of; empty when it is not made of identifiers."""
+    text = _text(node).removeprefix("r#")  # Rust's prefix of identifiers that are keywords
     parts = [text]
     if is_path:
         parts = [part for part in _PART.split(_GENERIC.sub("", text)) if part not in _TRANSPARENT]
     if not parts or not _NAME.match(parts[-1]):
         return []
     kept = [part for part in parts if _NAME.match(part)]
-    if owner and (told := _OWNER.search(_text(owner[0]))):
-        kept.insert(0, told[0])
+    if owner and (owner_name := _OWNER.search(_text(owner[0]))):
+        kept.insert(0, owner_name[0])
     return kept
 
 
 def _qualified(matches: Sequence[_Match], content: bytes) -> Iterator[Definition]:
-    around: list[_Around] = []
-    left_out = 0  # up to this byte
+    enclosing: list[_Enclosing] = []
+    skipped_to = 0
     for match in matches:
-        if match.start < left_out or _is_test(match.node):
-            left_out = max(left_out, match.end)
+        if match.start < skipped_to or _is_test(match.node):
+            skipped_to = max(skipped_to, match.end)
             continue
-        while around and around[-1].end <= match.start:
-            around.pop()
-        prefix = f"{around[-1].name}." if around else ""
+        while enclosing and enclosing[-1].end <= match.start:
+            enclosing.pop()
+        prefix = f"{enclosing[-1].name}." if enclosing else ""
         name = prefix + ".".join(match.parts)
         is_class = match.label in ("class", "scope")
-        if len(around) < _DEEPEST:
-            around.append(_Around(match.end, name, is_class))
+        if len(enclosing) < _MAX_DEPTH:
+            enclosing.append(_Enclosing(match.end, name, is_class))
         if match.label in ("scope", "space"):
             continue
-        has_owner = len(match.parts) > 1 or (len(around) > 1 and around[-2].is_class)
+        has_owner = len(match.parts) > 1 or (len(enclosing) > 1 and enclosing[-2].is_class)
         yield Definition(
             name=name,
             kind="class" if is_class else "method" if has_owner else "function",
@@ -164,7 +165,7 @@ def _qualified(matches: Sequence[_Match], content: bytes) -> Iterator[Definition
 
 
 def _is_test(node: Node) -> bool:
-    """Whether an attribute right before a definition in Rust says so."""
+    """Whether an attribute in front of a definition in Rust marks it as a test."""
     before = node.prev_sibling if node.type in ("function_item", "mod_item") else None
     while before is not None and before.type in ("attribute_item", "line_comment"):
         if before.type == "attribute_item" and _TEST.match(_text(before)):
@@ -174,19 +175,19 @@ def _is_test(node: Node) -> bool:
 
 
 def _signature(match: _Match, content: bytes) -> str:
-    """What stands between the name and the body, on one line."""
+    """The text between name and body, on one line."""
     end = _header_end(match)
     start = match.name_node.end_byte
-    # four bytes are the most that a character takes
-    raw = content[start : min(end or match.end, start + 4 * _MOST_SIGNATURE_CHARS)]
+    # a character has at most four bytes
+    raw = content[start : min(end or match.end, start + 4 * _MAX_SIGNATURE_CHARS)]
     text = _LEADING.sub("", " ".join(raw.decode("utf-8", "replace").split()))
     if end is None:
         text = text.partition("{")[0]
-    return _TRAILING.sub("", text)[:_MOST_SIGNATURE_CHARS]
+    return _TRAILING.sub("", text)[:_MAX_SIGNATURE_CHARS]
 
 
 def _header_end(match: _Match) -> int | None:
-    """Where the body begins, or None when the whole node is the header."""
+    """Start of the body, or None when the whole node is the header."""
     node = match.node
     for field in ("body", "value", "right"):
         child = node.child_by_field_name(field)

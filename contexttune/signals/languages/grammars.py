@@ -1,4 +1,4 @@
-"""Which language a file is in, and the parser of each. Grammars are packages; nothing is downloaded."""
+"""Languages by file name, and their tree-sitter parsers. Grammars are installed packages; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class Grammar(NamedTuple):
 
 
 def language_of(path: str) -> str | None:
-    """The language that the end of a file's name says; None: none that is read here, as Python."""
+    """Language of a file by the end of its name; None for Python and for unsupported languages."""
     return LANGUAGES.get(path[path.rfind(".") :]) if "." in path else None
 
 
 @cache
 def grammar(language: str) -> Grammar:
-    """One for all files: reading it costs some milliseconds."""
+    """Loaded once, as that takes some milliseconds."""
     from tree_sitter import Language, Parser, Query
 
     package, function = _PACKAGES[language]

@@ -1,9 +1,8 @@
-"""What is a definition in each language, as tree-sitter queries.
+"""Tree-sitter queries for the definitions of each language.
 
-A pattern captures the node of the definition as @class or @function, its name as @name (or as @path, an
-expression such as `Foo.prototype.bar`) and, where that is not the definition around it, what it belongs to as
-@owner. @scope is a class that is described elsewhere (Rust's `impl`), @space a module inside a file: both
-only qualify what is in them.
+A pattern captures the definition as @class or @function and its name as @name, or as @path if it is an expression such
+as `Foo.prototype.bar`. @owner is the type that it belongs to, unless that encloses it. @scope (Rust's `impl`) and
+@space (a module inside a file) are not listed, and only qualify the names inside them.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ _C_TYPES = ("struct_specifier", "union_specifier", "enum_specifier")
 
 
 def _c(types: tuple[str, ...], pointers: tuple[str, ...]) -> str:
-    """Types with a body, and functions behind up to two stars (or ampersands) of what they return."""
+    """Types with a body, and functions whose return type has up to two stars or ampersands."""
     found = ["(preproc_function_def name: (_) @name) @function"]
     for kind in types:
         found.append(f"({kind} name: (_) @path body: (_)) @class")
@@ -113,7 +112,7 @@ def _c(types: tuple[str, ...], pointers: tuple[str, ...]) -> str:
         declarators.append(f"({pointer} (function_declarator declarator: (_) @path))")
         declarators.append(f"({pointer} (pointer_declarator (function_declarator declarator: (_) @path)))")
     found += [f"(function_definition declarator: {one}) @function" for one in declarators]
-    if "class_specifier" in types:  # the members of a class, whose bodies stand in another file
+    if "class_specifier" in types:  # members of a class whose bodies are in another file
         found += [f"(field_declaration declarator: {one}) @function" for one in declarators]
         found.append(f"(field_declaration_list (declaration declarator: {declarators[0]}) @function)")
     return "\n".join(found)

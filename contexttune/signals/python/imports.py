@@ -1,4 +1,4 @@
-"""Import statements, read from code in which long strings are already cut."""
+"""Read import statements from code without long strings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from contexttune.signals.python.lexing import masked
 
-# [level, module, imported names; none for a plain `import`]; in a record a list, because JSON has no tuple
+# (level, module, imported names; none for a plain `import`); a list in cached records, as JSON has no tuples
 Import = tuple[int, str, list[str]]
 
 _B = r"(?:[ \t\f]|\\\n)"
@@ -23,7 +23,7 @@ _DOT = re.compile(r"\s*\.\s*")
 
 
 def read_import(code: str, start: int) -> tuple[list[Import], int] | None:
-    """The statement at `start` and where it ends; None when it is not an import after all."""
+    """Imports of the statement at `start`, and its end; None when it is not an import."""
     if code.startswith("from", start):
         found = _FROM.match(code, start)
         if found is None or not (found[1] or found[2]):

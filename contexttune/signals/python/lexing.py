@@ -1,7 +1,7 @@
-"""Where Python's strings and comments are, found without tokenising the rest.
+"""Find Python's strings and comments without tokenizing the rest.
 
-A definition quoted in a docstring is no definition. So strings that span lines are cut out of a source
-before anything is searched in it, and what remains is called *code*.
+A definition quoted in a docstring is not a definition. Therefore strings that span lines are cut out of a source before
+it is searched; the rest is called *code*.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_MAX_HEADER_CHARS = 20_000  # a longer one is not worth a scan of the whole file for each `def`
-PLACEHOLDER = '"..."'  # stands in code for a string that spanned lines
+_MAX_HEADER_CHARS = 20_000  # a limit, so that a broken file is not searched to its end for each `def`
+PLACEHOLDER = '"..."'  # replaces a string that spans lines
 
 _SIMPLE = r'"(?:[^"\\\n]++|\\.)*+"|' r"'(?:[^'\\\n]++|\\.)*+'"
 _TOKEN = re.compile(
@@ -27,7 +27,7 @@ _HEADER_TOKEN = re.compile(
 )
 _SPACE = re.compile(_SIMPLE + r"|(?:[ \t\f\n]++|\\\n|\#[^\n]*+)++", re.DOTALL)
 _UNEVEN = re.compile(r"\n|\t|\f|  |\( | \)|\[ | \]|\{ | \}")
-_OPAQUE = re.compile(r"""['"\#\\]""")  # what keeps blanks from being plain blanks
+_OPAQUE = re.compile(r"""['"\#\\]""")  # where blanks may be part of a string or a comment
 _INNER_EDGE = re.compile(r"(?<=[(\[{]) | (?=[)\]}])")
 _LAST_COMMA = re.compile(r",\)(?=\Z| *->)")
 
@@ -38,7 +38,7 @@ class Code(NamedTuple):
     text: str
     cuts: list[tuple[int, int]]  # (position of a placeholder's end in `text`, newlines cut there)
     closed: bool  # whether every string ends
-    exact: bool  # whether each token was looked at; False: only triple quotes were
+    exact: bool  # whether every token was examined, or only triple quotes
 
 
 def cut_strings(source: str) -> Code:
@@ -50,7 +50,7 @@ def cut_strings(source: str) -> Code:
 
 
 def cut_strings_exactly(source: str) -> Code:
-    """The same by walking every string and comment: slower, and right about odd quotes too."""
+    """The same by examining every string and comment: slower, and right about odd quotes too."""
     spans, closed = [], True
     for found in _TOKEN.finditer(source):
         if found.lastgroup == "comment":
@@ -62,12 +62,12 @@ def cut_strings_exactly(source: str) -> Code:
 
 
 def without_literals(code: str) -> str:
-    """`code` less strings and comments, so that every bracket in it counts."""
+    """`code` without strings and comments, so that all its brackets count."""
     return _TOKEN.sub("", code)
 
 
 def masked(line: str) -> str:
-    """`line` with strings and comments overwritten, every position kept."""
+    """`line` with strings and comments overwritten; positions stay the same."""
     return _TOKEN.sub(lambda found: "_" * len(found[0]), line)
 
 
@@ -91,7 +91,7 @@ def header_end(code: str, start: int) -> int | None:
 
 
 def one_line(signature: str) -> str:
-    """A signature with comments dropped and every run of white space one blank, strings untouched."""
+    """A signature without comments and with single blanks for white space; strings are unchanged."""
     if not _UNEVEN.search(signature):
         return signature
     if _OPAQUE.search(signature):
@@ -131,10 +131,10 @@ def _cut(source: str, spans: list[tuple[int, int]], *, exact: bool) -> Code:
 
 
 def _triple_quoted(source: str) -> list[tuple[int, int]] | None:
-    """Spans of triple-quoted strings by searching for quotes alone; None when that cannot be sure.
+    """Spans of triple-quoted strings, found by searching for quotes alone; None when that is not reliable.
 
-    It is sure as long as the line before each opening quote holds no comment, no open string and no
-    backslash: then the quotes open a string, and what closes it is the next unescaped triple.
+    It is reliable as long as the line in front of each opening quote has no comment, no open string and no
+    backslash: then the quotes open a string, and the next unescaped triple closes it.
     """
     find = source.find
     spans: list[tuple[int, int]] = []

@@ -1,7 +1,7 @@
 """One pass over a Python source: definitions, imports, module docstring, and whether it would parse.
 
-Regular expressions over the source less its long strings, not a parser: docs/adr/0003 says why, and
-tests/signals/python/test_scan.py holds the result against `ast`.
+It uses regular expressions on the source without its long strings instead of a parser (why: docs/adr/0003);
+tests/signals/python/test_scan.py compares the results with `ast`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from contexttune.signals.python.imports import Import, inline_imports, read_import
 from contexttune.signals.python.lexing import Code, cut_strings, cut_strings_exactly, header_end, one_line
 from contexttune.signals.python.source import decode, first_doc_line
-from contexttune.signals.python.syntax_check import looks_broken, syntax_trouble
+from contexttune.signals.python.syntax_check import looks_broken, syntax_problem
 
-_MAX_FAILURES = 100  # headers without an end: a file with more is no source, and each costs a search
-VERSION = 1  # of a record; a changed scanner must not read what an older one kept
+_MAX_FAILURES = 100  # headers without an end: each costs a search, and real sources have few
+VERSION = 1  # raise it when results change: cached records have this version
 
 _B = r"(?:[ \t\f]|\\\n)"  # a blank between tokens
 _FLAT = r"""(?:[^()'"#\\]++|"[^"\\\n]*+"|'[^'\\\n]*+'|\([^()'"#\\]*+\))*+"""
@@ -41,37 +41,37 @@ _NESTED_OPENER = re.compile(rf"\n([ \t\f]*+)(?=(?:{_OPENERS})\b)")
 
 
 def scan(content: bytes) -> dict[str, Any]:
-    """What is known of a source: `doc`, `symbols`, `imports`, `unparsed` (a reason or None).
+    """{"doc", "symbols", "imports", "unparsed"} of a source; `unparsed` is a reason or None.
 
     `symbols` are {"name", "kind", "line", "signature"}; `imports` are (level, module, names),
     with no names for a plain `import`.
     """
-    text, trouble = decode(content)
+    text, problem = decode(content)
     source = f"\n{text}\n"
     found = _Scan(cut_strings(source))
     found.run()
     if found.in_doubt:
         found = _Scan(cut_strings_exactly(source))
         found.run()
-    if trouble is None and (found.suspicious or looks_broken(found.code)):
-        trouble = syntax_trouble(content)
+    if problem is None and (found.suspicious or looks_broken(found.code)):
+        problem = syntax_problem(content)
     return {
         "doc": first_doc_line(text),
         "symbols": found.symbols,
         "imports": found.imports,
-        "unparsed": trouble,
+        "unparsed": problem,
     }
 
 
 class _Scan:
-    """State of one pass: the enclosing definitions, and how far lines were counted."""
+    """State of one pass: the enclosing definitions, and the position up to which lines are counted."""
 
     def __init__(self, code: Code) -> None:
         self.code = code
         self.symbols: list[dict[str, Any]] = []
         self.imports: list[Import] = []
         self.suspicious = False
-        self.in_doubt = False  # a candidate follows a backslash: it may be inside a string
+        self.in_doubt = False  # a candidate after a backslash may be inside a string
         self._scopes: list[tuple[int, str, str]] = []  # (column, qualified name, kind)
         self._failures = 0
         self._defined_to = 0  # end of the last definition's header
@@ -136,7 +136,7 @@ class _Scan:
         )
 
     def _enter(self, found: re.Match[str], column: int) -> tuple[str, bool]:
-        """Qualified name of the definition around this one, and whether that is a class."""
+        """Qualified name of the enclosing definition, and whether it is a class."""
         scopes = self._scopes
         while scopes and scopes[-1][0] >= column:
             scopes.pop()
@@ -152,7 +152,7 @@ class _Scan:
                 self._leave_scopes(opener.end(), at)
 
     def _leave_scopes(self, at: int, column: int) -> None:
-        # `for` and `if` may also start a line inside brackets: only a header's colon makes a block
+        # inside brackets, `for` and `if` may start a line too: only a header's colon opens a block
         if self._scopes and self._scopes[-1][0] >= column and self._header_end(at) is not None:
             while self._scopes and self._scopes[-1][0] >= column:
                 self._scopes.pop()
@@ -165,7 +165,7 @@ class _Scan:
         return end
 
     def _import(self, start: int) -> int:
-        """Read the import at `start`; how often it says "import"."""
+        """Read the import at `start`, and return how many times "import" occurs in it."""
         read = read_import(self.code.text, start)
         if read is None:
             self.suspicious = self.suspicious or self.code.text.startswith("import", start)
@@ -176,7 +176,7 @@ class _Scan:
         return self.code.text.count("import", start, end)
 
     def _line_of(self, position: int) -> int:
-        """1-based line of a position not before the last one asked for."""
+        """1-based line of a position; positions must ascend from call to call."""
         code = self.code
         self._line += code.text.count("\n", self._counted_to, position)
         self._counted_to = position

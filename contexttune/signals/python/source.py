@@ -1,4 +1,4 @@
-"""Bytes of a source file to text, and its docstring."""
+"""Decode Python sources, and find their docstrings."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _DOC = re.compile(
 
 
 def decode(content: bytes) -> tuple[str, str | None]:
-    r"""Text with `\n` line ends, and why it cannot be Python source (None: nothing against it)."""
-    trouble = "NUL byte" if b"\0" in content else None
+    r"""Text with `\n` line ends, and why it cannot be Python source, or None."""
+    problem = "NUL byte" if b"\0" in content else None
     raw = content.removeprefix(b"\xef\xbb\xbf")
     cookie = None if raw.isascii() else _COOKIE.match(raw)
     encoding = cookie[1].decode("ascii", "replace") if cookie else "utf-8"
     try:
         text = raw.decode(encoding)
-        text = printable(text) if cookie else text  # some codecs let lone surrogates through
+        text = printable(text) if cookie else text  # some codecs accept lone surrogates
     except (UnicodeError, LookupError):
         text = raw.decode("latin-1")
-        trouble = trouble or f"cannot be decoded as {encoding}"
+        problem = problem or f"cannot be decoded as {encoding}"
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text, trouble
+    return text, problem
 
 
 def first_doc_line(text: str) -> str:
-    """First non-blank line of the module's docstring, or ""."""
+    """First non-blank line of the module docstring, or ""."""
     found = _DOC.match(text)
     if found is None:
         return ""
@@ -50,7 +50,7 @@ def first_doc_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""`text` as valid UTF-8: what was not (surrogate-escaped bytes) is spelled `\udcXX`."""
+    r"""`text` as valid UTF-8: surrogate-escaped bytes become `\udcXX`."""
     if text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Which sources do not parse. A cheap screen picks suspects; only those are given to CPython's parser."""
+"""Find sources that do not parse: a cheap check picks suspects, and CPython's parser decides about those."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OLD_OPERATORS = ("`", "<>")
 
 
 def looks_broken(code: Code) -> bool:
-    """Whether brackets, quotes or Python 2 operators say that a source may not parse."""
+    """Whether brackets, quotes or Python 2 operators suggest that a source does not parse."""
     if not code.closed:
         return True
     if not _balanced(code.text) and not _balanced(without_literals(code.text)):
@@ -20,8 +20,8 @@ def looks_broken(code: Code) -> bool:
     return any(_has_outside_literals(code.text, operator) for operator in _OLD_OPERATORS)
 
 
-def syntax_trouble(content: bytes) -> str | None:
-    """Why CPython cannot parse `content`, in words that do not depend on its version; None: it can."""
+def syntax_problem(content: bytes) -> str | None:
+    """Why CPython cannot parse `content`, worded alike in all versions; None when it can."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

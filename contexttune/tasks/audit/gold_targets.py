@@ -78,13 +78,13 @@ def definitions_of(path: str, source: str) -> list[Definition]:
 
 
 def _in_code(source: str, language: str) -> Iterator[Definition]:
-    from contexttune.signals.languages.definitions import Unread
+    from contexttune.signals.languages.definitions import UnreadableSource
     from contexttune.signals.languages.definitions import definitions as read
 
     content = source.encode(errors="replace")
     try:
         found = read(content, language) if len(content) <= _MOST_BYTES else []
-    except Unread:
+    except UnreadableSource:
         return
     inside = {one.name: one.kind != "class" for one in found}
     lines = source.split("\n")
