@@ -74,11 +74,11 @@ def run_command(arguments: Sequence[str]) -> ExitCode:
 
 def _report(error: Exception, session: Session) -> ExitCode:
     """Print the error that ended the command, with a traceback if it is a bug."""
-    from contexttune.config.user_errors import known
+    from contexttune.config.user_errors import as_user_error
 
     if isinstance(error, BrokenPipeError):  # the reader has closed the pipe, as in `| head`
         return ExitCode.FAILED
-    found = known(error) or slurm.refusal(error)
+    found = as_user_error(error) or slurm.refusal(error)
     nothing_began = not session.jobs and session.sweep is None
     if found is None and nothing_began and isinstance(error, ValueError):  # Hydra's, about flags and groups
         found = ConfigError(f"{' '.join(str(error).split())}: see --help and --hydra-help")

@@ -13,11 +13,10 @@ SERVICES = (
     *("model", "workspace", "seed", "bundled", "run_label", "run_dir", "rates", "model_price", "board"),
     *("pool", "repository", "documents"),
 )
-"""Field names that the experiment supplies and a YAML may not."""
-
+"""Fields that the experiment supplies, and that are not keys: see interfaces.py."""
 
 NO_EFFECT: Mapping[str, bool] = {"affects_results": False}
-"""`metadata` of a field that cannot change a result (a time-out that is retried, a number of workers)."""
+"""`metadata` of a field that cannot change a result, such as a number of workers."""
 
 
 def result_settings(node: Any, key: str) -> Any:
@@ -81,12 +80,12 @@ def settings_of(part: Any) -> Any:
 
 
 def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None = None) -> Any:
-    """The object that `node` describes.
+    """Build the part that a configuration node describes.
 
     Args:
-        node: `_target_` and the constructor's arguments; a nested mapping with a `_target_` is built too.
-        key: where the node stands in the configuration, for error messages.
-        services: what the experiment supplies, by field name; a part gets those that it has fields for.
+        node: `_target_` and the constructor's arguments; nested parts are built too.
+        key: the node's key in the configuration, for error messages.
+        services: field name -> service; each part is given those that it has fields for.
 
     Raises:
         ConfigError: no such class, an unknown or missing key, a value of the wrong type.
@@ -108,7 +107,7 @@ def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None 
 
 
 def wants(node: Mapping[str, Any], service: str, key: str) -> bool:
-    """Whether the class that `node` names, or one of a part in it, has a field for that service."""
+    """Whether the part of `node`, or a part nested directly in it, has a field for the service."""
     nested = [(name, part) for name, part in node.items() if isinstance(part, Mapping) and "_target_" in part]
     return service in {f.name for f in fields(target_class(node, key))} or any(
         wants(part, service, f"{key}.{name}") for name, part in nested
@@ -116,10 +115,10 @@ def wants(node: Mapping[str, Any], service: str, key: str) -> bool:
 
 
 def target_class(node: Mapping[str, Any], key: str) -> type[Any]:
-    """The class that `node` names. Raises ConfigError when it cannot be imported, or is no dataclass."""
+    """The class that `node` names. Raises ConfigError when it cannot be imported or is not a dataclass."""
     name = str(node.get("_target_") or "")
     if not name:
-        raise ConfigError(f"{key} is not set: choose an option of that group, see --help")
+        raise ConfigError(f"{key} is not set: choose an option of this group, see --help")
     module, _, attribute = name.rpartition(".")
     try:
         cls = getattr(import_module(module), attribute)
@@ -151,5 +150,5 @@ def _check_types(cls: type[Any], given: Mapping[str, Any], key: str) -> None:
             raise ConfigError(
                 f"{key}.{name}{'.' + inner if inner else ''}={value!r}: {first['msg']}"
             ) from None
-        except PydanticUserError:  # a type that is its own configuration, such as a nested part
+        except PydanticUserError:  # a type with its own pydantic settings, such as a nested part
             continue

@@ -1,7 +1,7 @@
 """The schema of a run. conf/ holds the values; Hydra checks them against this as it composes.
 
-`runner`, `condition`, `model`, `harness`, `task` and `signal` are open here: their schema is the class that
-their `_target_` names (see parts.py), so that a new part brings its own keys.
+`runner`, `condition`, `model`, `harness`, `task` and `signal` are open: their schema is the class that their `_target_`
+names (config/build.py), so that a new part defines its own keys.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class PathsConfig:
 @dataclass
 class WorkspaceConfig:
     remote: str = (
-        "https://github.com/{repo}.git"  # {owner} and {name} too; file:///mirrors/{owner}__{name}.git works
+        "https://github.com/{repo}.git"  # or with {owner} and {name}: file:///mirrors/{owner}__{name}.git
     )
-    cache_gb: float = 2.0  # the most that what is known of single files may take, under paths.cache
+    cache_gb: float = 2.0  # limit of the cache of file facts, under paths.cache
 
     def __post_init__(self) -> None:
         if self.cache_gb <= 0:
@@ -62,7 +62,7 @@ class SliceConfig:
     ids_file: str | None = None
     filter: str | None = None
     repos: list[str] | None = None
-    healthy_only: bool = False  # leave out, for all arms, what experiment=health found unhealthy
+    healthy_only: bool = False  # exclude, from all arms, instances that experiment=health found unhealthy
     limit: int | None = None
     shard_index: int = 0
     shard_count: int = 1
@@ -78,13 +78,13 @@ class SliceConfig:
 
 @dataclass
 class BudgetConfig:
-    """What a run may take in all, over its attempts; null: no limit. Holds no result, so it is not part of run_id."""
+    """Limits on the sum over a run's attempts; null: no limit. Not part of run_id."""
 
     calls: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
     cost_usd: float | None = None
-    wall_s: float | None = None  # of attempts, added up: eight at once take eight seconds a second
+    wall_s: float | None = None  # summed over attempts, also over those that run at once
 
     def __post_init__(self) -> None:
         for key, value in vars(self).items():
@@ -94,19 +94,19 @@ class BudgetConfig:
 
 @dataclass
 class AnalysisConfig:
-    """What a group's answer is judged by; the group's first run registers it, before an outcome is seen."""
+    """How a group is judged. Its first run registers this before any outcome is known."""
 
     control: str = "no_context"  # the condition that all others are compared with
-    margin: float = 0.05  # a difference within it, either way, makes no difference in practice
+    margin: float = 0.05  # equivalence margin: smaller differences, either way, do not matter in practice
     seeds: list[int] | None = None  # null: all
 
     def __post_init__(self) -> None:
-        if not 0.001 <= self.margin < 1:  # nothing sees less; the arithmetic of far less overflows
+        if not 0.001 <= self.margin < 1:  # no design detects less, and far smaller margins overflow
             raise ConfigError(
                 f"analysis.margin must be at least 0.001 and below 1 (0.05: five points), got {self.margin}"
             )
         if self.seeds is not None and not self.seeds:
-            raise ConfigError("analysis.seeds=[] looks at nothing; null looks at all seeds")
+            raise ConfigError("analysis.seeds=[] selects no seed; null selects all")
 
 
 @dataclass
@@ -114,7 +114,7 @@ class ReportConfig:
     """report.html."""
 
     trajectories: bool = True
-    max_mb: float = 5.0  # trajectories are shortened until the file is no larger
+    max_mb: float = 5.0  # trajectories are shortened to keep the file below this
 
     def __post_init__(self) -> None:
         if self.max_mb <= 0:
@@ -123,15 +123,15 @@ class ReportConfig:
 
 @dataclass
 class AuditConfig:
-    """task=audit; `leaks` is also what a run does about a context that gives the answer away."""
+    """task=audit. `leaks` also applies to every run: what to do when a context reveals the answer."""
 
     conditions: list[str] | None = None  # null: the condition of the command
-    reference: str | None = None  # of them, the one that the others are compared with; null: the first
+    reference: str | None = None  # the condition that the others are compared with; null: the first
     budgets_chars: list[int] = field(default_factory=lambda: [3200, 4000, 8000, 16000, 32000])
-    split: str = "all"  # or the instances of the development_repos alone, or those of all others
+    split: str = "all"  # development: instances of development_repos; held_out: all others
     development_repos: list[str] = field(default_factory=lambda: ["sphinx-doc/sphinx", "sympy/sympy"])
     leaks: str = "fail"
-    name: str | None = None  # of the directory under results/audits; null: made of what is audited
+    name: str | None = None  # directory under results/audits; null: derived from the settings
 
     def __post_init__(self) -> None:
         if not self.budgets_chars or min(self.budgets_chars) < 1:
@@ -146,7 +146,7 @@ class AuditConfig:
 class CompareConfig:
     """task=compare."""
 
-    force: bool = False  # compare also what differs in more than the condition
+    force: bool = False  # compare groups that differ in more than the condition
 
 
 @dataclass
@@ -154,7 +154,7 @@ class CleanConfig:
     """task=clean."""
 
     apply: bool = False  # delete what is listed
-    unused_days: float = 7.0  # checkouts that nobody asked for in so long go
+    unused_days: float = 7.0  # checkouts that were not used for so long are deleted
 
     def __post_init__(self) -> None:
         if self.unused_days < 0:
@@ -163,13 +163,13 @@ class CleanConfig:
 
 @dataclass
 class PlanConfig:
-    """task=plan: what is to be seen, and what is assumed where no earlier group says it."""
+    """task=plan: the effect to detect, and assumptions that an earlier group replaces."""
 
-    effect: float = 0.05  # the difference to be seen with 80 % power
+    effect: float = 0.05  # the difference to detect with 80 % power
     seeds: list[int] = field(default_factory=lambda: [1, 3, 5])
     conditions: int = 2
-    group: str | None = None  # an earlier group to take rates, spread and costs from
-    instances: int | None = None  # their number, where the slice cannot say it without its dataset
+    group: str | None = None  # an earlier group whose rates, variances and costs are used
+    instances: int | None = None  # how many, if that is unknown without loading the dataset
     resolve_rate: float = 0.5
     icc: float = 0.5  # correlation of two seeds of an instance
     tau: float = 0.7  # SD of the effect between instances, in logits
@@ -199,9 +199,7 @@ class Config:
     workspace: WorkspaceConfig = field(default_factory=WorkspaceConfig)
     seed: int = 0
     group_id: str | None = None
-    reproduced_from: str | None = (
-        None  # the directory of the run whose overrides these are; set by reproduce=
-    )
+    reproduced_from: str | None = None  # set by reproduce=: the directory of the reproduced run
     dry_run: bool = False
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
     report: ReportConfig = field(default_factory=ReportConfig)

@@ -1,4 +1,4 @@
-"""Keys that no part of the program reads: misspelt ones."""
+"""Refuses keys that nothing reads, such as misspelt ones."""
 
 from __future__ import annotations
 
@@ -12,37 +12,34 @@ from contexttune.config.schema import Config
 from contexttune.errors import ConfigError
 
 
-def refuse_unread(cfg: DictConfig) -> None:
-    """Keys that + has added and nothing reads: a misspelt one would change the run's name, or nothing at all.
-
-    Raises ConfigError.
-    """
-    keys = _keys()
-    for key, below in keys.items():
-        for name in cfg.get(key) or () if below else ():
-            if name not in below:
+def refuse_unknown_keys(cfg: DictConfig) -> None:
+    """Raise ConfigError for a key that `+key=...` added and that nothing reads."""
+    known = _known_keys()
+    for key, inner in known.items():
+        for name in cfg.get(key) or () if inner else ():
+            if name not in inner:
                 raise ConfigError(unknown_key(f"{key}.{name}"))
     for name in cfg:
-        if name not in keys:
+        if name not in known:
             raise ConfigError(unknown_key(str(name)))
 
 
 def unknown_key(key: str) -> str:
-    """A sentence about a key that nothing reads."""
-    parts = _keys()
+    """An error message for a key that does not exist, with the closest one that does."""
+    known = _known_keys()
     head, _, rest = key.partition(".")
-    if head == "hydra" or (head in parts and not parts[head]):  # an option's own class says which keys it has
-        shows = f"--cfg {'hydra' if head == 'hydra' else 'job'} shows those"
-        return f"{key} is no key that this option sets: {shows}, and +{key}=... adds one that its class has"
-    within = parts.get(head, [])
-    if near := get_close_matches(rest if within else head, within or list(parts), n=1):
-        meant = f"{head}.{near[0]}" if within else ".".join([near[0], *([rest] if rest else [])])
+    if head == "hydra" or (head in known and not known[head]):  # the keys of a part are those of its class
+        shown = "hydra" if head == "hydra" else "job"
+        return f"{key} is not a key of this option: see --cfg {shown}, or use +{key}=... if its class has that field"
+    siblings = known.get(head, [])
+    if near := get_close_matches(rest if siblings else head, siblings or list(known), n=1):
+        meant = f"{head}.{near[0]}" if siblings else ".".join([near[0], *([rest] if rest else [])])
         return f"{key} is not a key: did you mean {meant}?"
-    return f"{key} is not a key: --cfg job shows those that there are"
+    return f"{key} is not a key: --cfg job shows all keys"
 
 
-def _keys() -> dict[str, list[str]]:
-    """The keys of a configuration, with those below them; none below a part, whose class says what it has."""
+def _known_keys() -> dict[str, list[str]]:
+    """Top-level key -> the keys below it; [] for parts, whose keys are the fields of their class."""
     hints = get_type_hints(Config)
     return {
         key: [one.name for one in fields(kind)] if is_dataclass(kind) else [] for key, kind in hints.items()

@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from contexttune.config.build import build
-from contexttune.config.user_errors import disk_trouble, known
+from contexttune.config.user_errors import as_user_error, disk_trouble
 from contexttune.errors import ExitCode
 from contexttune.experiment import job_record
 from contexttune.experiment.cell import cell_of
@@ -79,7 +79,7 @@ def run_recorded(cfg: DictConfig, output_dir: Path) -> TaskResult:
 
 def _log_error(error: Exception) -> tuple[ExitCode, str]:
     """Log what ended the task, with a traceback if it is a bug. Raises KeyboardInterrupt."""
-    if (found := known(error)) is not None:
+    if (found := as_user_error(error)) is not None:
         message = str(masked(str(found)))
         log.error("%s", message)
         return found.exit_code, message

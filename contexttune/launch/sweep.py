@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from contexttune.config.schema import AnalysisConfig
-from contexttune.config.user_errors import known
+from contexttune.config.user_errors import as_user_error
 from contexttune.config.validation import check
 from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell, cell_of
@@ -96,7 +96,7 @@ def plan(config: DictConfig) -> Sweep:
             composed = loader.load_sweep_config(config, overrides)
             jobs.append(_planned_job(composed, number, overrides))
         except (ConfigError, HydraException) as error:
-            raise ConfigError(f"{' '.join(overrides)}: {known(error)}") from None
+            raise ConfigError(f"{' '.join(overrides)}: {as_user_error(error)}") from None
     _require_different_runs(jobs)
     _require_groups_that_fit(jobs)
     target = str(config.hydra.launcher._target_)

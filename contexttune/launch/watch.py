@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf
 
-from contexttune.config.user_errors import known
+from contexttune.config.user_errors import as_user_error
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.launch.session import BUG_NOTICE, current_session
 
@@ -43,7 +43,7 @@ class Watch(Callback):
             if planned.is_slurm:
                 slurm.requeue_at_time_limit(config)
         except Exception as error:  # noqa: BLE001 - Hydra would ignore it and launch the jobs
-            if (found := known(error)) is not None:
+            if (found := as_user_error(error)) is not None:
                 _refuse(str(found), found.exit_code)
             traceback.print_exc()
             _refuse(f"{BUG_NOTICE} ({type(error).__name__})")

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from contexttune.config.build import target_class
-from contexttune.config.user_errors import known
+from contexttune.config.user_errors import as_user_error
 from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell
 from contexttune.interfaces import ContextGenerator, RepoAtCommit
@@ -65,7 +65,9 @@ def _composed(name: str, shared: Sequence[str]) -> dict[str, Any]:
     try:
         composed = compose("config", overrides=[*shared, f"condition={name}"])
     except HydraException as error:
-        raise ConfigError(f"audit.conditions: {name!r} is no option of condition: {known(error)}") from None
+        raise ConfigError(
+            f"audit.conditions: {name!r} is no option of condition: {as_user_error(error)}"
+        ) from None
     return {
         key: OmegaConf.to_container(composed[key], resolve=True, enum_to_str=True)
         for key in ("condition", "signal")
