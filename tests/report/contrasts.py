@@ -1,4 +1,4 @@
-"""Contrasts as summary.json publishes them, with numbers by hand: what the page shows is not what they mean."""
+"""Contrasts as in summary.json, with made-up numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from contexttune.analysis.evidence import (
 
 
 def contrast(treatment: str = "baseline_context", **changed: Any) -> dict[str, Any]:
-    """A contrast with every part, as JSON."""
+    """A contrast with every field, as JSON."""
     low, high, estimate = -0.041, 0.348, 0.153
     delta = Delta(
         estimate=estimate,

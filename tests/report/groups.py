@@ -17,7 +17,7 @@ def write_run(
     harness="swebench_docker",
     **manifest,
 ):
-    """A run on disk; an outcome of None is an instance that it never reached, "outage" and "ungraded" are no verdicts."""
+    """Write a run. Outcome None: instance not reached; "outage" and "ungraded": attempted without a verdict."""
     write_json(
         place.run(group, run_id) / "run.json",
         {

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -114,8 +118,6 @@ def write_run(
 
 def write_trajectory(home: Path, name: str, messages: list[dict[str, Any]]) -> None:
     """As the agent's worker writes it: ASCII, so that lone surrogates survive."""
-    import json
-
     write_atomic(home / f"{name}.traj.json", json.dumps({"instance_id": name, "messages": messages}))
 
 
@@ -128,3 +130,13 @@ def write_page(
         made |= {"contrasts": [contrast()]}
     rows = groups.read(place, group).rows
     return page.write(place, group, made | summary_keys, rows, trajectories=trajectories, max_mb=max_mb)
+
+
+def unpacked(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(index, details) in a page, as its script unpacks them."""
+    text = re.search(r'id="packed">(.*?)</script>', path.read_text(), re.DOTALL)
+    assert text is not None
+    index, *details = [
+        json.loads(zlib.decompress(base64.b64decode(line))) for line in text[1].split("\n") if line
+    ]
+    return index, details

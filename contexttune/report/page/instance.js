@@ -51,7 +51,7 @@
   }
 
   function attemptTable(instance, detail) {
-    const head = ["Attempt", "Outcome", "Ended by", "Tokens", "Steps", "Tests passed"].map((text) =>
+    const head = ["Attempt", "Outcome", "Exit status", "Tokens", "Steps", "Tests passed"].map((text) =>
       make("th", { scope: "col", class: text === "Tokens" || text === "Steps" ? "n" : "", text }));
     const body = make("tbody");
     instance.attempts.forEach((attempt, number) => {

@@ -1,9 +1,7 @@
 """Differences between conditions whose values are known."""
 
-import numpy as np
 import pytest
 
-from contexttune.analysis.bootstrap import mean_ci95
 from contexttune.tasks.audit.columns import difference_cells
 from contexttune.tasks.audit.paired import differences
 from tests.tasks.audit.measurements import measured
@@ -52,15 +50,6 @@ def test_pairs_are_made_by_instance_whatever_their_order():
     found += [measured("b", name, file=other) for name, (_, other) in reversed(values.items())]
     (row,) = [row for row in differences(found, "a") if row["part"] == "all"]
     assert (row["file"]["n"], row["file"]["mean"]) == (3, pytest.approx(0.2))
-
-
-def test_an_interval_holds_the_mean_of_few_as_often_as_that_of_many():
-    lots = np.random.default_rng(3)
-    missed = {}
-    for n in (6, 8, 30):
-        found = [mean_ci95(lots.normal(size=n)) for _ in range(1000)]
-        missed[n] = sum(not low <= 0 <= high for low, high in found) / len(found)
-    assert all(0.03 <= share <= 0.08 for share in missed.values()), missed
 
 
 def test_what_one_of_the_two_has_nothing_to_find_in_is_no_pair():

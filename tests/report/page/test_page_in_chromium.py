@@ -1,4 +1,4 @@
-"""The page in the machine's own Chromium: what a reader can do, and what the page may not.
+"""report.html in the system's Chromium.
 
 Screenshots go to the directory that CONTEXTTUNE_SCREENSHOTS names, where it is set.
 """
@@ -29,7 +29,7 @@ SHOWN = HOSTILE.replace("\u2028", "⟨U+2028⟩").replace("\0", "⟨U+0000⟩")
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory, demo_run):
-    """The demo's page, as task=report writes it, and with a contrast that has every part."""
+    """The demo's page with a contrast that has every section."""
     root = tmp_path_factory.mktemp("demo") / "run"
     shutil.copytree(demo_run[0], root, symlinks=True)
     done = contexttune("task=report", "group_id=demo-local", cwd=root)
@@ -59,7 +59,7 @@ def screenshots(tmp_path):
 
 @contextmanager
 def opened(chromium, path, *, width=1280, scheme="light", fragment=""):
-    """The page, once its script has read it. Nothing may be said on the console, and nothing be fetched."""
+    """Open the page and wait for its script; fails on console messages and network requests."""
     said, asked = [], []
     tab = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     tab.on("console", lambda message: said.append(message.text))
@@ -159,7 +159,7 @@ def test_the_first_differing_step_is_marked(chromium, tmp_path):
         assert "ended" in tab.locator("#steps").inner_text()
 
 
-def test_every_other_arm_is_held_against_the_control(chromium, tmp_path):
+def test_every_treatment_is_compared_with_the_control(chromium, tmp_path):
     place = layout(tmp_path)
     for condition, outcome in (("no_context", "unresolved"), ("a_map", "resolved"), ("z_map", "unresolved")):
         write_run(place, condition, 0, {"a": outcome})
