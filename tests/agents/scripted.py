@@ -22,7 +22,7 @@ from contexttune.repos.workspace import Workspace
 from contexttune.runners.mini_swe_agent import MiniSweAgent
 from contexttune.runners.mini_swe_agent_swebench import MiniSweAgentSwebench
 from contexttune.system.files import fingerprint, read_jsonl
-from tests.command_line import contexttune, start
+from tests.command_line import Program, contexttune, start
 from tests.models.fault_server import Answer, ok
 
 ROTA = "ctdemo__rota-21"
@@ -101,7 +101,7 @@ class Agent:
             *arguments, cwd=self.root, **{"OPENAI_BASE_URL": url, "CONTEXTTUNE_TEST_MARK": self.mark} | env
         )
 
-    def start(self, url: str, *more: str, instances: str = ROTA, **env: str) -> subprocess.Popen[str]:
+    def start(self, url: str, *more: str, instances: str = ROTA, **env: str) -> Program:
         arguments = self.arguments(f"slice.instance_ids=[{instances}]", *more)
         return start(
             *arguments, cwd=self.root, **{"OPENAI_BASE_URL": url, "CONTEXTTUNE_TEST_MARK": self.mark} | env

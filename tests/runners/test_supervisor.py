@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 import uuid
@@ -18,6 +17,7 @@ import pytest
 from tests.agents.fixtures import settled
 from tests.agents.outages import FINE
 from tests.agents.scripted import APPTAINER, BWRAP, DOCKER, EDIT, PODMAN, ROTA, Agent, calls, is_living
+from tests.command_line import Program
 from tests.models.fault_server import Answer, serving, stall
 
 pytestmark = pytest.mark.slow
@@ -61,7 +61,7 @@ def wait_until(true: Callable[[], Any], within_s: float = 60) -> None:
 
 def started(
     agent: Agent, url: str, busy: str, n_requests: Callable[[], int], scratch: Path | None = None
-) -> subprocess.Popen[str]:
+) -> Program:
     """The program, at work on its second answer."""
     program = agent.start(url, **({"TMPDIR": str(scratch)} if scratch else {}))
     wait_until(lambda: n_requests() == 2 or program.poll() is not None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.command_line import start
+from tests.command_line import Program, start
 
 SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.cpus_per_task=1")
 PATIENCE_S = 300
@@ -35,7 +35,7 @@ class Sweep:
     """A launching process and the jobs that it has queued."""
 
     root: Path
-    process: subprocess.Popen[str]
+    process: Program
 
     @property
     def directory(self) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import pytest
 from contexttune.models.journal import read_calls
 from contexttune.system.files import fingerprint
 from tests.agents.scripted import ROTA, SUBMIT, TABLET, Agent, calls
-from tests.command_line import contexttune
+from tests.command_line import Program, contexttune
 from tests.models.fault_server import FaultServer, error, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.bwrap]
@@ -74,7 +73,7 @@ def scratch() -> Iterator[str]:
         yield made
 
 
-def started(agent: Agent, server: FaultServer, scratch: str) -> subprocess.Popen[str]:
+def started(agent: Agent, server: FaultServer, scratch: str) -> Program:
     return agent.start(server.url, f"workers={WORKERS}", instances=",".join(INSTANCES), TMPDIR=scratch)
 
 
@@ -95,7 +94,7 @@ def undisturbed(tmp_path: Path, scratch: str) -> Counting:
     return counting
 
 
-def kill_somewhere(program: subprocess.Popen[str], counting: Counting, moments: random.Random) -> bool:
+def kill_somewhere(program: Program, counting: Counting, moments: random.Random) -> bool:
     """Kill the program, alone or with the server of its workers; whether it was at work until then.
 
     Some time after it was started, or after its next request or the one after that: the blow falls on the start, on

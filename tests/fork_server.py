@@ -1,0 +1,111 @@
+"""Starts the program without its imports: a process that has made them once forks one for each command.
+
+Run as `python -m tests.fork_server FD`, with one end of a socket. Each request on it has its words, directory and
+environment, and four descriptors: stdin, stdout, stderr, and a socket on which the process id and then the exit
+status are sent. The child runs what `python -m contexttune` runs, as a process of its own: it can be interrupted or
+killed, and it ends with the program's exit status.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import selectors
+import socket
+import sys
+from contextlib import suppress
+from typing import Any
+
+import contexttune
+
+N_DESCRIPTORS = 4
+REQUEST_BYTES = 1 << 20
+# What the commands import from elsewhere, some of it only when they need it.
+_PRELOAD = (
+    *("antlr4.LL1Analyzer", "hydra._internal.hydra", "hydra.core.override_parser.overrides_parser"),
+    *("hydra.grammar.gen.OverrideParser", "hydra_plugins.hydra_submitit_launcher.submitit_launcher"),
+    *("omegaconf.grammar.gen.OmegaConfGrammarParser", "docker", "jinja2", "rich._emoji_codes", "rich.table"),
+    *(
+        "httpcore._sync.http11",
+        "httpcore._sync.connection_pool",
+        "http.server",
+        "sqlite3",
+        "xml.sax.saxutils",
+    ),
+    *("openai.resources.chat.completions", "pandas", "pydantic.dataclasses", "scipy.optimize", "scipy.stats"),
+    *("statsmodels.stats.multitest", "submitit", "swebench.harness.run_evaluation", "swebench.task.repo"),
+)
+# These set up the processes of agents, and are for those alone.
+_NOT_PRELOADED = ("contexttune.__main__", "contexttune.demo", "contexttune.runners.mini.preload")
+
+
+def _preload() -> None:
+    os.environ["PYTHON_DOTENV_DISABLED"] = "1"  # as `main` does: swebench would load any .env it finds
+    ours = [
+        module.name
+        for module in pkgutil.walk_packages(contexttune.__path__, "contexttune.")
+        if not module.name.startswith(_NOT_PRELOADED)
+    ]
+    for name in (*_PRELOAD, *ours):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a child's collector would write to every object, and so copy them all
+
+
+def serve(requests: socket.socket) -> None:
+    """Answer requests until their sender is gone; returns in each child, once it is what was asked for."""
+    children: dict[int, tuple[int, socket.socket]] = {}  # of a descriptor of the process
+    with selectors.DefaultSelector() as selector:
+        selector.register(requests, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fd in children:
+                    selector.unregister(key.fd)
+                    _reap(key.fd, *children.pop(key.fd))
+                    continue
+                message, descriptors, _, _ = socket.recv_fds(requests, REQUEST_BYTES, N_DESCRIPTORS)
+                if not message:
+                    os._exit(0)
+                pid = os.fork()
+                if pid == 0:
+                    _become(json.loads(message), descriptors)
+                    return
+                *streams, told = descriptors
+                for descriptor in streams:
+                    os.close(descriptor)
+                answer = socket.socket(fileno=told)
+                answer.sendall(pid.to_bytes(4))
+                process = os.pidfd_open(pid)
+                children[process] = pid, answer
+                selector.register(process, selectors.EVENT_READ)
+
+
+def _reap(process: int, pid: int, answer: socket.socket) -> None:
+    os.close(process)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with answer, suppress(BrokenPipeError):  # where nobody waits for it
+        answer.sendall(code.to_bytes(4, signed=True))
+
+
+def _become(request: dict[str, Any], descriptors: list[int]) -> None:
+    """Make of this child what a fresh interpreter would be."""
+    for number, descriptor in enumerate(descriptors[:3]):
+        os.dup2(descriptor, number)
+    os.closerange(3, 1024)
+    if request["leads"]:
+        os.setsid()
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.path[0] = request["cwd"]
+    sys.argv[:] = ["-m", *request["words"]]
+
+
+if __name__ == "__main__":
+    _preload()
+    serve(socket.socket(fileno=int(sys.argv[1])))
+    runpy._run_module_as_main("contexttune")
