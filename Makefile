@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Where a container sets it, each of the thousand processes of a test run would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env demo test check bench lock schema screenshot clean
+.PHONY: help env demo test coverage check bench lock schema screenshot clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,14 @@ demo: env ## both arms of the demo and its report: no key, no network, no Docker
 
 test: env ## all tests; those whose engine is missing are skipped, unless CONTEXTTUNE_REQUIRE names it
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=20
+
+coverage: env ## branch coverage of the package by all processes that the tests start (TESTS="tests/report")
+	rm -f .coverage .coverage.*
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TESTS) || true
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/coverage json --quiet -o .coverage.json
+	$(BIN)/python -c 'import json; print({k: v for k, v in json.load(open(".coverage.json"))["totals"].items() if "branches" in k or "statements" in k})'
 
 check: env ## what must be green before a commit: ruff, mypy, the fast tests
 	$(BIN)/ruff format --check

@@ -25,16 +25,13 @@ def environment(**extra: str) -> dict[str, str]:
     return {**kept, "COLUMNS": "120", **extra}
 
 
-def contexttune(
-    *arguments: str, cwd: Path, fresh: bool = False, **env: str
-) -> subprocess.CompletedProcess[str]:
+def contexttune(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """`python -m contexttune *arguments` with nothing of the caller's endpoint in its environment.
 
-    `fresh`: in an interpreter that starts for it, and not in a fork of one that has made all imports.
+    A fork of a process that has made all imports, unless CONTEXTTUNE_FRESH=1 asks for an interpreter of its own.
     """
     command, whole = _command(arguments), environment(**env)
-    server = None if fresh else _fork_server(whole)
-    if server is None:
+    if (server := _fork_server(whole)) is None:
         return subprocess.run(
             command, cwd=cwd, env=whole, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
@@ -48,10 +45,10 @@ def contexttune(
     return subprocess.CompletedProcess(command, program.wait(), out, err)
 
 
-def start(*arguments: str, cwd: Path, fresh: bool = False, **env: str) -> Program:
+def start(*arguments: str, cwd: Path, **env: str) -> Program:
     """The same, not waited for, leading a process group of its own."""
     command, whole = _command(arguments), environment(**env)
-    if not fresh and (server := _fork_server(whole)):
+    if server := _fork_server(whole):
         return server.start(command, cwd, whole, leads=True)
     return subprocess.Popen(
         command,

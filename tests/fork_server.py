@@ -28,7 +28,14 @@ REQUEST_BYTES = 1 << 20
 _PRELOAD = (
     *("antlr4.LL1Analyzer", "hydra._internal.hydra", "hydra.core.override_parser.overrides_parser"),
     *("hydra.grammar.gen.OverrideParser", "hydra_plugins.hydra_submitit_launcher.submitit_launcher"),
-    *("omegaconf.grammar.gen.OmegaConfGrammarParser", "docker", "jinja2", "rich._emoji_codes", "rich.table"),
+    *(
+        "omegaconf.grammar.gen.OmegaConfGrammarParser",
+        "docker",
+        "git",
+        "jinja2",
+        "rich._emoji_codes",
+        "rich.table",
+    ),
     *(
         "httpcore._sync.http11",
         "httpcore._sync.connection_pool",
@@ -56,8 +63,8 @@ def _preload() -> None:
     gc.freeze()  # a child's collector would write to every object, and so copy them all
 
 
-def serve(requests: socket.socket) -> None:
-    """Answer requests until their sender is gone; returns in each child, once it is what was asked for."""
+def serve(requests: socket.socket) -> tuple[bytes, list[int]]:
+    """Answer requests until their sender is gone. Returns in each child, with its request and descriptors."""
     children: dict[int, tuple[int, socket.socket]] = {}  # of a descriptor of the process
     with selectors.DefaultSelector() as selector:
         selector.register(requests, selectors.EVENT_READ)
@@ -72,8 +79,7 @@ def serve(requests: socket.socket) -> None:
                     os._exit(0)
                 pid = os.fork()
                 if pid == 0:
-                    _become(json.loads(message), descriptors)
-                    return
+                    return message, descriptors
                 *streams, told = descriptors
                 for descriptor in streams:
                     os.close(descriptor)
@@ -91,8 +97,8 @@ def _reap(process: int, pid: int, answer: socket.socket) -> None:
         answer.sendall(code.to_bytes(4, signed=True))
 
 
-def _become(request: dict[str, Any], descriptors: list[int]) -> None:
-    """Make of this child what a fresh interpreter would be."""
+def become(request: dict[str, Any], descriptors: list[int]) -> None:
+    """Make this child what an interpreter is that starts with the request's words, directory and environment."""
     for number, descriptor in enumerate(descriptors[:3]):
         os.dup2(descriptor, number)
     os.closerange(3, 1024)
@@ -107,5 +113,6 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
 
 if __name__ == "__main__":
     _preload()
-    serve(socket.socket(fileno=int(sys.argv[1])))
-    runpy._run_module_as_main("contexttune")
+    message, descriptors = serve(socket.socket(fileno=int(sys.argv[1])))
+    become(json.loads(message), descriptors)
+    runpy._run_module_as_main("contexttune")  # type: ignore[attr-defined]  # what `python -m` calls

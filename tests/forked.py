@@ -21,8 +21,8 @@ from typing import IO
 _ROOT = Path(__file__).parent.parent
 # Beginnings of the names of variables that an interpreter, the C library or an imported package reads as it starts.
 _STARTUP = (
-    *("PYTHON", "LANG", "LC_", "LD_", "TZ", "HOME", "TMP", "XDG_", "SSL_", "COVERAGE_"),
-    *("HF_", "OMP_", "OPENBLAS_", "MSWEA_", "LITELLM_", "TIKTOKEN_", "SWEBENCH_"),
+    *("PYTHON", "LANG", "LC_", "LD_", "TZ", "PATH", "HOME", "TMP", "XDG_", "SSL_"),
+    *("COVERAGE_", "GIT_", "HF_", "OMP_", "OPENBLAS_", "MSWEA_", "LITELLM_", "TIKTOKEN_", "SWEBENCH_"),
 )
 _AT_START = dict(os.environ)
 
