@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -93,12 +94,11 @@ class Local(Harness):
     @staticmethod
     def judged(out_dir: Path, patches: Mapping[str, str]) -> dict[str, Outcome]:
         """Verdicts on these patches (by instance_id) in the files of `out_dir`; patches without one are left out."""
-        graded = {
-            name
+        found = {
+            name: _outcome_in(out_dir / name, name)
             for name, entry in read_outcomes(out_dir).items()
             if name in patches and entry.get("patch_sha256") == sha256(patches[name])
         }
-        found = {name: _outcome_in(out_dir / name, name) for name in graded}
         return {name: outcome for name, outcome in found.items() if outcome.is_verdict}
 
     def _bwrap(self) -> str | None:
@@ -111,11 +111,11 @@ class Local(Harness):
         return found
 
     def _reusable(self, out_dir: Path, wanted: Mapping[str, Prediction]) -> dict[str, dict[str, Any]]:
-        kept = {}
-        for name, entry in read_outcomes(out_dir).items():
-            if name in wanted and _describes(entry, self._key(wanted[name])):
-                kept[name] = entry
-        return kept
+        return {
+            name: entry
+            for name, entry in read_outcomes(out_dir).items()
+            if name in wanted and _describes(entry, self._key(wanted[name]))
+        }
 
     def _key(self, prediction: Prediction) -> dict[str, str]:
         """The patch and the task that a verdict depends on."""
@@ -157,12 +157,10 @@ class Local(Harness):
         try:
             folder = Path(tempfile.mkdtemp(prefix="contexttune-"))
             try:
+                variables = {"PYTHONDONTWRITEBYTECODE": "1"}
+                path = (f"{sys.prefix}/bin",)
                 sandbox = LocalSandbox(
-                    folder=folder,
-                    bwrap=bwrap,
-                    user="tester",
-                    variables={"PYTHONDONTWRITEBYTECODE": "1"},
-                    search_path=(f"{sys.prefix}/bin",),
+                    folder=folder, bwrap=bwrap, user="tester", variables=variables, search_path=path
                 )
                 return self._test(prediction, sandbox, log_dir, stop)
             finally:
@@ -184,13 +182,9 @@ class Local(Harness):
         sandbox.prepare()
         self.workspace.agent_checkout(instance.repo, instance.base_commit, sandbox.testbed)
         sandbox.write("patch.diff", prediction.model_patch.encode("utf-8", "surrogateescape"))
-        limits: dict[str, Any] = {
-            "timeout_s": self.timeout_s,
-            "limit_bytes": _OUTPUT_BYTES,
-            "stop_event": stop,
-        }
+        run = partial(sandbox.run, timeout_s=self.timeout_s, limit_bytes=_OUTPUT_BYTES, stop_event=stop)
         sandbox.write("apply.sh", _apply_script(sandbox).encode())
-        applied = sandbox.run("bash", sandbox.path("apply.sh"), **limits)
+        applied = run("bash", sandbox.path("apply.sh"))
         write_atomic(log_dir / "apply.txt", applied.output)
         if applied.returncode == _NOT_APPLIED or applied.timed_out or applied.truncated:
             return Verdict(outcome=Outcome.ERROR, reason="patch_apply_failed")
@@ -199,7 +193,7 @@ class Local(Harness):
             raise InfraError(lines[-1] if lines else f"the sandbox exited with status {applied.returncode}")
         script = spec.eval_script.replace(TESTBED, sandbox.testbed_path)
         sandbox.write("eval.sh", script.encode("utf-8", "surrogateescape"))
-        tested = sandbox.run("bash", sandbox.path("eval.sh"), **limits)
+        tested = run("bash", sandbox.path("eval.sh"))
         write_atomic(log_dir / "test_output.txt", _log_text(tested, self.timeout_s))
         if tested.truncated:
             return Verdict(outcome=Outcome.ERROR, reason="output_too_long")

@@ -32,7 +32,8 @@ def judge(log_dir: Path, instance_id: str) -> Verdict:
     report = _report(log_dir / "report.json", instance_id)
     if report is None:
         return _without_report(log_dir)
-    if report.get("patch_successfully_applied") is not True and not _tests_ended(log_dir):
+    ended = report.get("patch_successfully_applied") is True or _END in _read(log_dir / "test_output.txt")
+    if not ended:
         return _outage("tests_did_not_end")
     outcome = Outcome.RESOLVED if report.get("resolved") is True else Outcome.UNRESOLVED
     return Verdict(outcome=outcome, reason=report.get("infra_failure_reason"))
@@ -40,14 +41,14 @@ def judge(log_dir: Path, instance_id: str) -> Verdict:
 
 def timeout_s(log_dir: Path) -> int | None:
     """The time limit that the tests exceeded, in seconds, or None."""
-    found = _TIMED_OUT.search(_tail(log_dir / "test_output.txt"))
+    found = _TIMED_OUT.search(_read(log_dir / "test_output.txt", _TAIL_BYTES))
     return int(found[1]) if found else None
 
 
 def _without_report(log_dir: Path) -> Verdict:
     if timeout_s(log_dir) is not None:
         return Verdict(outcome=Outcome.ERROR, reason="tests_timed_out")
-    log = _text(log_dir / "run_instance.log")
+    log = _read(log_dir / "run_instance.log").decode(errors="replace")
     if _APPLY_FAILED.search(log):
         return Verdict(outcome=Outcome.ERROR, reason="patch_apply_failed")
     if _NOT_UTF8.search(log):
@@ -70,24 +71,12 @@ def _report(path: Path, instance_id: str) -> dict[str, Any] | None:
         return None
 
 
-def _tests_ended(log_dir: Path) -> bool:
-    try:
-        return _END in (log_dir / "test_output.txt").read_bytes()
-    except FileNotFoundError:
-        return False
-
-
-def _tail(path: Path) -> bytes:
+def _read(path: Path, last_bytes: int | None = None) -> bytes:
+    """The content of a file, or the end of it; b"" if there is no such file."""
     try:
         with path.open("rb") as source:
-            source.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            if last_bytes:
+                source.seek(max(0, path.stat().st_size - last_bytes))
             return source.read()
     except FileNotFoundError:
         return b""
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""

@@ -70,8 +70,7 @@ def supervise(
                 return _cut_short(worker, source, report)
             try:
                 if source.poll(_POLL_S):
-                    report = source.recv()
-                    on_report(report)
+                    on_report(report := source.recv())
             except (EOFError, OSError):
                 break
     finally:

@@ -19,13 +19,11 @@ from contexttune.sandbox.engine import (
     HOSTNAME,
     LISTING,
     NO_VARIABLES,
-    STATE_BYTES,
     TESTBED,
     Container,
     Engine,
     last_line,
 )
-from contexttune.system import subprocesses
 from contexttune.system.files import locked, write_atomic
 from contexttune.system.subprocesses import ExecResult
 
@@ -36,12 +34,8 @@ _WRITABLE = {"--overlay", "-o", "--writable", "-w", "--writable-tmpfs"}
 _PID_NAMESPACE = "readlink /proc/self/ns/pid\n"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ApptainerInstance:
-    """An apptainer instance, by its name: namespaces and files that persist without a process."""
-
-    executable: str
-    name: str
+class ApptainerInstance(Container):
+    """Namespaces and files that persist without a process."""
 
     def exec_argv(
         self, *command: str, variables: Mapping[str, str] = NO_VARIABLES, stdin: bool = False
@@ -51,14 +45,11 @@ class ApptainerInstance:
         flags = ("--silent", "exec", "--cleanenv", "--pwd", TESTBED)
         return [self.executable, *flags, f"instance://{self.name}", *settings, *command]
 
-    def problem(self, timeout_s: float) -> str | None:
-        argv = [self.executable, "instance", "list", "--json", self.name]
-        done = subprocesses.run(argv, timeout_s=timeout_s, limit_bytes=STATE_BYTES)
-        if done.timed_out:
-            return "apptainer does not answer"
-        if done.returncode != 0:
-            return last_line(done)
-        return None if self.name in _names(done) else "it has stopped"
+    def _state_argv(self) -> list[str]:
+        return [self.executable, "instance", "list", "--json", self.name]
+
+    def _is_running(self, state: bytes) -> bool:
+        return self.name in _names(state)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +69,7 @@ class Apptainer(Engine):
             )
 
     def sweep(self, label: str) -> int:
-        found = _names(self._run("instance", "list", "--json"))
+        found = _names(self._run("instance", "list", "--json").output)
         left = [name for name in found if name.startswith(scratch.prefix(label))]
         for name in left:
             self._remove(name)
@@ -161,7 +152,7 @@ class Apptainer(Engine):
         self._run("instance", "stop", "--force", name)
         scratch.remove(self._scratch(name))
 
-    def _listed(self, container: Container) -> list[str]:
+    def listing(self, container: Container) -> list[str]:
         return self._lists[container.name]
 
     def _name_prefix(self, label: str) -> str:
@@ -178,10 +169,10 @@ class Apptainer(Engine):
         return self.images / f"{name}.sif"
 
 
-def _names(listed: ExecResult) -> list[str]:
+def _names(listed: bytes) -> list[str]:
     """The names that `instance list --json` printed; none if its output is invalid."""
     try:
-        return [str(one["instance"]) for one in json.loads(listed.output)["instances"] or ()]
+        return [str(one["instance"]) for one in json.loads(listed)["instances"] or ()]
     except (ValueError, KeyError, TypeError):
         return []
 

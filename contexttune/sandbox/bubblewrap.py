@@ -39,13 +39,7 @@ def bwrap_command(
 ) -> list[str]:
     """The command line that runs `command` in a sandbox, in /testbed.
 
-    Args:
-        bwrap: path of bubblewrap.
-        command: what to run.
-        tmp: the directory that becomes /tmp.
-        variables: the whole environment.
-        writable: path inside -> path outside.
-        read_only: the same.
+    `tmp` becomes /tmp, `variables` are the whole environment, and binds map paths inside to paths outside.
     """
     argv = [
         bwrap,
@@ -68,8 +62,7 @@ def bwrap_command(
 def system_flags(tmp: Path | None = None) -> list[str]:
     """Flags that bind the system and the running Python read-only, and nothing else of the machine.
 
-    Args:
-        tmp: the directory that becomes /tmp; None for an empty one in memory.
+    `tmp` becomes /tmp; None for an empty one in memory.
     """
     flags = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
     # before Python is bound, which may itself lie below /tmp

@@ -12,13 +12,10 @@ from contexttune.sandbox.engine import (
     HOSTNAME,
     LISTING,
     NO_VARIABLES,
-    STATE_BYTES,
     TESTBED,
     Container,
     Engine,
-    last_line,
 )
-from contexttune.system import subprocesses
 from contexttune.system.files import read_json
 from contexttune.system.subprocesses import ExecResult
 
@@ -27,13 +24,7 @@ _START_TIMEOUT_S = 120.0
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
-@dataclass(frozen=True, kw_only=True)
-class DockerContainer:
-    """A container, by its name."""
-
-    executable: str
-    name: str
-
+class DockerContainer(Container):
     def exec_argv(
         self, *command: str, variables: Mapping[str, str] = NO_VARIABLES, stdin: bool = False
     ) -> list[str]:
@@ -41,14 +32,11 @@ class DockerContainer:
         flags = [*(["-i"] if stdin else []), *settings, "-w", TESTBED]
         return [self.executable, "exec", *flags, self.name, *command]
 
-    def problem(self, timeout_s: float) -> str | None:
-        argv = [self.executable, "inspect", "--format", "{{.State.Running}}", self.name]
-        state = subprocesses.run(argv, timeout_s=timeout_s, limit_bytes=STATE_BYTES)
-        if state.output.strip() == b"true":
-            return None
-        if state.timed_out:
-            return "its engine does not answer"
-        return last_line(state) if state.returncode else "it exited"
+    def _state_argv(self) -> list[str]:
+        return [self.executable, "inspect", "--format", "{{.State.Running}}", self.name]
+
+    def _is_running(self, state: bytes) -> bool:
+        return state.strip() == b"true"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +100,7 @@ class Docker(Engine):
     def _remove(self, name: str) -> None:
         self._run("rm", "--force", "--volumes", name)
 
-    def _listed(self, container: Container) -> list[str]:
+    def listing(self, container: Container) -> list[str]:
         return self._run("logs", container.name).output.decode(errors="replace").splitlines()
 
 

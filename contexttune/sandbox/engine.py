@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from contexttune.errors import InfraError, PreflightError
 from contexttune.paths import slug
@@ -31,7 +31,7 @@ touch -r {TESTBED} / 2>/dev/null
 git -C {TESTBED} rev-parse HEAD 2>/dev/null || echo
 git -C {TESTBED} -c core.quotePath=false ls-tree -r --name-only HEAD 2>/dev/null
 """
-STATE_BYTES = 1_000_000  # limit of what an engine says about a container
+_STATE_BYTES = 1_000_000
 _OUTPUT_BYTES = 200_000_000  # an agent can replace commands in its container, including those that we use
 _PULL_ATTEMPTS = 3
 _PULL_WAIT_S = 5.0
@@ -39,21 +39,39 @@ _PULL_TIMEOUT_S = 3600.0
 _FINAL = ("not found", "manifest unknown", "access denied", "invalid reference")  # not worth a retry
 
 
-class Container(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class Container(ABC):
     """A running container. It pickles: a worker runs commands in it, and the program takes its diff."""
 
-    @property
-    def name(self) -> str: ...
+    executable: str
+    name: str
 
+    @abstractmethod
     def exec_argv(
         self, *command: str, variables: Mapping[str, str] = NO_VARIABLES, stdin: bool = False
     ) -> list[str]:
         """The command line that runs `command` in /testbed, connected to standard input if `stdin`."""
-        ...
 
     def problem(self, timeout_s: float) -> str | None:
         """None while it runs, else what is wrong."""
-        ...
+        state = subprocesses.run(self._state_argv(), timeout_s=timeout_s, limit_bytes=_STATE_BYTES)
+        if state.timed_out:
+            return f"{self.executable} does not answer"
+        if state.returncode != 0:
+            return last_line(state)
+        return None if self._is_running(state.output) else "it has stopped"
+
+    @abstractmethod
+    def _state_argv(self) -> list[str]:
+        """The command line that prints the container's state."""
+
+    @abstractmethod
+    def _is_running(self, state: bytes) -> bool: ...
+
+    def kill_all(self, timeout_s: float) -> None:
+        """Kill all processes but the first, which a signal from inside does not reach."""
+        argv = self.exec_argv("sh", "-c", "kill -s KILL -- -1")
+        subprocesses.run(argv, timeout_s=timeout_s, limit_bytes=_STATE_BYTES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,13 +149,9 @@ class Engine(ABC):
         """Run a shell script in a container. Raises InfraError when it does not end in time."""
         return self._run(*container.exec_argv("sh", "-c", script)[1:], timeout_s=timeout_s)
 
-    def first_commit(self, container: Container) -> str:
-        """The commit that /testbed was at when the container started; "" if git did not tell."""
-        return (self._listed(container) or [""])[0]
-
-    def first_files(self, container: Container) -> frozenset[str]:
-        """The files that git tracked in /testbed when the container started."""
-        return frozenset(self._listed(container)[1:])
+    @abstractmethod
+    def listing(self, container: Container) -> list[str]:
+        """The commit of /testbed when the container started ("" if git did not tell), and the files at it."""
 
     def _name_prefix(self, label: str) -> str:
         return "contexttune-"
@@ -153,10 +167,6 @@ class Engine(ABC):
 
     @abstractmethod
     def _remove(self, name: str) -> None: ...
-
-    @abstractmethod
-    def _listed(self, container: Container) -> list[str]:
-        """The lines that LISTING printed when the container started."""
 
     def _run(self, *args: str, timeout_s: float = 120) -> ExecResult:
         """Run the engine's command. Raises InfraError when it does not end in time."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from contexttune.errors import InfraError
-from contexttune.sandbox.engine import STATE_BYTES, TESTBED, Container
+from contexttune.sandbox.engine import TESTBED, Container
 from contexttune.sandbox.local_sandbox import LocalSandbox
 from contexttune.sandbox.persistent_shell import PersistentShell
 from contexttune.system import subprocesses
@@ -121,10 +121,8 @@ class ContainerShell:
             raise InfraError(f"the container is gone ({why or problem})")
 
     def _kill_strays(self) -> None:
-        """Kill all processes in the container but its first, which a signal from inside does not reach."""
         self._close()
-        argv = self.container.exec_argv("sh", "-c", "kill -s KILL -- -1")
-        subprocesses.run(argv, timeout_s=_GRACE_S, limit_bytes=STATE_BYTES)
+        self.container.kill_all(_GRACE_S)
 
     def _close(self) -> None:
         while self._persistent:

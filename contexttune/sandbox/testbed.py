@@ -84,7 +84,7 @@ class ContainerTestbed:
 
         It is relative to the commit that the container started with, which the harness applies patches to.
         """
-        start = self.engine.first_commit(self.shell.container) or self.base_commit
+        start = (self.engine.listing(self.shell.container) or [""])[0] or self.base_commit
         script = _DIFF.format(testbed=TESTBED, patch_file=_PATCH_FILE, commit=start)
         try:
             done = self.engine.execute(self.shell.container, script, timeout_s=_DIFF_TIMEOUT_S)
@@ -99,7 +99,7 @@ class ContainerTestbed:
         return done.output
 
     def files(self) -> frozenset[str]:
-        return self.engine.first_files(self.shell.container)
+        return frozenset(self.engine.listing(self.shell.container)[1:])
 
     def require_space(self) -> None:
         # with a limit, because the agent can replace `head` as well

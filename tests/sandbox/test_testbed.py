@@ -39,8 +39,10 @@ def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def run_by_nobody(act: Callable[[], None]) -> None:
-    """In a child that is not root, whom no mode would stop."""
-    import git  # noqa: F401 - nobody may be kept from reading libraries
+    """Run `act` in a child process without root's permissions."""
+    # imported before: this user may not be able to read libraries
+    import filelock._soft  # noqa: F401
+    import git  # noqa: F401
 
     child = os.fork()
     if child == 0:

@@ -38,11 +38,7 @@ class AgentModel(Meter):
         self.limits.require_counts(usage_of(answer))
         choice = answer.choices[0]
         # mini-swe-agent's cost limit sums up `cost`
-        extra = {
-            "response": response_of(answer),
-            "cost": cost_usd or 0.0,
-            "timestamp": time.time(),
-        }
+        extra = {"response": response_of(answer), "cost": cost_usd or 0.0, "timestamp": time.time()}
         actions = self._actions(choice, extra)
         self.n_steps += 1
         return self.protocol.turn(choice.message) | {"extra": extra | {"actions": actions}}

@@ -14,6 +14,9 @@ from contexttune.runners.mini.environment import MAGIC, TIMED_OUT
 from contexttune.runners.mini.v1_prompts import v1_prompts
 
 Turn = dict[str, Any]  # a chat message; mini-swe-agent stores what is not sent under `extra`
+Outputs = Sequence[dict[str, Any]]  # observations of ShellEnvironment
+Texts = Mapping[str, str]
+Values = Mapping[str, Any]
 
 
 class AgentProtocol(ABC):
@@ -40,20 +43,14 @@ class AgentProtocol(ABC):
         return dict(message.model_dump(exclude_none=True)) | {"role": "assistant", "content": message.content}
 
     @abstractmethod
-    def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
+    def actions(self, message: Any, finish_reason: str, templates: Texts) -> list[dict[str, Any]]:
         """The commands in the endpoint's message.
 
         Raises mini-swe-agent's FormatError with the messages to continue with, the first of which gets the call's cost.
         """
 
     @abstractmethod
-    def observations(
-        self,
-        turn: Turn,
-        outputs: Sequence[dict[str, Any]],
-        templates: Mapping[str, str],
-        variables: Mapping[str, Any],
-    ) -> list[Turn]:
+    def observations(self, turn: Turn, outputs: Outputs, templates: Texts, variables: Values) -> list[Turn]:
         """The messages with the output of the turn's commands."""
 
 
@@ -70,33 +67,23 @@ class ToolCalls(AgentProtocol):
 
         return {"tools": [BASH_TOOL], "parallel_tool_calls": True}
 
-    def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
+    def actions(self, message: Any, finish_reason: str, templates: Texts) -> list[dict[str, Any]]:
         from minisweagent.models.utils.actions_toolcall import parse_toolcall_actions
 
-        return list(
-            parse_toolcall_actions(
-                message.tool_calls or [],
-                format_error_template=templates["format_error_template"],
-                template_kwargs={"finish_reason": finish_reason},
-            )
+        return parse_toolcall_actions(
+            message.tool_calls or [],
+            format_error_template=templates["format_error_template"],
+            template_kwargs={"finish_reason": finish_reason},
         )
 
-    def observations(
-        self,
-        turn: Turn,
-        outputs: Sequence[dict[str, Any]],
-        templates: Mapping[str, str],
-        variables: Mapping[str, Any],
-    ) -> list[Turn]:
+    def observations(self, turn: Turn, outputs: Outputs, templates: Texts, variables: Values) -> list[Turn]:
         from minisweagent.models.utils.actions_toolcall import format_toolcall_observation_messages
 
-        return list(
-            format_toolcall_observation_messages(
-                actions=turn.get("extra", {}).get("actions", []),
-                outputs=list(outputs),
-                observation_template=templates["observation_template"],
-                template_vars=dict(variables),
-            )
+        return format_toolcall_observation_messages(
+            actions=turn.get("extra", {}).get("actions", []),
+            outputs=list(outputs),
+            observation_template=templates["observation_template"],
+            template_vars=dict(variables),
         )
 
 
@@ -111,33 +98,23 @@ class Backticks(AgentProtocol):
         regex = r"```mswea_bash_command\s*\n(.*?)\n```"
         return {**packaged, "model": {"action_regex": regex, **packaged["model"]}}
 
-    def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
+    def actions(self, message: Any, finish_reason: str, templates: Texts) -> list[dict[str, Any]]:
         from minisweagent.models.utils.actions_text import parse_regex_actions
 
-        return list(
-            parse_regex_actions(
-                message.content or "",
-                action_regex=templates["action_regex"],
-                format_error_template=templates["format_error_template"],
-                template_kwargs={"finish_reason": finish_reason},
-            )
+        return parse_regex_actions(
+            message.content or "",
+            action_regex=templates["action_regex"],
+            format_error_template=templates["format_error_template"],
+            template_kwargs={"finish_reason": finish_reason},
         )
 
-    def observations(
-        self,
-        turn: Turn,
-        outputs: Sequence[dict[str, Any]],
-        templates: Mapping[str, str],
-        variables: Mapping[str, Any],
-    ) -> list[Turn]:
+    def observations(self, turn: Turn, outputs: Outputs, templates: Texts, variables: Values) -> list[Turn]:
         from minisweagent.models.utils.actions_text import format_observation_messages
 
-        return list(
-            format_observation_messages(
-                list(outputs),
-                observation_template=templates["observation_template"],
-                template_vars=dict(variables),
-            )
+        return format_observation_messages(
+            list(outputs),
+            observation_template=templates["observation_template"],
+            template_vars=dict(variables),
         )
 
 
@@ -167,7 +144,7 @@ class V1(Backticks):
         """Text only, without a model's reasoning."""
         return {"role": "assistant", "content": message.content or ""}
 
-    def actions(self, message: Any, finish_reason: str, templates: Mapping[str, str]) -> list[dict[str, Any]]:
+    def actions(self, message: Any, finish_reason: str, templates: Texts) -> list[dict[str, Any]]:
         from minisweagent.exceptions import FormatError
 
         try:
@@ -176,13 +153,7 @@ class V1(Backticks):
             error.messages = (self.turn(message) | {"extra": {}}, *error.messages)
             raise
 
-    def observations(
-        self,
-        turn: Turn,
-        outputs: Sequence[dict[str, Any]],
-        templates: Mapping[str, str],
-        variables: Mapping[str, Any],
-    ) -> list[Turn]:
+    def observations(self, turn: Turn, outputs: Outputs, templates: Texts, variables: Values) -> list[Turn]:
         """Commands that timed out have a template of their own."""
         from jinja2 import StrictUndefined, Template
 

@@ -6,7 +6,6 @@ import ast
 import hashlib
 import logging
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.errors import PreflightError
+from contexttune.system import subprocesses
 from contexttune.system.files import locked, write_atomic
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ _NEEDED = (
     *("format_error_template", "timeout_template"),
 )
 _FETCH_TIMEOUT_S = 300.0
+_OUTPUT_BYTES = 1_000_000
 _REMEDY = f"set runner.v1_prompts to the wheel of {RELEASE}, or to {_YAML} in an unpacked one"
 
 
@@ -125,18 +126,9 @@ def _run_pip(folder: Path) -> str:
     if pip is None:
         return "neither pip nor uv was found to download it"
     what = ("download", "--no-deps", "--only-binary=:all:", "--dest", str(folder), RELEASE)
-    try:
-        done = subprocess.run(
-            [*pip, *what],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_FETCH_TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired:
-        return "the download took too long"
-    return (done.stderr.strip().splitlines() or ["nothing was downloaded"])[-1]
+    done = subprocesses.run([*pip, *what], timeout_s=_FETCH_TIMEOUT_S, limit_bytes=_OUTPUT_BYTES)
+    lines = done.stderr.decode(errors="replace").strip().splitlines() or ["nothing was downloaded"]
+    return "the download took too long" if done.timed_out else lines[-1]
 
 
 def _pip() -> Sequence[str] | None:

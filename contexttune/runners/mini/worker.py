@@ -24,10 +24,7 @@ from contexttune.system.files import write_atomic
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_COUNTS = (
-    *("n_calls", "n_steps", "n_requests", "usage", "cost_usd"),
-    *("waited_s", "replayed_s", "served_model"),
-)
+_COUNTS = ["n_calls", "n_steps", "n_requests", "usage", "cost_usd", "waited_s", "replayed_s", "served_model"]
 
 
 @dataclass(frozen=True, kw_only=True)
