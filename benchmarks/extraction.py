@@ -1,7 +1,7 @@
-"""One measurement of what a commit costs: run in a process of its own by benchmarks/signals.py.
+"""Measure the cost of one commit, in a process that benchmarks/signals.py starts.
 
-The time is that of the work, from a git directory to signals.json and the context on the disk, as a run does it;
-starting Python and importing are left out.
+The time is from a git directory to signals.json and the context on disk, as in a run, without starting Python and
+importing modules.
 """
 
 from __future__ import annotations
@@ -28,32 +28,24 @@ LIMIT_BYTES = 2_000_000_000
 
 
 class Cost(NamedTuple):
-    """Of one measurement."""
+    """Result of one measurement."""
 
     seconds: float
-    processor: float  # seconds of this process, of git and of forked ones
-    n_scanned: int  # files that no cache knew
+    processor: float  # CPU seconds of this process and of git
+    n_scanned: int  # files that were not cached
     scanned_bytes: int
 
 
 def measure(what: str, mirror: Path, commits: Iterable[str], work: Path) -> Cost:
-    """In a fresh process. `what` is parser, lean_parser or maps; `work` holds cache and artifacts."""
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.extraction",
-        what,
-        str(mirror),
-        str(work),
-        *commits,
-    ]
+    """Measure in a fresh process. `what` is parser, lean_parser or maps; cache and artifacts are written to `work`."""
+    command = [sys.executable, "-m", "benchmarks.extraction", what, str(mirror), str(work), *commits]
     root = Path(__file__).resolve().parent.parent
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
     return Cost(**json.loads(done.stdout))
 
 
 class _Scanned(logging.Handler):
-    """Adds up what the log says."""
+    """Adds up the scanned files that are logged."""
 
     n_files = n_bytes = 0
 
@@ -99,7 +91,7 @@ def _parsed(mirror: Path, commits: Iterable[str], *, lean: bool) -> Iterator[Non
 
 
 def _maps(mirror: Path, commits: Iterable[str], work: Path) -> Iterator[None]:
-    import ctypes  # noqa: F401 -- as filelock and sqlite3: where it is used, it is imported once a process
+    import ctypes  # noqa: F401 -- imported once per process by the code that is measured
 
     import filelock  # noqa: F401
 

@@ -1,4 +1,4 @@
-"""The yardstick: parse every Python file of a commit, and walk the trees for symbols and imports."""
+"""The baseline: parse every Python file of a commit, and walk the trees for symbols and imports."""
 
 from __future__ import annotations
 

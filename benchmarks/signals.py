@@ -1,12 +1,12 @@
-"""What signals and `repo_map` cost beside a plain parser and aider, and further commits beside the first.
+"""Cost of signals and `repo_map`, relative to a plain parser and to aider, and of further commits relative to the first.
 
 python -m benchmarks.signals [--repo GIT_DIR --commit SHA [--second SHA]] [--no-parser] [--aider PYTHON]
                              [--rows ROWS.jsonl --of owner/name --limit 10]
 
-The repository is mirrored first, as a workspace does it: a warm mirror is what is measured. Each measurement is the
-best of some fresh processes, interleaved (see benchmarks/extraction.py and benchmarks/aider_cold.py). The lean parser
-is the parser with the garbage collector off, as the signals have it. `--rows` names commits as an experiment does:
-so many of them, one after the other, beside one of them and the files that they have together.
+The repository is mirrored first, as by a workspace, and the mirror is warm. Each measurement is the best of several
+fresh processes, which are interleaved (see benchmarks/extraction.py and benchmarks/aider_cold.py). The lean parser runs
+with the garbage collector off, as signals do. `--rows` takes commits from a dataset: `--limit` of them one after the
+other, relative to one of them and to the number of their distinct files.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def main() -> None:
     parser.add_argument("--repo", type=Path, help="git directory; without it, a synthetic repository")
     parser.add_argument("--commit", default="HEAD~1", help="the first commit")
     parser.add_argument("--second", help="a commit that shares most of its blobs with the first")
-    parser.add_argument("--rounds", type=int, default=3, help="fresh processes a measurement is the best of")
-    parser.add_argument("--no-parser", action="store_true", help="leave the slow yardstick out")
+    parser.add_argument("--rounds", type=int, default=3, help="fresh processes per measurement")
+    parser.add_argument("--no-parser", action="store_true", help="skip the slow comparison")
     parser.add_argument("--aider", help="a Python that has aider")
-    parser.add_argument("--rows", type=Path, help="rows of a dataset, for many commits")
-    parser.add_argument("--of", help="which repository's rows")
-    parser.add_argument("--limit", type=int, default=10, help="how many commits of them")
+    parser.add_argument("--rows", type=Path, help="rows of a dataset, to measure many commits")
+    parser.add_argument("--of", help="repository whose rows are used")
+    parser.add_argument("--limit", type=int, default=10, help="number of commits")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         repo, second = args.repo.resolve() if args.repo else None, args.second
@@ -55,7 +55,7 @@ def main() -> None:
         layout = Layout(cache=Path(scratch) / "cache", artifacts=Path(scratch), results=Path(scratch))
         mirror = Workspace(layout=layout, remote=str(repo)).mirror(REPO, first)
         bench = _Bench(mirror, Path(scratch), first, other, many, args.aider)
-        for number in range(args.rounds):  # interleaved, so that a busy minute falls on all of them
+        for number in range(args.rounds):  # interleaved, so that other load affects all measurements
             bench.run(number, parsers=not args.no_parser)
         bench.show()
 
@@ -72,7 +72,7 @@ def _commits(rows: Path, repo: str, limit: int) -> list[str]:
 
 @dataclass
 class _Bench:
-    """What is measured, and all that was."""
+    """Settings and results of all measurements."""
 
     mirror: Path
     scratch: Path
@@ -83,7 +83,7 @@ class _Bench:
     costs: dict[str, list[Cost]] = field(default_factory=dict)
 
     def run(self, number: int, *, parsers: bool) -> None:
-        """One round."""
+        """Measure everything once."""
         work = self.scratch / str(number)
         if parsers:
             self._measure("parser", "parser", [self.first], work)
@@ -117,7 +117,7 @@ class _Bench:
         self.costs.setdefault("aider", []).append(Cost(float(seconds), float(processor), 0, 0))
 
     def show(self) -> None:
-        """Ratios, each with its limit."""
+        """Print ratios, each with its limit."""
         for name, words in (
             ("parser", "ast: parse, symbols, imports"),
             ("lean_parser", "lean ast: no garbage collector"),
@@ -168,11 +168,11 @@ class _Bench:
         return peak.mb
 
     def best(self, name: str) -> Cost:
-        """The quickest of a measurement."""
+        """The fastest run of a measurement."""
         return min(self.costs[name], key=lambda one: one.seconds)
 
     def ratio(self, part: str, whole: str, limit: str, words: str) -> str:
-        """Empty where `whole` was not measured."""
+        """`part` relative to `whole`, or "" when `whole` was not measured."""
         if whole not in self.costs:
             return ""
         seconds = self.best(whole).seconds / self.best(part).seconds
@@ -181,7 +181,7 @@ class _Bench:
         return f"1/{seconds:.1f} of {words} ({within}1/{busy:.1f} in processor time) "
 
     def processor(self, name: str) -> float:
-        """The least of a measurement, in seconds."""
+        """Least CPU time of a measurement, in seconds."""
         return min(one.processor for one in self.costs[name])
 
     def _row(self, name: str, words: str, remark: str = "") -> None:
