@@ -251,7 +251,7 @@ class Cell:
     def repository(self, repo: str, commit: str) -> RepoAtCommit:
         """A commit with its signals, extracted unless they are on disk. Raises ArtifactError.
 
-        One thread at a time: extraction uses all processors by itself.
+        One thread at a time: extraction is bound by the interpreter lock.
         """
         tree = self.workspace.tree(repo, commit)
         with self._extracting:
