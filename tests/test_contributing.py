@@ -20,7 +20,7 @@ EVIDENCE = {
     "Signal": ("artifacts/signals/*/*/signals.json", '"makefiles"'),
     "Model": ("artifacts/preds/*/*/preds.jsonl", "renamed__"),
     "Harness": ("results/*/runs/*/outcomes.json", '"resolved"'),
-    "Dataset": ("artifacts/contexts/*/*/context.md", "#"),
+    "Dataset": ("results/*/runs/*/problems.jsonl", "Fix this:"),
     "Statistic": (None, "median prompt tokens: {'baseline_context': "),
     "Task": (None, "good-morning, slice demo"),
 }
