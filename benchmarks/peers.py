@@ -23,9 +23,9 @@ from contexttune.experiment.cell import Cell, cell_of
 from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 from contexttune.tasks.audit.columns import DIFFERENCES, difference_cells, difference_note
-from contexttune.tasks.audit.conditions import Arm, arms_of, with_signals
+from contexttune.tasks.audit.conditions import Arm, compose_arms, with_signals
 from contexttune.tasks.audit.means import summarize
-from contexttune.tasks.audit.measure import Measured, measure
+from contexttune.tasks.audit.measure import Measurement, measure
 from contexttune.tasks.audit.paired import differences
 from contexttune.types import GoldInstance
 
@@ -43,7 +43,7 @@ def main() -> None:
     hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         cell = _cell(args)
-        ours = arms_of(cell, args.conditions, [])
+        ours = compose_arms(cell, args.conditions, [])
     arms = [*_peers(cell, ours[0], args), *ours]
     cell = with_signals(cell, arms)
     cell.instances = _first(cell.instances, args.limit)
@@ -106,7 +106,7 @@ def _first(instances: Sequence[GoldInstance], limit: int | None) -> list[GoldIns
     return chosen
 
 
-def _print_table(measured: Sequence[Measured], budgets: Sequence[int]) -> None:
+def _print_table(measured: Sequence[Measurement], budgets: Sequence[int]) -> None:
     rows = {
         (row["condition"], row["budget_chars"]): row for row in summarize(measured) if row["part"] == "all"
     }
@@ -136,7 +136,7 @@ def _print_row(name: str, *cells: str) -> None:
     print(f"{name:18}" + "".join(f"{cell:>23}" for cell in cells))
 
 
-def _print_differences(measured: Sequence[Measured], ours: Sequence[str]) -> None:
+def _print_differences(measured: Sequence[Measurement], ours: Sequence[str]) -> None:
     """Each of ours less each peer."""
     peers = [name for name in dict.fromkeys(one.condition for one in measured) if name not in ours]
     print(f"\n{difference_note('the peer')}\n")

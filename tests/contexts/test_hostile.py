@@ -10,7 +10,7 @@ import pytest
 
 from contexttune.contexts.ranking.issue import read
 from contexttune.injection import BEGIN, END, block
-from contexttune.tasks.audit.gold_targets import Gold
+from contexttune.tasks.audit.gold_targets import GoldTargets
 from contexttune.tasks.audit.recall import names_a_file
 from tests.contexts.hostile import CONDITIONS, at, contexts
 from tests.contexts.maps import listed
@@ -221,7 +221,7 @@ def test_the_time_that_an_issue_takes_grows_no_faster_than_its_length(pattern):
     )  # four times as long; squared is sixteen
 
 
-GOLD = Gold(files=("lib/plain.py", "lib/a/b/__init__.py"), new_paths=(), symbols={})
+GOLD = GoldTargets(files=("lib/plain.py", "lib/a/b/__init__.py"), new_paths=(), symbols={})
 
 
 @pytest.mark.parametrize("pattern", ["lib/", "plain", ".py", "lib.a.b", "\\", "a"])

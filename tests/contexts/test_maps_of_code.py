@@ -7,7 +7,7 @@ import pytest
 from contexttune.contexts.issue_map import IssueMap
 from contexttune.contexts.repo_map import RepoMap
 from contexttune.repos.file_mentions import Paths
-from contexttune.tasks.audit.gold_targets import gold_of
+from contexttune.tasks.audit.gold_targets import find_gold
 from contexttune.tasks.audit.recall import names_a_file, recall
 from contexttune.types import GoldInstance, Instance
 from tests.contexts.maps import listed, made
@@ -74,7 +74,7 @@ def test_a_map_tells_the_symbols_that_a_patch_changes(tmp_path):
         test_patch="",
         row={},
     )
-    gold = gold_of(instance, JAVASCRIPT.get)
+    gold = find_gold(instance, JAVASCRIPT.get)
     assert gold.symbols == {path: ["Cart.add", "Cart.total"]}
     text = RepoMap().build(made(tmp_path, JAVASCRIPT), None).text
     found = recall(text, gold, Paths.of(JAVASCRIPT))

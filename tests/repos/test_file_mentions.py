@@ -3,7 +3,7 @@
 import pytest
 
 from contexttune.repos.file_mentions import Paths
-from contexttune.tasks.audit.gold_targets import Gold
+from contexttune.tasks.audit.gold_targets import GoldTargets
 from contexttune.tasks.audit.recall import cut, names_a_file, read, recall
 
 FILES = [
@@ -96,7 +96,7 @@ lib/ext/todo.py:
 
 src/app/views.py
 """
-GOLD = Gold(
+GOLD = GoldTargets(
     files=("lib/core.py", "lib/ext/todo.py"),
     new_paths=(),
     symbols={"lib/core.py": ("Engine.start", "run"), "lib/ext/todo.py": ("Node",)},
@@ -151,7 +151,7 @@ def test_the_files_of_a_map_of_aider_are_those_above_its_code():
 
 
 def test_a_sign_that_is_no_part_of_a_word_does_not_hide_a_symbol():
-    gold = Gold(
+    gold = GoldTargets(
         files=("app/box.rb",), new_paths=(), symbols={"app/box.rb": ("Box.valid?", "Box.name=", "Box.#hid")}
     )
     paths = Paths.of(["app/box.rb"])
@@ -183,7 +183,10 @@ def test_what_follows_a_directory_and_its_files_at_its_own_indent_is_none_of_the
 
 @pytest.mark.parametrize("text", ["lib/: conf.py", "lib/\n  conf.py", "lib\n├── conf.py"])
 def test_a_file_at_the_top_is_not_named_by_a_file_of_its_name_in_a_directory(text):
-    paths, gold = Paths.of(["conf.py", "lib/conf.py"]), Gold(files=("conf.py",), new_paths=(), symbols={})
+    paths, gold = (
+        Paths.of(["conf.py", "lib/conf.py"]),
+        GoldTargets(files=("conf.py",), new_paths=(), symbols={}),
+    )
     found = recall(text, gold, paths)
     assert (found.file, found.file_literal, found.any_hit, found.reciprocal_rank) == (0.0, 0.0, 0.0, 0.0)
     found = recall(f"conf.py\n{text}", gold, paths)
@@ -191,7 +194,7 @@ def test_a_file_at_the_top_is_not_named_by_a_file_of_its_name_in_a_directory(tex
 
 
 def test_where_there_is_nothing_to_find_there_is_no_share():
-    nothing = Gold(files=(), new_paths=("lib/new.py",), symbols={})
+    nothing = GoldTargets(files=(), new_paths=("lib/new.py",), symbols={})
     found = recall("lib/core.py", nothing, PATHS)
     assert (found.file, found.any_hit, found.symbol, found.reciprocal_rank) == (None, None, None, None)
 

@@ -1,4 +1,4 @@
-"""task=audit: what contexts know of the answer, measured without a model."""
+"""task=audit: measures without a model how much contexts reveal of the gold patch."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from contexttune.interfaces import Task, TaskResult
 if TYPE_CHECKING:
     from contexttune.experiment.cell import Cell
     from contexttune.tasks.audit.conditions import Arm
-    from contexttune.tasks.audit.measure import Measured
+    from contexttune.tasks.audit.measure import Measurement
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audit(Task):
-    """Measure `audit.conditions` on the slice at `audit.budgets_chars`; with `show`, print an instance's blocks instead.
+    """Measure `audit.conditions` on the slice at `audit.budgets_chars`; with `show`, print the blocks of one instance.
 
-    A context that leaks ends it with exit code 3, after all is written, unless `audit.leaks` says otherwise.
+    With `audit.leaks=fail`, contexts that leak end the task with exit code 3 after its files are written.
     """
 
     name: str = "audit"
@@ -32,17 +32,17 @@ class Audit(Task):
     def execute(self, cfg: DictConfig) -> TaskResult:
         from contexttune.experiment.cell import cell_of
         from contexttune.tasks.audit import held_out
-        from contexttune.tasks.audit.conditions import arms_of, require_reference, with_signals
+        from contexttune.tasks.audit.conditions import compose_arms, require_reference, with_signals
 
         cell, job = cell_of(cfg), _job()
         if job.in_sweep:
             held_out.refuse_search(cell.config.audit)
-        arms = arms_of(cell, cell.config.audit.conditions, job.typed)
+        arms = compose_arms(cell, cell.config.audit.conditions, job.overrides)
         require_reference(cell, arms)
         cell.instances = held_out.select(cell.instances, cell.config.audit)
         for arm in arms:
             arm.cell.instances = cell.instances
-            _ = arm.generator(None), arm.generator(cell.config.audit.budgets_chars[0])  # checks both
+            _ = arm.generator(None), arm.generator(cell.config.audit.budgets_chars[0])  # validates both
         cell = with_signals(cell, arms)
         if cell.config.show is not None:
             _show(cell, arms, cell.config.show)
@@ -52,9 +52,9 @@ class Audit(Task):
 
 @dataclass(frozen=True, kw_only=True)
 class _Job:
-    """What Hydra says of this one."""
+    """The Hydra job that runs the audit."""
 
-    typed: Sequence[str] = ()  # overrides, a sweep's parameters included
+    overrides: Sequence[str] = ()  # parameters of a sweep included
     directory: Path | None = None
     in_sweep: bool = False
 
@@ -67,21 +67,20 @@ def _job() -> _Job:
         return _Job()
     hydra = HydraConfig.get()
     directory = Path(hydra.runtime.output_dir)
-    return _Job(
-        typed=list(hydra.overrides.task), directory=directory, in_sweep=hydra.mode is RunMode.MULTIRUN
-    )
+    in_sweep = hydra.mode is RunMode.MULTIRUN
+    return _Job(overrides=list(hydra.overrides.task), directory=directory, in_sweep=in_sweep)
 
 
 def _show(cell: Cell, arms: Sequence[Arm], instance_id: str) -> None:
     from contexttune.errors import ConfigError
     from contexttune.tasks.audit import annotate
 
-    found = next((i for i in cell.instances if i.instance_id == instance_id), None)
-    if found is None:
+    instance = next((i for i in cell.instances if i.instance_id == instance_id), None)
+    if instance is None:
         raise ConfigError(
             f"show={instance_id} is not in slice={cell.config.slice.name}: name one of its instances"
         )
-    annotate.show(cell, arms, found)
+    annotate.show(cell, arms, instance)
 
 
 def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> float | None:
@@ -91,25 +90,25 @@ def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> float | None:
     from contexttune.tasks.audit.paired import differences
 
     keys = cell.config.audit
-    home = write.home_of(cell, arms, in_sweep=job.in_sweep)
+    home = write.audit_dir(cell, arms, in_sweep=job.in_sweep)
     measured = measure(cell, arms, sorted(set(keys.budgets_chars)))
-    found = write.Findings(
+    result = write.AuditResult(
         measured=measured,
         summary=summarize(measured),
         differences=differences(measured, keys.reference or arms[0].condition),
-        looks=held_out.note_looks(cell.layout, keys, arms),
+        held_out=held_out.record_use(cell.layout, keys, arms),
         is_held_out=keys.split == "held_out",
     )
-    write.write(home, write.settings_of(cell, arms), found)
-    console.show(found, home, brief=job.in_sweep)  # the end of a sweep has a table of its own
+    write.write(home, write.settings_of(cell, arms), result)
+    console.show(result, home, brief=job.in_sweep)  # a sweep prints a table of its own at its end
     if job.directory and job.in_sweep:
-        search.note_job(job.directory, home, keys.name, job.typed)
-    _judge(cell, measured)
-    return search.objective(found.summary, cell.condition)
+        search.record_job(job.directory, home, keys.name, job.overrides)
+    _check_leaks(cell, measured)
+    return search.objective(result.summary, cell.condition)
 
 
-def _judge(cell: Cell, measured: Sequence[Measured]) -> None:
-    """Raises PreflightError for contexts that leak."""
+def _check_leaks(cell: Cell, measured: Sequence[Measurement]) -> None:
+    """Raise PreflightError, or warn, when contexts leak."""
     from contexttune.errors import PreflightError
     from contexttune.experiment.leak_check import complaint
     from contexttune.tasks.audit.means import leaking
@@ -119,7 +118,9 @@ def _judge(cell: Cell, measured: Sequence[Measured]) -> None:
         return
     first = next(leak for leak in found[0].leaks if not leak.is_expected)
     words = complaint(found[0].condition, found[0].instance_id, first)
-    sentence = f"{len(found)} of {len(measured)} contexts leak; {words}; audit.leaks=warn only says so"
+    sentence = (
+        f"{len(found)} of {len(measured)} contexts leak; {words}; audit.leaks=warn makes this a warning"
+    )
     if cell.config.audit.leaks == "fail":
         raise PreflightError(sentence)
     log.warning("%s", sentence)

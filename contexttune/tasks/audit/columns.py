@@ -1,4 +1,4 @@
-"""The cells of an audit's tables, as the console and audit.md show them."""
+"""Columns and notes of the audit's tables, on the console and in audit.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contexttune.tasks.audit.held_out import Looks
+    from contexttune.tasks.audit.held_out import HeldOutUse
 
 COLUMNS = (
     *("condition", "budget", "files", "macro", "written out", "any", "symbols", "macro", "MRR"),
@@ -18,14 +18,15 @@ DIFFERENCES = ("difference", "budget", "files", "symbols", "MRR")
 def note() -> str:
     """What the columns mean."""
     return (
-        "In percent, with 95 % bootstrap intervals over instances (six or more): gold files named (macro: mean of repositories), written out "
-        "in full, at least one; gold symbols in a block of their file. MRR: of the first gold file. named: distinct files. "
-        "Tokens are those of o200k_base, an estimate for other models; seconds are the generator's, median, signals given."
+        "Percentages with 95 % bootstrap intervals over instances (six or more). files: gold files named; macro: mean over repositories; "
+        "written out: by full path; any: instances with at least one. symbols: gold symbols named among the lines of their file. MRR: mean "
+        "reciprocal rank of the first gold file. named: distinct files. tokens: by o200k_base, an estimate for other models. build s: median, "
+        "without signals."
     )
 
 
 def cells(row: Mapping[str, Any]) -> list[str]:
-    """One row of `summary.summarize`, by COLUMNS."""
+    """Cells of a row of `means.summarize`, by COLUMNS."""
     return [
         row["condition"],
         f"{row['budget_chars']:,}",
@@ -54,17 +55,17 @@ def _share(mean: Mapping[str, Any] | None) -> str:
 
 
 def difference_note(reference: str) -> str:
-    """What the numbers of a difference are."""
+    """What the numbers of the differences mean."""
     return (
-        f"Differences are a condition's less {reference}'s, paired by instance, in points (MRR: in hundredths), with 95 % bootstrap "
-        "intervals over instances (six or more); * where the interval lies on one side of 0: better, or worse."
+        f"Differences are condition minus {reference}, paired by instance, in percentage points (MRR: in hundredths), with 95 % bootstrap "
+        "intervals over instances (six or more). * marks an interval on one side of 0: better or worse."
     )
 
 
 def difference_cells(row: Mapping[str, Any]) -> list[str]:
-    """One row of `paired.differences`, by DIFFERENCES."""
-    told = (_points(row[name]) for name in ("file", "symbol", "reciprocal_rank"))
-    return [f"{row['condition']} - {row['reference']}", f"{row['budget_chars']:,}", *told]
+    """Cells of a row of `paired.differences`, by DIFFERENCES."""
+    points = (_points(row[name]) for name in ("file", "symbol", "reciprocal_rank"))
+    return [f"{row['condition']} - {row['reference']}", f"{row['budget_chars']:,}", *points]
 
 
 def _points(difference: Mapping[str, Any] | None) -> str:
@@ -74,15 +75,12 @@ def _points(difference: Mapping[str, Any] | None) -> str:
     return f"{100 * difference['mean']:+.1f} [{low}, {high}]{'*' if difference['verdict'] else ' '}"
 
 
-def looks_note(looks: Looks) -> str:
-    """What held-out instances were used for."""
-    counts = ", ".join(f"{name}: {n}" for name, n in looks.settings.items())
-    warning = (
-        "; the best of several is not what new instances would show"
-        if max(looks.settings.values()) > 1
-        else ""
-    )
+def held_out_note(use: HeldOutUse) -> str:
+    """How many settings have been measured on the held-out instances."""
+    counts = ", ".join(f"{name}: {n}" for name, n in use.settings.items())
+    several = max(use.settings.values()) > 1
+    warning = "; the best of several is not an estimate for new instances" if several else ""
     return (
-        f"Held out, {looks.n_instances} instances of {len(looks.repos)} repositories: settings measured on them here so far, this one "
-        f"included, by condition: {counts}{warning}."
+        f"Settings measured here on these {use.n_instances} held-out instances of {len(use.repos)} repositories, including this one: "
+        f"{counts}{warning}."
     )

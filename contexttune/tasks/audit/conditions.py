@@ -1,11 +1,11 @@
-"""The conditions that an audit looks at, each composed as a run of it would be."""
+"""The conditions of an audit, each composed as for a run."""
 
 from __future__ import annotations
 
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,22 +17,22 @@ from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell
 from contexttune.interfaces import ContextGenerator, RepoAtCommit
 from contexttune.tasks.audit.recall import cut
-from contexttune.types import Context, GoldInstance, Instance
+from contexttune.types import GoldInstance, Instance
 
-_OF_A_CONDITION = re.compile(r"[+~]*(?:condition\b|card@condition\b|[\w/]+@condition\b)")
+_CONDITION_OVERRIDE = re.compile(r"[+~]*(?:condition\b|card@condition\b|[\w/]+@condition\b)")
 
 
-def arms_of(cell: Cell, names: Sequence[str] | None, typed: Sequence[str]) -> list[Arm]:
-    """One for each name, or the configured condition alone; it keeps what was typed for it, others are as shipped.
+def compose_arms(cell: Cell, names: Sequence[str] | None, overrides: Sequence[str]) -> list[Arm]:
+    """An arm for each name, or for the configured condition alone.
 
-    `typed` are the command line's overrides, which the other conditions are composed with too.
-    Raises ConfigError for a name that is no condition, or stands there twice.
+    The configured condition keeps its overrides. The others are composed with the `overrides` of the command line that
+    are not about a condition. Raises ConfigError for an unknown name, or one given twice.
     """
     if names is None:
         return [Arm(cell)]
     if not names or len(set(names)) < len(names):
-        raise ConfigError(f"audit.conditions={list(names)} must name conditions, each once")
-    shared = [override for override in typed if not _OF_A_CONDITION.match(override)]
+        raise ConfigError(f"audit.conditions={list(names)} must name conditions, each of them once")
+    shared = [override for override in overrides if not _CONDITION_OVERRIDE.match(override)]
     arms = []
     for name in names:
         own = {} if name == cell.condition else _composed(name, shared)
@@ -41,7 +41,7 @@ def arms_of(cell: Cell, names: Sequence[str] | None, typed: Sequence[str]) -> li
 
 
 def require_reference(cell: Cell, arms: Sequence[Arm]) -> None:
-    """Raises ConfigError when `audit.reference` is none of the conditions."""
+    """Raise ConfigError when `audit.reference` is not one of the conditions."""
     reference, names = cell.config.audit.reference, [arm.condition for arm in arms]
     if reference is not None and reference not in names:
         raise ConfigError(
@@ -50,24 +50,27 @@ def require_reference(cell: Cell, arms: Sequence[Arm]) -> None:
 
 
 def with_signals(cell: Cell, arms: Sequence[Arm]) -> Cell:
-    """`cell`, with the signals of all arms: a condition may bring one that no other needs."""
-    wanted = {name: node for arm in arms for name, node in arm.cell.container["signal"].items()}
-    merged = Cell(cell.config, {**cell.container, "signal": wanted})
-    merged.instances = cell.instances
-    return merged
+    """`cell` with the signals that any of the arms needs."""
+    signals = {name: node for arm in arms for name, node in arm.cell.container["signal"].items()}
+    return _with(cell, signal=signals)
+
+
+def _with(cell: Cell, **nodes: Any) -> Cell:
+    """`cell` with some parts replaced, for the same instances."""
+    changed = Cell(cell.config, {**cell.container, **nodes})
+    changed.instances = cell.instances
+    return changed
 
 
 def _composed(name: str, shared: Sequence[str]) -> dict[str, Any]:
-    """The nodes `condition` and `signal` of a run of that condition."""
+    """The nodes `condition` and `signal` of a run with that condition."""
     from hydra import compose
     from hydra.errors import HydraException
 
     try:
         composed = compose("config", overrides=[*shared, f"condition={name}"])
     except HydraException as error:
-        raise ConfigError(
-            f"audit.conditions: {name!r} is no option of condition: {as_user_error(error)}"
-        ) from None
+        raise ConfigError(f"audit.conditions: {name!r} is not a condition: {as_user_error(error)}") from None
     return {
         key: OmegaConf.to_container(composed[key], resolve=True, enum_to_str=True)
         for key in ("condition", "signal")
@@ -76,16 +79,15 @@ def _composed(name: str, shared: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """A context as built for a budget; `build_s` is what the generator took, its signals being there already."""
+    """A context built for a budget. `build_s` does not include the extraction of signals."""
 
-    context: Context
     text: str
     build_s: float
 
 
 @dataclass
 class Arm:
-    """One condition, at any budget."""
+    """One condition of the audit, at any budget."""
 
     cell: Cell
     _built: dict[tuple[str, int | None], Built] = field(default_factory=dict)
@@ -97,9 +99,9 @@ class Arm:
 
     @cached_property
     def budget_keys(self) -> Mapping[str, Any]:
-        """The keys that set a budget in characters, that of the budget first.
+        """Keys of a budget in characters, and their values; None stands for the budget.
 
-        {} for a condition without one, and for one that a model writes: each budget would be another document.
+        {} for conditions without a budget, and for documents, since each budget would need another document.
         """
         if self.cell.wants_documents:
             return {}
@@ -109,40 +111,33 @@ class Arm:
         return {"budget": None, "budget_unit": "chars"} if {"budget", "budget_unit"} <= known else {}
 
     def generator(self, budget_chars: int | None) -> ContextGenerator:
-        """With that budget where the condition has one; None: with its own settings."""
+        """The generator with a budget, if it has one; with None, the generator as configured."""
         wanted = budget_chars if self.budget_keys else None
         if wanted not in self._generators:
             own = {key: wanted if value is None else value for key, value in self.budget_keys.items()}
             node = {**self.cell.container["condition"], **(own if wanted is not None else {})}
-            sized = Cell(self.cell.config, {**self.cell.container, "condition": node})
-            sized.instances = self.cell.instances
-            self._generators[wanted] = sized.generator
+            self._generators[wanted] = _with(self.cell, condition=node).generator
         return self._generators[wanted]
 
     def build(self, repo: RepoAtCommit, instance: GoldInstance, budget_chars: int | None) -> Built:
-        """Its context of an instance, cut where it has no budget of its own; once a commit where that is enough."""
+        """The context of an instance, cut if the condition has no budget; one per commit is built once."""
         generator = self.generator(budget_chars)
-        of = instance.instance_id if generator.per_instance else f"{repo.repo}@{repo.base_commit}"
-        key = (of, budget_chars if self.budget_keys else None)
+        subject = instance.instance_id if generator.per_instance else f"{repo.repo}@{repo.base_commit}"
+        key = (subject, budget_chars if self.budget_keys else None)
         if key not in self._built:
-            self._built[key] = self._build(generator, repo, instance)
+            began = time.perf_counter()
+            text = generator.build(repo, self._visible(generator, instance)).text
+            self._built[key] = Built(text=text, build_s=time.perf_counter() - began)
         built = self._built[key]
-        text = built.text if budget_chars is None else cut(built.text, budget_chars)
-        return Built(context=built.context, text=text, build_s=built.build_s)
+        return built if budget_chars is None else replace(built, text=cut(built.text, budget_chars))
 
     def reasons(self, repo: RepoAtCommit, instance: GoldInstance) -> list[str]:
-        """Why each line of its own context stands there, as far as the generator tells."""
+        """Why each line of the configured context is there, as far as the generator knows."""
         generator = self.generator(None)
-        return list(generator.reasons(repo, self._seen(generator, instance)))
+        return list(generator.reasons(repo, self._visible(generator, instance)))
 
-    def _seen(self, generator: ContextGenerator, instance: GoldInstance) -> Instance | None:
-        """The instance as the generator may see it."""
+    def _visible(self, generator: ContextGenerator, instance: GoldInstance) -> Instance | None:
+        """What the generator may see of the instance."""
         if not generator.per_instance:
             return None
         return instance if self.cell.gold_context else instance.public()
-
-    def _build(self, generator: ContextGenerator, repo: RepoAtCommit, instance: GoldInstance) -> Built:
-        seen = self._seen(generator, instance)
-        began = time.perf_counter()
-        context = generator.build(repo, seen)
-        return Built(context=context, text=context.text, build_s=time.perf_counter() - began)

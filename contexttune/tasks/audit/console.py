@@ -1,4 +1,4 @@
-"""An audit on the console."""
+"""Prints an audit on the console."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from contexttune.tasks.audit.means import ALL, HARD
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from contexttune.tasks.audit.write import Findings
+    from contexttune.tasks.audit.write import AuditResult
 
-# a terminal is less wide; audit.md has all
-_LEFT_OUT = ("macro", "written out", "any", "named", "chars", "build s")
+# for the width of a terminal; audit.md has all columns
+_HIDDEN = ("macro", "written out", "any", "named", "chars", "build s")
 
 
-def show(found: Findings, home: Path, *, brief: bool = False) -> None:
-    """Print all instances, how conditions differ on them, each hard kind, each repository where there are several, what words mean.
+def show(result: AuditResult, home: Path, *, brief: bool = False) -> None:
+    """Print tables of all instances, differences, hard instances and repositories, with notes.
 
-    `brief`: as one of many audits, the first two alone.
+    `brief`, for one of many audits, prints only the first two.
     """
-    known = list(dict.fromkeys(row["part"] for row in found.summary))
-    repos = [part for part in known if "/" in part]
-    others = [*(part for part in HARD if part in known), *(repos if len(repos) > 1 else [])]
+    parts = list(dict.fromkeys(row["part"] for row in result.summary))
+    repos = [part for part in parts if "/" in part]
+    others = [*(part for part in HARD if part in parts), *(repos if len(repos) > 1 else [])]
     out = console()
     for part in [ALL, *([] if brief else others)]:
-        out.print(_table([row for row in found.summary if row["part"] == part]))
-        paired = [row for row in found.differences if row["part"] == part == ALL]
+        out.print(_table([row for row in result.summary if row["part"] == part]))
+        paired = [row for row in result.differences if row["part"] == part == ALL]
         for condition in dict.fromkeys(row["condition"] for row in paired):
             out.print(_difference([row for row in paired if row["condition"] == condition]))
-    differences = [columns.difference_note(row["reference"]) for row in found.differences[:1]]
-    looks = [columns.looks_note(found.looks)] if found.looks and found.is_held_out else []
-    notes = [] if brief else [columns.note(), *differences, *looks]
+    differences = [columns.difference_note(row["reference"]) for row in result.differences[:1]]
+    held_out = [columns.held_out_note(result.held_out)] if result.held_out and result.is_held_out else []
+    notes = [] if brief else [columns.note(), *differences, *held_out]
     for line in (*notes, f"audit: {home / 'audit.md'}"):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
 
@@ -53,8 +53,8 @@ def _difference(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     shown = plain_table(f"{rows[0]['part']}, instances: {rows[0]['n_instances']}")
-    left_out = {*_LEFT_OUT, *(() if any(row["n_leaking"] for row in rows) else ("leaking",))}
-    shown_columns = [n for n, name in enumerate(columns.COLUMNS) if name not in left_out]
+    hidden = {*_HIDDEN, *(() if any(row["n_leaking"] for row in rows) else ("leaking",))}
+    shown_columns = [n for n, name in enumerate(columns.COLUMNS) if name not in hidden]
     for n in shown_columns:
         shown.add_column(
             columns.COLUMNS[n], justify="left" if n == 0 else "right", overflow="fold", no_wrap=n > 0

@@ -1,4 +1,4 @@
-"""What the gold patch touches at base_commit: the files and definitions that a good context would name."""
+"""Files and definitions at base_commit that the gold patch changes, which a good context would name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contexttune.instances.patch import Edit, FileChange, parse
 from contexttune.signals.languages.grammars import language_of
 from contexttune.types import GoldInstance
 
-_MOST_BYTES = 1_000_000  # of a file in another language than Python: a larger one has no gold symbols
+_MAX_BYTES = 1_000_000  # larger files in other languages than Python have no gold symbols
 
 _DEFINITION = re.compile(r"(?P<indent>[ \t]*)(?:async[ \t]+)?(?P<kind>def|class)[ \t]+(?P<name>\w+)")
 
@@ -20,8 +20,8 @@ _BLOCK = re.compile(r"(?P<indent>[ \t]*)(?:if|elif|else|for|while|try|except|fin
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gold:
-    """Of one instance.
+class GoldTargets:
+    """Targets of one instance.
 
     Attributes:
         files: paths that the gold patch changes and base_commit has, sorted.
@@ -40,7 +40,7 @@ class Gold:
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """A class, or a function that is not inside another one. Lines count from 1, decorators included."""
+    """A class, or a function outside functions. Lines count from 1 and include decorators."""
 
     name: str
     first: int
@@ -48,13 +48,12 @@ class Definition:
     column: int
 
 
-def gold_of(instance: GoldInstance, text_of: Callable[[str], str | None]) -> Gold:
-    """The gold of an instance; `text_of` gives a file's text at base_commit, None where there is no such file.
+def find_gold(instance: GoldInstance, text_of: Callable[[str], str | None]) -> GoldTargets:
+    """The targets of an instance; `text_of` returns a file's text at base_commit, or None.
 
-    A gold symbol is the innermost definition whose lines at base_commit hold a line that the patch removes or
-    rewrites; for lines that are only added, the definition that they are added to. What is inside a function
-    counts as that function; blank lines and lines outside of all definitions count as nothing. Definitions
-    that the patch itself adds do not exist at base_commit and are no gold; the class that gets them is.
+    A gold symbol is the innermost definition around a line that the patch removes or rewrites, or that added lines
+    belong to. Functions are innermost: what is inside them counts as the function. Blank lines and lines outside
+    definitions do not count. Definitions that the patch adds are no targets; the class around them is.
     """
     changes = parse(instance.patch)
     texts = {c.old: text for c in changes if c.old and (text := text_of(c.old)) is not None}
@@ -66,24 +65,24 @@ def gold_of(instance: GoldInstance, text_of: Callable[[str], str | None]) -> Gol
     }
     created = [c.new for c in (*changes, *parse(instance.test_patch)) if c.new and c.new != c.old]
     new = sorted({path for path in created if text_of(path) is None})
-    return Gold(files=sorted(texts), new_paths=new, symbols=symbols)
+    return GoldTargets(files=sorted(texts), new_paths=new, symbols=symbols)
 
 
 def definitions_of(path: str, source: str) -> list[Definition]:
-    """Those of a file in a language that its name tells, [] in all others."""
+    """Definitions of a file, by the language of its suffix; [] for unknown languages."""
     if path.endswith(".py"):
         return definitions(source)
     language = language_of(path)
-    return list(_in_code(source, language)) if language else []
+    return list(_by_grammar(source, language)) if language else []
 
 
-def _in_code(source: str, language: str) -> Iterator[Definition]:
+def _by_grammar(source: str, language: str) -> Iterator[Definition]:
     from contexttune.signals.languages.definitions import UnreadableSource
     from contexttune.signals.languages.definitions import definitions as read
 
     content = source.encode(errors="replace")
     try:
-        found = read(content, language) if len(content) <= _MOST_BYTES else []
+        found = read(content, language) if len(content) <= _MAX_BYTES else []
     except UnreadableSource:
         return
     inside = {one.name: one.kind != "class" for one in found}
@@ -100,13 +99,13 @@ def _in_code(source: str, language: str) -> Iterator[Definition]:
 
 
 def definitions(source: str) -> list[Definition]:
-    """Those of a Python file, outer before inner; by indentation where today's Python cannot parse it."""
+    """Definitions of a Python file, outer before inner; found by indentation if this Python cannot parse it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return list(_parsed(ast.parse(source).body, ""))
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return list(_scanned(source.split("\n")))
+        return list(_by_indentation(source.split("\n")))
 
 
 def _parsed(body: Sequence[ast.stmt], prefix: str) -> Iterator[Definition]:
@@ -124,8 +123,8 @@ def _parsed(body: Sequence[ast.stmt], prefix: str) -> Iterator[Definition]:
                 yield from _parsed(handler.body, prefix)
 
 
-def _scanned(lines: Sequence[str]) -> Iterator[Definition]:
-    """Without decorators."""
+def _by_indentation(lines: Sequence[str]) -> Iterator[Definition]:
+    """Definitions by indentation, without decorators."""
     around: list[tuple[int, str, bool]] = []  # (column, qualified name, is a class)
     for number, line in enumerate(lines, 1):
         found = _DEFINITION.match(line) or _BLOCK.match(line)
@@ -143,7 +142,7 @@ def _scanned(lines: Sequence[str]) -> Iterator[Definition]:
 
 
 def _end(lines: Sequence[str], first: int, column: int) -> int:
-    """The last line that is indented deeper than a definition in line `first`."""
+    """Last line of the definition that starts in line `first`, by indentation."""
     last = first
     for number, line in enumerate(lines[first:], first + 1):
         if not line.strip():
@@ -159,27 +158,29 @@ def _touched(change: FileChange, source: str, known: Sequence[Definition]) -> se
     found = set()
     for edit in change.edits:
         if edit.removed:
-            holders = [_holding(known, n) for n in edit.removed if lines[n - 1 : n] and lines[n - 1].strip()]
+            holders = [_around(known, n) for n in edit.removed if lines[n - 1 : n] and lines[n - 1].strip()]
         else:
-            holders = [_receiving(known, lines, edit)]
+            holders = [_extended(known, lines, edit)]
         found |= {chain[-1].name for chain in holders if chain}
     return found
 
 
-def _holding(known: Sequence[Definition], line: int) -> list[Definition]:
-    """Definitions around a line, the innermost last."""
+def _around(known: Sequence[Definition], line: int) -> list[Definition]:
+    """Definitions around a line, innermost last."""
     return [d for d in known if d.first <= line <= d.last]
 
 
-def _receiving(known: Sequence[Definition], lines: Sequence[str], edit: Edit) -> list[Definition]:
-    """Definitions around added lines: those of the line before, while they go on behind or their body is continued."""
+def _extended(known: Sequence[Definition], lines: Sequence[str], edit: Edit) -> list[Definition]:
+    """Definitions that added lines belong to: those around the line before that continue after it or are extended."""
     texts = [text for text in edit.added if text.strip()]
     if not texts:
         return []
     before = next((n for n in range(min(edit.after, len(lines)), 0, -1) if lines[n - 1].strip()), 0)
-    behind = next((n for n in range(edit.after + 1, len(lines) + 1) if lines[n - 1].strip()), len(lines) + 1)
+    following = next(
+        (n for n in range(edit.after + 1, len(lines) + 1) if lines[n - 1].strip()), len(lines) + 1
+    )
     indent = len(texts[0]) - len(texts[0].lstrip())
-    chain = _holding(known, before)
-    while chain and not (chain[-1].first <= behind <= chain[-1].last or indent > chain[-1].column):
+    chain = _around(known, before)
+    while chain and not (chain[-1].first <= following <= chain[-1].last or indent > chain[-1].column):
         chain.pop()
     return chain

@@ -1,7 +1,7 @@
-"""Instances that settings may be chosen by, and those that are kept for a number that was not chosen.
+"""The split of instances into those that settings are developed on and those held out.
 
-The split is by repository: neighbouring issues of one repository touch the same files. What has been measured on held-out
-instances is noted in results/audits/held_out.jsonl, a line a setting, because the best of several is not what new ones would show.
+The split is by repository, because neighbouring issues of a repository touch the same files. Settings measured on held-out
+instances are recorded in results/audits/held_out.jsonl, because the best of several is not an estimate for new instances.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from contexttune.types import GoldInstance
 
 
 def select(instances: Sequence[GoldInstance], config: AuditConfig) -> list[GoldInstance]:
-    """Those of `audit.split`, in their order. Raises ConfigError when there is none."""
+    """The instances of `audit.split`, in order. Raises ConfigError when there are none."""
     if config.split == "all":
         return list(instances)
     is_held_out = config.split == "held_out"
     chosen = [one for one in instances if (one.repo not in config.development_repos) == is_held_out]
     if not chosen:
         raise ConfigError(
-            f"audit.split={config.split}: none of the slice's {len(instances)} instances is in it: "
-            f"audit.development_repos={config.development_repos} decides"
+            f"audit.split={config.split} contains none of the slice's {len(instances)} instances: "
+            f"check audit.development_repos={config.development_repos}"
         )
     return chosen
 
 
 def refuse_search(config: AuditConfig) -> None:
-    """Raises ConfigError where jobs of a sweep would be compared on what is held out."""
+    """Raise ConfigError when a sweep would compare settings on held-out instances."""
     if config.split == "held_out":
         raise ConfigError(
-            "audit.split=held_out in a sweep would choose settings by what is held out: sweep over audit.split=development, "
+            "audit.split=held_out in a sweep would choose settings by held-out instances: sweep with audit.split=development, "
             "then measure the chosen setting alone"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looks:
-    """What held-out instances have been used for.
+class HeldOutUse:
+    """Use of held-out instances so far.
 
     Attributes:
-        settings: condition -> how many of its settings have been measured on any of them, here, so far.
+        settings: condition -> number of its settings that have been measured on any of them.
     """
 
     n_instances: int
@@ -54,28 +54,28 @@ class Looks:
     settings: Mapping[str, int]
 
 
-def note_looks(layout: Layout, config: AuditConfig, arms: Sequence[Arm]) -> Looks | None:
-    """Note that `arms` were measured on the held-out ones among their instances; None where there is none."""
+def record_use(layout: Layout, config: AuditConfig, arms: Sequence[Arm]) -> HeldOutUse | None:
+    """Record that `arms` were measured on held-out instances; None when none of the instances is held out."""
     held = [one for one in arms[0].cell.instances if one.repo not in config.development_repos]
     if not held:
         return None
     ids = sorted(one.instance_id for one in held)
-    mine = {arm.condition: _setting(arm) for arm in arms}
+    current = {arm.condition: _setting(arm) for arm in arms}
     path = layout.held_out_looks
     with locked(path.with_suffix(".lock")):
         known = read_jsonl(path)
-        looks = [{"condition": name, "setting": key, "ids": ids} for name, key in mine.items()]
-        write_jsonl(path, known + [look for look in looks if look not in known])
-    found = {name: {key} for name, key in mine.items()}
-    for look in known:
-        if look["condition"] in found and not set(ids).isdisjoint(look["ids"]):
-            found[look["condition"]].add(look["setting"])
+        rows = [{"condition": name, "setting": key, "ids": ids} for name, key in current.items()]
+        write_jsonl(path, known + [row for row in rows if row not in known])
+    found = {name: {key} for name, key in current.items()}
+    for row in known:
+        if row["condition"] in found and not set(ids).isdisjoint(row["ids"]):
+            found[row["condition"]].add(row["setting"])
     counts = {name: len(keys) for name, keys in found.items()}
-    return Looks(n_instances=len(ids), repos=sorted({one.repo for one in held}), settings=counts)
+    return HeldOutUse(n_instances=len(ids), repos=sorted({one.repo for one in held}), settings=counts)
 
 
 def _setting(arm: Arm) -> str:
-    """Of a condition, whatever its budget."""
+    """Digest of a condition's settings without its budget."""
     node = {
         key: value for key, value in arm.cell.container["condition"].items() if key not in arm.budget_keys
     }

@@ -1,4 +1,4 @@
-"""Means of an audit's measurements: overall, by repository, and by what kind of instance it is."""
+"""Means of an audit's measurements: overall, by repository, and by kind of instance."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from contexttune.tasks.audit.measure import Measured
+from contexttune.tasks.audit.measure import Measurement
 
 SCHEMA_VERSION = 1
 SHARES = ("file", "file_literal", "any_hit", "symbol", "reciprocal_rank")
 SIZES = ("n_files", "n_chars", "n_tokens")
-METRICS = ("file", "symbol", "reciprocal_rank")  # of SHARES, those that conditions and settings are judged by
+METRICS = (
+    "file",
+    "symbol",
+    "reciprocal_rank",
+)  # those of SHARES that conditions and settings are compared by
 ALL = "all"
 _NOT_NAMED, _SEVERAL = "issue names no gold file", "several gold files"
-HARD = (_NOT_NAMED, _SEVERAL)  # where a context has most to tell
-_PARTS: Mapping[str, Callable[[Measured], bool]] = {
+HARD = (_NOT_NAMED, _SEVERAL)  # kinds for which a context matters most
+_PARTS: Mapping[str, Callable[[Measurement], bool]] = {
     "issue names a gold file": lambda one: one.is_named,
     _NOT_NAMED: lambda one: not one.is_named,
     "one gold file": lambda one: one.n_gold_files == 1,
@@ -25,12 +29,12 @@ _PARTS: Mapping[str, Callable[[Measured], bool]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Mean:
-    """Over instances.
+    """A mean over instances.
 
     Attributes:
-        n: instances that there was something to find in.
+        n: instances with a value.
         ci95: bootstrap interval over instances; None for fewer than six.
-        macro: the mean of the repositories' means.
+        macro: mean of the means of repositories.
     """
 
     n: int
@@ -39,28 +43,28 @@ class Mean:
     macro: float
 
 
-def summarize(measured: Sequence[Measured]) -> list[dict[str, Any]]:
-    """A row for each part of the instances, condition and budget.
+def summarize(measured: Sequence[Measurement]) -> list[dict[str, Any]]:
+    """A row per part of the instances, condition and budget.
 
     Returns: `part` (`all`, a repository, a kind), `condition`, `budget_chars`, `n_instances`, a Mean or None for each of
     SHARES and SIZES, `build_s` (the median), `n_leaking`.
     """
     rows = []
     for part, chosen in parts(measured).items():
-        groups: dict[tuple[str, int], list[Measured]] = {}
+        groups: dict[tuple[str, int], list[Measurement]] = {}
         for one in chosen:
             groups.setdefault((one.condition, one.budget_chars), []).append(one)
         rows += [_row(part, *key, own) for key, own in groups.items()]
     return rows
 
 
-def leaking(measured: Sequence[Measured]) -> list[Measured]:
-    """Those that give away what their condition was not given on purpose."""
+def leaking(measured: Sequence[Measurement]) -> list[Measurement]:
+    """Measurements with leaks that their condition does not intend."""
     return [one for one in measured if any(not leak.is_expected for leak in one.leaks)]
 
 
-def parts(measured: Sequence[Measured]) -> dict[str, list[Measured]]:
-    """Name -> those in it: `all`, each repository, each kind of instance (whose parts may be empty)."""
+def parts(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
+    """Name -> measurements: `all`, each repository, each kind of instance. Kinds may be empty."""
     found = {ALL: list(measured)}
     for repo in sorted({one.repo for one in measured}):
         found[repo] = [one for one in measured if one.repo == repo]
@@ -69,7 +73,7 @@ def parts(measured: Sequence[Measured]) -> dict[str, list[Measured]]:
     return found
 
 
-def _row(part: str, condition: str, budget_chars: int, own: Sequence[Measured]) -> dict[str, Any]:
+def _row(part: str, condition: str, budget_chars: int, own: Sequence[Measurement]) -> dict[str, Any]:
     means = {name: _mean(own, name) for name in (*SHARES, *SIZES)}
     return {
         "part": part,
@@ -82,7 +86,7 @@ def _row(part: str, condition: str, budget_chars: int, own: Sequence[Measured]) 
     }
 
 
-def _mean(own: Sequence[Measured], name: str) -> Mean | None:
+def _mean(own: Sequence[Measurement], name: str) -> Mean | None:
     import numpy as np
 
     from contexttune.analysis.bootstrap import mean_ci95

@@ -1,4 +1,4 @@
-"""The end of a sweep of audits: front.csv, front.svg, and the points that nobody beats on the console."""
+"""Pareto front of a sweep of audits, as front.csv, front.svg and a table on the console."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from contexttune.system.files import write_atomic
 from contexttune.system.progress import console, plain_table
 from contexttune.tasks.audit import plot
 from contexttune.tasks.audit.means import METRICS
-from contexttune.tasks.audit.search import Point, front_home, jobs_of, points_of
+from contexttune.tasks.audit.search import Point, read_jobs, read_points, results_dir
 from contexttune.tasks.audit.write import csv_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_SHOWN = 40  # the rest is in front.csv
+_MAX_ROWS = 40  # on the console; front.csv has all
 _NOTE = (
-    "In percent (MRR: of the first gold file), means over instances; tokens are those of o200k_base. Of all points of the sweep, these are "
-    "the ones that no other beats: none that takes at most as many tokens has as much in all three columns, and more in one."
+    "Means over instances: gold files and symbols named, in percent; mean reciprocal rank (MRR) of the first gold file; tokens by o200k_base. "
+    "A point is on the front when no other point is at least as good in all four and better in one."
 )
 
 
 def close(sweep_dir: Path) -> None:
-    """Write and print what the audits among a sweep's jobs add up to; nothing where there are none."""
-    jobs = jobs_of(sweep_dir)
-    points = points_of(jobs) if jobs else []
+    """Write and print the front of the audits in a sweep, if there are any."""
+    jobs = read_jobs(sweep_dir)
+    points = read_points(jobs) if jobs else []
     if not points:
         return
-    home = front_home(jobs)
+    home = results_dir(jobs)
     write_atomic(home / "front.csv", csv_text([_row(point) for point in points]))
     write_atomic(home / "front.svg", plot.front_svg(points))
     leading = [point for point in points if "joint" in point.fronts]
     out = console()
-    out.print(_table(leading[:_SHOWN], f"nobody beats, of {len(points)} points of {len(jobs)} jobs"))
-    more = [f"{len(leading) - _SHOWN} more are in front.csv"] if len(leading) > _SHOWN else []
+    out.print(_table(leading[:_MAX_ROWS], f"Pareto front of {len(points)} points, {len(jobs)} jobs"))
+    more = [f"{len(leading) - _MAX_ROWS} more points are in front.csv"] if len(leading) > _MAX_ROWS else []
     for line in (*more, _NOTE, f"front: {home / 'front.csv'}"):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
 
@@ -64,6 +64,6 @@ def _table(points: Sequence[Point], title: str) -> Table:
     for point in points:
         file, symbol, rank = (point.recall[name] for name in METRICS)
         shares = f"{100 * file:.1f}", f"{100 * symbol:.1f}", f"{rank:.3f}"
-        said = [*([point.condition] if several else []), " ".join(point.overrides)]
-        shown.add_row(f"{point.n_tokens:,.0f}", f"{point.budget_chars:,}", *shares, *map(escape, said))
+        words = [*([point.condition] if several else []), " ".join(point.overrides)]
+        shown.add_row(f"{point.n_tokens:,.0f}", f"{point.budget_chars:,}", *shares, *map(escape, words))
     return shown

@@ -1,4 +1,4 @@
-"""Recall against size as SVG: against budget, a line a condition with its interval; against tokens, settings and who leads."""
+"""Plots recall against budget for conditions, and against tokens for the points of a sweep, as SVG."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEGEND_LINE = 16
 
 
 def svg(summary: Sequence[Mapping[str, Any]]) -> str:
-    """Of all instances; the x axis is logarithmic."""
+    """Recall over all instances, a line per condition; the x axis is logarithmic."""
     rows = [row for row in summary if row["part"] == ALL]
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
     budgets = sorted({row["budget_chars"] for row in rows})
@@ -40,13 +40,13 @@ def svg(summary: Sequence[Mapping[str, Any]]) -> str:
 
 
 def front_svg(points: Sequence[Point]) -> str:
-    """A sweep's points, and the line of those that nothing with at most as many tokens beats, for each metric."""
+    """The points of a sweep, with the front of each metric."""
     sizes = sorted(max(point.n_tokens, 1.0) for point in points)
     ends = [sizes[0], sizes[-1]]
     ticks = {size: f"{size:,.0f}" for size in ends}
     body: list[str] = []
-    for number, (key, title) in enumerate(_PANELS.items()):
-        body += _frame(number, title, ticks, "tokens, mean")
+    for number, (key, heading) in enumerate(_PANELS.items()):
+        body += _frame(number, heading, ticks, "tokens, mean")
         places = [(_left(number) + _x(max(p.n_tokens, 1.0), ends), _y(p.recall[key]), p) for p in points]
         leading = [(x, y) for x, y, point in places if key in point.fronts]
         steps = [
@@ -58,15 +58,11 @@ def front_svg(points: Sequence[Point]) -> str:
         )
         for x, y, point in places:
             colour = _COLOURS[0] if "joint" in point.fronts else "#999"
-            said = f"{point.condition} {point.budget_chars:,} {' '.join(point.overrides)}"
+            title = f"{point.condition} {point.budget_chars:,} {' '.join(point.overrides)}"
             body.append(
-                f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"><title>{escape(said)}</title></circle>'
+                f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"><title>{escape(title)}</title></circle>'
             )
-    body += [
-        _legend(
-            0, "a point that no other beats in all three and tokens; the lines are those of one metric alone"
-        )
-    ]
+    body.append(_legend(0, "on the front of all three metrics and tokens; lines are fronts of one metric"))
     return _document(len(_PANELS), 1, body)
 
 
@@ -114,7 +110,7 @@ def _legend(number: int, name: str) -> str:
 
 
 def _x(value: float, values: Sequence[float]) -> float:
-    """From the left of a panel, of one between the first and the last of `values`."""
+    """Offset from the left of a panel, whose axis is logarithmic from the first to the last of `values`."""
     low, high = math.log(values[0]), math.log(values[-1])
     share = (math.log(value) - low) / (high - low) if high > low else 0.5
     return round(12 + share * (_WIDTH - 24), 1)

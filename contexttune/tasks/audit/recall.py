@@ -1,4 +1,4 @@
-"""How much of the gold a text names."""
+"""Measures which gold files and symbols a text names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from contexttune.contexts import tokens
 from contexttune.repos.file_mentions import Line, Paths
-from contexttune.tasks.audit.gold_targets import Gold
+from contexttune.tasks.audit.gold_targets import GoldTargets
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _LABELS = {"file", "path", "source", "document", "filename", "name"}
@@ -16,13 +16,13 @@ _LABELS = {"file", "path", "source", "document", "filename", "name"}
 
 @dataclass(frozen=True, kw_only=True)
 class Recall:
-    """Of one text and instance. Shares are None where there is nothing to find.
+    """Recall of one text for one instance. Shares are None when there are no gold files or symbols.
 
     Attributes:
         file: share of gold files named, in full or readable from a tree, a group or braces.
-        file_literal: share named by their full path, letter by letter.
-        any_hit: 1.0 where at least one gold file is named.
-        symbol: share of gold symbols every part of whose name is an identifier in one block of its file.
+        file_literal: share of gold files named by their full path, letter by letter.
+        any_hit: 1.0 when at least one gold file is named, else 0.0.
+        symbol: share of gold symbols with all parts of their names among the identifiers of one block of their file.
         reciprocal_rank: 1 / position of the first gold file among distinct files in the order of the text.
         n_files: distinct files named.
     """
@@ -37,12 +37,12 @@ class Recall:
     n_tokens: int
 
 
-def recall(text: str, gold: Gold, paths: Paths) -> Recall:
-    """Of `text` as it stands."""
+def recall(text: str, gold: GoldTargets, paths: Paths) -> Recall:
+    """Recall of `text`."""
     reading = read(text, paths)
     literal = {path for path in gold.files if _is_written_out(path, text, reading)}
     named = literal | reading.blocks.keys() & set(gold.files)
-    n_symbols = sum(_knows(reading.blocks.get(path, ()), name) for path, name in _symbols(gold))
+    n_symbols = sum(_names_symbol(reading.blocks.get(path, ()), name) for path, name in _symbols(gold))
     first = next((n for n, path in enumerate(reading.blocks, 1) if path in gold.files), None)
     n = len(gold.files)
     return Recall(
@@ -58,7 +58,7 @@ def recall(text: str, gold: Gold, paths: Paths) -> Recall:
 
 
 def cut(text: str, limit_chars: int) -> str:
-    """The first `limit_chars` of `text`, less a word that would be cut in two."""
+    """The first `limit_chars` of `text`, without a word that would be cut in two."""
     if len(text) <= limit_chars or text[limit_chars : limit_chars + 1].isspace():
         return text[:limit_chars]
     return text[: max(text.rfind(blank, 0, limit_chars) for blank in " \n\t") + 1]
@@ -66,12 +66,7 @@ def cut(text: str, limit_chars: int) -> str:
 
 @dataclass(frozen=True)
 class Reading:
-    """A text by the files that it names, in its order: each one's blocks of lines, and where these stand.
-
-    Attributes:
-        blocks: path -> blocks, a block being (line numbers from 0, what they say).
-        lines: as they were read.
-    """
+    """The lines of a text, and the blocks of lines about each file that it names, in order of the text."""
 
     blocks: dict[str, list[Block]] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
@@ -79,7 +74,7 @@ class Reading:
 
 @dataclass
 class Block:
-    """Lines that belong to a file."""
+    """Lines about one file; numbers count from 0."""
 
     numbers: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -94,13 +89,12 @@ class Block:
 
 
 def read(text: str, paths: Paths) -> Reading:
-    """Which lines belong to which file.
+    """Assign the lines of a text to files.
 
-    A line that names one file is that file's, and so are the lines below it that are indented deeper; where it says
-    nothing but the file, also those of the same indent up to a blank line, or its code up to the end of that; and under
-    a heading those up to the next one.
-    Of a line that names several files, each has what stands between its name and the next. What another
-    file's or directory's line begins is no longer the file's.
+    A line that names one file belongs to it, as do deeper indented lines below. After a line with nothing but the file,
+    so do lines with the same indent up to a blank line, or the code block that follows; after a heading, the lines up to
+    the next heading. In a line with several files, the text after each name belongs to it. A line about another file or
+    directory ends the block.
     """
     reading, owner = Reading(), _Owner()
     for number, line in enumerate(paths.read(text)):
@@ -115,11 +109,11 @@ def read(text: str, paths: Paths) -> Reading:
 
 @dataclass
 class _Owner:
-    """The file that the lines at hand belong to."""
+    """The file that the current lines belong to."""
 
     block: Block | None = None
     indent: int = 0
-    is_open: bool = False  # its line said nothing but the file
+    is_open: bool = False  # its line names nothing but the file
     saw_blank: bool = False
 
     def has(self, line: Line) -> bool:
@@ -134,11 +128,11 @@ def _assign(reading: Reading, owner: _Owner, number: int, line: Line) -> None:
     named = list({mention.path: mention for mention in line.mentions}.values())
     is_deeper = line.indent > owner.indent or line.in_code
     inside = owner.has(line) and is_deeper and not (line.leads or line.is_directory)
-    for path, said in _said(line):
-        block = Block([number], [said])
+    for path, text in _parts_of(line):
+        block = Block([number], [text])
         reading.blocks.setdefault(path, []).append(block)
         if len(named) == 1 and not inside:
-            owner.block, owner.indent, owner.is_open = block, line.indent, _is_bare(said)
+            owner.block, owner.indent, owner.is_open = block, line.indent, _is_bare(text)
     if len(named) > 1 and not inside:
         owner.block = None
     if named and not inside:
@@ -149,51 +143,51 @@ def _assign(reading: Reading, owner: _Owner, number: int, line: Line) -> None:
         owner.block.add(number, line.text)
 
 
-def _said(line: Line) -> Iterator[tuple[str, str]]:
-    """(path, what the line says of it)."""
+def _parts_of(line: Line) -> Iterator[tuple[str, str]]:
+    """(path, text about it) for the files that a line names."""
     spots = sorted({(m.start, m.end) for m in line.mentions})
     if len({m.path for m in line.mentions}) == 1:
         rest = line.text
         for start, end in reversed(spots):
-            rest = f"{rest[:start]} {_behind(line.text[start:end])}{rest[end:]}"
+            rest = f"{rest[:start]} {_suffix(line.text[start:end])}{rest[end:]}"
         yield line.mentions[0].path, rest
         return
     starts = [start for start, _ in spots[1:]] + [len(line.text)]
     ends = {end: following for (_, end), following in zip(spots, starts, strict=False)}
     for mention in line.mentions:
         word = line.text[mention.start : mention.end]
-        yield mention.path, f"{_behind(word)} {line.text[mention.end : ends[mention.end]]}"
+        yield mention.path, f"{_suffix(word)} {line.text[mention.end : ends[mention.end]]}"
 
 
-def _behind(word: str) -> str:
-    """What follows a path without a blank: `a.py:Foo.bar` says Foo.bar."""
+def _suffix(word: str) -> str:
+    """The symbol after a path, as in `a.py:Foo.bar`."""
     return word.partition(":")[2] if "{" not in word else ""
 
 
-def _is_bare(said: str) -> bool:
-    return {name.lower() for name in _IDENTIFIER.findall(said)} <= _LABELS
+def _is_bare(text: str) -> bool:
+    return {name.lower() for name in _IDENTIFIER.findall(text)} <= _LABELS
 
 
-def _symbols(gold: Gold) -> list[tuple[str, str]]:
+def _symbols(gold: GoldTargets) -> list[tuple[str, str]]:
     return [(path, name) for path, names in gold.symbols.items() for name in names]
 
 
-def _knows(blocks: Sequence[Block], name: str) -> bool:
-    return any(_words(name) <= block.identifiers for block in blocks)
+def _names_symbol(blocks: Sequence[Block], name: str) -> bool:
+    return any(_identifiers(name) <= block.identifiers for block in blocks)
 
 
-def _words(name: str) -> set[str]:
-    """The parts of a qualified name, less signs as in `valid?`, `~Box` or `#size`."""
+def _identifiers(name: str) -> set[str]:
+    """Parts of a qualified name, without signs as in `valid?`, `~Box` or `#size`."""
     return set(_IDENTIFIER.findall(name))
 
 
-def symbols_in(reading: Reading, gold: Gold) -> Mapping[int, list[str]]:
-    """Line number -> gold symbols that it tells the last part of, in a block that tells the whole."""
+def symbols_in(reading: Reading, gold: GoldTargets) -> Mapping[int, list[str]]:
+    """Line number -> gold symbols whose last part is in the line and whose other parts are in its block."""
     found: dict[int, list[str]] = {}
     for path, name in _symbols(gold):
+        last = _identifiers(name.rpartition(".")[2])
         for block in reading.blocks.get(path, ()):
-            if _words(name) <= block.identifiers:
-                last = _words(name.rpartition(".")[2])
+            if _identifiers(name) <= block.identifiers:
                 for number, text in zip(block.numbers, block.texts, strict=True):
                     if last <= set(_IDENTIFIER.findall(text)):
                         found.setdefault(number, []).append(f"{path}: {name}")
@@ -201,13 +195,13 @@ def symbols_in(reading: Reading, gold: Gold) -> Mapping[int, list[str]]:
 
 
 def _is_written_out(path: str, text: str, reading: Reading) -> bool:
-    """A path without a directory is also the name of files in directories: there the reader says whose it is."""
+    """Whether the full path is in the text; one without a directory must also have been read as this file."""
     if "/" not in path and path not in reading.blocks:
         return False
     return path in text and bool(re.search(rf"(?<![\w./-])(?:\./)?{re.escape(path)}(?![\w/-]|\.\w)", text))
 
 
-def names_a_file(statement: str, gold: Gold) -> bool:
+def names_a_file(statement: str, gold: GoldTargets) -> bool:
     """Whether an issue names a gold file by its path, its own name or its module."""
     return any(
         re.search(rf"(?<![\w./-]){re.escape(name)}(?!\w|\.\w+/)", statement)

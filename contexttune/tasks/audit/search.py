@@ -1,7 +1,6 @@
-"""Many audits, of one sweep: which settings nobody beats in recall for the tokens that they take.
+"""Compares the audits of a sweep by recall and tokens.
 
-Each job leaves a note beside Hydra's files of it that says where its audit lies; what is printed at the end comes from there, whatever
-sweeper or launcher there was.
+Each job records the location of its audit beside its Hydra files, so that any sweeper and launcher can be used.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 from contexttune.system.files import fingerprint, read_json, write_json
 from contexttune.tasks.audit.means import ALL, METRICS
 
-_NOTE = "audit_job.json"
+_RECORD = "audit_job.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +22,9 @@ class Point:
     """One condition at one budget in one job of a sweep, all instances.
 
     Attributes:
-        overrides: those of the job that not all jobs have.
-        recall: the means of METRICS, from 0 to 1.
-        fronts: of METRICS, those in which no point has more for at most as many tokens; `joint` where no
-            point that takes at most as many tokens has at least as much in all three, and more in one of these four.
+        overrides: overrides of the job that not all jobs share.
+        recall: means of METRICS, from 0 to 1.
+        fronts: METRICS for which the point is on the front against tokens; `joint` for all metrics together.
     """
 
     overrides: Sequence[str]
@@ -38,7 +36,7 @@ class Point:
 
 
 def objective(summary: Sequence[Mapping[str, Any]], condition: str) -> float | None:
-    """One number for a sweeper that looks for the best: of the condition, the mean of METRICS and budgets; None if it leaks."""
+    """The value that an optimizing sweeper maximizes: the mean over METRICS and budgets; None if the condition leaks."""
     rows = [row for row in summary if row["part"] == ALL and row["condition"] == condition]
     values = [row[name]["mean"] for row in rows for name in METRICS if row[name]]
     if not values or any(row["n_leaking"] for row in rows):
@@ -46,19 +44,19 @@ def objective(summary: Sequence[Mapping[str, Any]], condition: str) -> float | N
     return float(sum(values) / len(values))
 
 
-def note_job(job_dir: Path, home: Path, name: str | None, overrides: Sequence[str]) -> None:
-    """Say where a job's audit lies, and under which name the sweep's results shall."""
-    write_json(job_dir / _NOTE, {"home": str(home), "name": name, "overrides": list(overrides)})
+def record_job(job_dir: Path, home: Path, name: str | None, overrides: Sequence[str]) -> None:
+    """Record the location of a job's audit and the name of the sweep's results."""
+    write_json(job_dir / _RECORD, {"home": str(home), "name": name, "overrides": list(overrides)})
 
 
-def jobs_of(sweep_dir: Path) -> list[dict[str, Any]]:
-    """The notes of a sweep's jobs, in their order."""
-    found = sorted(sweep_dir.glob(f"**/{_NOTE}"), key=lambda path: (len(path.parent.name), str(path)))
+def read_jobs(sweep_dir: Path) -> list[dict[str, Any]]:
+    """The records of a sweep's jobs, in order."""
+    found = sorted(sweep_dir.glob(f"**/{_RECORD}"), key=lambda path: (len(path.parent.name), str(path)))
     return [read_json(path) for path in found]
 
 
-def front_home(jobs: Sequence[Mapping[str, Any]]) -> Path:
-    """Where a sweep's results belong: in the directory that its jobs share by name, else in one named by their audits."""
+def results_dir(jobs: Sequence[Mapping[str, Any]]) -> Path:
+    """Directory of a sweep's results: the one named by `audit.name`, or else by a digest of its audits."""
     home, name = Path(jobs[0]["home"]), jobs[0]["name"]
     if name is not None:
         return home.parent
@@ -66,8 +64,8 @@ def front_home(jobs: Sequence[Mapping[str, Any]]) -> Path:
     return home.with_name(f"{home.name.rpartition('-')[0]}-search-{fingerprint(audits, 6)}")
 
 
-def points_of(jobs: Sequence[Mapping[str, Any]]) -> list[Point]:
-    """By tokens. A context that leaks has no place among them, and of audits that several jobs made the first one's counts."""
+def read_points(jobs: Sequence[Mapping[str, Any]]) -> list[Point]:
+    """The points of all jobs, by tokens, without contexts that leak; an audit shared by several jobs counts once."""
     shared = set.intersection(*(set(job["overrides"]) for job in jobs))
     first = {job["home"]: job for job in reversed(jobs)}
     found = []
@@ -75,7 +73,7 @@ def points_of(jobs: Sequence[Mapping[str, Any]]) -> list[Point]:
         own = [override for override in job["overrides"] if override not in shared]
         summary = json.loads((Path(home) / "audit.json").read_bytes())["summary"]
         found += [point for row in summary if (point := _point(own, row)) is not None]
-    return sorted(_judged(found), key=lambda point: (point.n_tokens, point.overrides))
+    return sorted(_with_fronts(found), key=lambda point: (point.n_tokens, point.overrides))
 
 
 def _point(overrides: Sequence[str], row: Mapping[str, Any]) -> Point | None:
@@ -90,7 +88,7 @@ def _point(overrides: Sequence[str], row: Mapping[str, Any]) -> Point | None:
     )
 
 
-def _judged(points: Sequence[Point]) -> Iterator[Point]:
+def _with_fronts(points: Sequence[Point]) -> Iterator[Point]:
     for one in points:
         fronts = {name for name in METRICS if not any(_beats(other, one, (name,)) for other in points)}
         if not any(_beats(other, one, METRICS) for other in points):

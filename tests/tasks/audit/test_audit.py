@@ -120,10 +120,8 @@ def test_conditions_are_compared_by_instance_in_80_columns(composed, dataset, tm
     said = audit(composed("task=audit", names, "audit.budgets_chars=[3200]", "audit.reference=no_context"))
     assert "baseline_context - no_context" in said
     assert "+100.0 [100.0, 100.0]*" in said
-    tables = [
-        line for line in said.splitlines() if not line.startswith(("In percent", "Differences", "audit:"))
-    ]
-    assert max(map(len, tables)) <= 80
+    tables, _, _ = said.partition("\nPercentages")
+    assert max(map(len, tables.splitlines())) <= 80
     assert "issue names no gold file, instances: 3" in said
     assert "several gold files, instances: 3" in said
     (path,) = tmp_path.glob("results/audits/*/audit.json")
@@ -146,8 +144,7 @@ def test_what_is_held_out_is_reported_with_what_was_measured_on_it(composed, tmp
     held = "task=audit", "audit.split=held_out", "audit.budgets_chars=[3200]"
     assert "baseline_context: 1." in audit(composed(*held))
     again = audit(composed(*held, "condition.card_budget_chars=60"))
-    assert "2 instances of 1 repositories" in again
-    assert "baseline_context: 2; the best of several" in again
+    assert "baseline_context: 2;" in again
     (path,) = tmp_path.glob("results/audits/held_out.jsonl")
     assert len(path.read_text().splitlines()) == 2
     homes = list(tmp_path.glob("results/audits/*/audit.json"))
@@ -168,14 +165,14 @@ def test_two_audits_differ_in_seconds_alone(composed, tmp_path):
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("audit.conditions=[baseline_contxt]", "'baseline_contxt' is no option of condition"),
+        ("audit.conditions=[baseline_contxt]", r"audit\.conditions: 'baseline_contxt'"),
         ("audit.conditions=[]", "must name conditions"),
-        ("audit.conditions=[no_context,no_context]", "each once"),
+        ("audit.conditions=[no_context,no_context]", r"audit\.conditions=\['no_context', 'no_context'\]"),
         ("audit.budgets_chars=[0]", r"audit\.budgets_chars"),
         ("audit.leaks=maybe", r"audit\.leaks='maybe'"),
         ("audit.reference=no_context", r"audit\.reference=no_context must be one of .*: baseline_context"),
         ("audit.split=half", r"audit\.split='half' must be one of all, development, held_out"),
-        ("audit.split=development", r"audit\.split=development: none of the slice's 2 instances"),
+        ("audit.split=development", r"audit\.split=development .*audit\.development_repos"),
         ("audit.name=../x", r"audit\.name"),
         ("show=o__lib-9", "show=o__lib-9 is not in slice=custom"),
     ],
@@ -271,6 +268,6 @@ def test_a_condition_brings_the_signals_that_no_other_needs(composed, tmp_path):
 def test_a_row_whose_patch_cannot_be_read_is_named_with_the_remedy(composed, monkeypatch):
     rows, cut = slices.load_rows, "--- a/x\n+++ b/x\n@@ -1,5 +1,9 @@\n-x\n+y\n"
     monkeypatch.setattr(slices, "load_rows", lambda config: [row | {"patch": cut} for row in rows(config)])
-    with pytest.raises(ConfigError, match=r"o__lib-\d: the patch cannot be read .*audit\.leaks=off"):
+    with pytest.raises(ConfigError, match=r"o__lib-\d .*the patch cannot be read .*audit\.leaks=off"):
         run_experiment(composed(*RUN))
     run_experiment(composed(*RUN, "audit.leaks=off"))

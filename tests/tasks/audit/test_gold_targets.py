@@ -1,4 +1,4 @@
-"""Gold of patches over a file whose definitions are known by line."""
+"""GoldTargets of patches over a file whose definitions are known by line."""
 
 import difflib
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 
 from contexttune.errors import ArtifactError
 from contexttune.instances.patch import parse
-from contexttune.tasks.audit.gold_targets import definitions, gold_of
+from contexttune.tasks.audit.gold_targets import definitions, find_gold
 from contexttune.types import GoldInstance
 
 OLD = '''\
@@ -54,7 +54,7 @@ def instance(new: str, old: str = OLD, path: str = "lib/a.py", test_patch: str =
 
 
 def symbols(new: str, old: str = OLD) -> list[str]:
-    return list(gold_of(instance(new, old), {"lib/a.py": old}.get).symbols.get("lib/a.py", []))
+    return list(find_gold(instance(new, old), {"lib/a.py": old}.get).symbols.get("lib/a.py", []))
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_old_python_is_read_by_its_indentation():
 def test_only_files_that_exist_are_gold_and_what_is_created_is_told_apart():
     patch = "--- /dev/null\n+++ b/lib/new.py\n@@ -0,0 +1 @@\n+x = 1\n"
     made = instance(OLD.replace("LIMIT = 3", "LIMIT = 4"), test_patch=patch)
-    gold = gold_of(made, {"lib/a.py": OLD}.get)
+    gold = find_gold(made, {"lib/a.py": OLD}.get)
     assert (gold.files, gold.new_paths, gold.n_symbols) == (["lib/a.py"], ["lib/new.py"], 0)
-    assert gold_of(made, {}.get).files == []
+    assert find_gold(made, {}.get).files == []
 
 
 def test_a_patch_without_line_counts_renames_and_quoted_names():
@@ -111,14 +111,14 @@ def test_a_file_that_a_patch_only_renames_is_gold_and_one_that_it_creates_empty_
     )
     created = "diff --git a/lib/c.py b/lib/c.py\nnew file mode 100644\nindex 0000000..e69de29\n"
     made = replace(instance(OLD, test_patch=created), patch=renamed)
-    gold = gold_of(made, {"lib/a.py": OLD}.get)
+    gold = find_gold(made, {"lib/a.py": OLD}.get)
     assert (gold.files, gold.new_paths) == (["lib/a.py"], ["lib/b.py", "lib/c.py"])
 
 
 def test_a_patch_with_the_line_ends_of_windows_names_the_same_files():
     changed = instance(OLD.replace("LIMIT = 3", "LIMIT = 4"))
     windows = replace(changed, patch=changed.patch.replace("\n", "\r\n"))
-    assert gold_of(windows, {"lib/a.py": OLD}.get) == gold_of(changed, {"lib/a.py": OLD}.get)
+    assert find_gold(windows, {"lib/a.py": OLD}.get) == find_gold(changed, {"lib/a.py": OLD}.get)
     made = "diff --git a/n.py b/n.py\nnew file mode 100644\n--- /dev/null\n+++ b/n.py\n@@ -0,0 +1 @@\n+x\n"
     (change,) = parse(made.replace("\n", "\r\n"))
     assert (change.old, change.new) == (None, "n.py")
@@ -158,11 +158,11 @@ impl Thing {
 def test_gold_symbols_of_other_languages_are_those_of_their_definitions(before, after, expected):
     assert RUST.count(before) == 1
     made = instance(RUST.replace(before, after), RUST, "src/a.rs")
-    assert list(gold_of(made, {"src/a.rs": RUST}.get).symbols.get("src/a.rs", [])) == expected
+    assert list(find_gold(made, {"src/a.rs": RUST}.get).symbols.get("src/a.rs", [])) == expected
 
 
 @pytest.mark.parametrize("old", ["x" * 2_000 + "\n", "fn a() {}\0\n", "// a line\n" * 200_000])
 def test_a_file_whose_definitions_cannot_be_told_has_no_gold_symbols(old):
     made = instance(old.replace("\n", "y\n", 1), old, "src/a.rs")
-    gold = gold_of(made, {"src/a.rs": old}.get)
+    gold = find_gold(made, {"src/a.rs": old}.get)
     assert (gold.files, gold.symbols) == (["src/a.rs"], {})

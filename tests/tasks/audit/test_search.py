@@ -1,4 +1,4 @@
-"""Sweeps of audits: which points nobody beats, and where everything lies."""
+"""Sweeps of audits: which points are on the front, and where files are written."""
 
 import csv
 import json
@@ -25,11 +25,11 @@ def job(root, number, overrides, *points, name=None, leaking=0):
         for budget, tokens, file, symbol, rank in points
     ]
     (home / "audit.json").write_text(json.dumps({"summary": [*rows, {**rows[0], "part": "o/r"}]}))
-    search.note_job(root / "sweep" / str(number), home, name, overrides)
+    search.record_job(root / "sweep" / str(number), home, name, overrides)
 
 
 def fronts(root):
-    points = search.points_of(search.jobs_of(root / "sweep"))
+    points = search.read_points(search.read_jobs(root / "sweep"))
     return {(" ".join(point.overrides), point.budget_chars): set(point.fronts) for point in points}
 
 
@@ -53,17 +53,17 @@ def test_a_point_is_beaten_by_no_more_tokens_and_no_less_of_anything(tmp_path):
 def test_what_leaks_beats_nobody_and_jobs_with_one_audit_count_once(tmp_path):
     job(tmp_path, 0, ["w=1"], (1, 100, 0.5, 0.5, 0.5))
     job(tmp_path, 1, ["w=2"], (1, 50, 1.0, 1.0, 1.0), leaking=1)
-    search.note_job(tmp_path / "sweep/2", tmp_path / "audits/s-0", None, ["w=1", "seed=1"])
+    search.record_job(tmp_path / "sweep/2", tmp_path / "audits/s-0", None, ["w=1", "seed=1"])
     assert fronts(tmp_path) == {("w=1", 1): EVERY}
 
 
 def test_the_front_lies_with_its_jobs_or_under_a_name_made_of_them(tmp_path):
     job(tmp_path, 0, ["w=1"], (1, 100, 0.5, 0.5, 0.5))
-    home = search.front_home(search.jobs_of(tmp_path / "sweep"))
+    home = search.results_dir(search.read_jobs(tmp_path / "sweep"))
     assert home.parent == tmp_path / "audits"
     assert home.name.startswith("s-search-")
-    search.note_job(tmp_path / "named/0", tmp_path / "audits/mine/0a1b2c", "mine", [])
-    assert search.front_home(search.jobs_of(tmp_path / "named")) == tmp_path / "audits/mine"
+    search.record_job(tmp_path / "named/0", tmp_path / "audits/mine/0a1b2c", "mine", [])
+    assert search.results_dir(search.read_jobs(tmp_path / "named")) == tmp_path / "audits/mine"
 
 
 def test_a_sweep_without_audits_closes_silently(tmp_path, capsys):
@@ -100,7 +100,7 @@ def test_a_sweep_over_settings_ends_in_its_front(tmp_path):
         node.text for node in ET.parse(home / "front.svg").getroot().iter("{http://www.w3.org/2000/svg}title")
     ]
     assert len(titles) == 3 * len(rows)
-    closing = done.stdout[done.stdout.index("nobody beats, of 2 points of 2 jobs") :]
+    closing = done.stdout[done.stdout.index("Pareto front of 2 points, 2 jobs") :]
     assert "condition.name_weight=" in closing
     assert "place_weight" not in closing  # all jobs have it
     assert str(home / "front.csv") in closing
@@ -110,5 +110,5 @@ def test_a_sweep_on_what_is_held_out_is_refused(tmp_path):
     words = "task=audit", "slice=demo", "audit.split=held_out", "condition=baseline_context,repo_map"
     done = contexttune("-m", *words, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "would choose settings by what is held out" in done.stdout + done.stderr
+    assert "audit.split=held_out" in done.stdout + done.stderr
     assert not list(tmp_path.glob("results/audits/*"))
