@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     """What `python -m contexttune` tells the shell."""
 
     DONE = 0
-    FAILED = 1  # a defect of ours: a traceback is in the log
+    FAILED = 1  # a bug: the log has a traceback
     BAD_CONFIG = 2
     PREFLIGHT = 3
     MISSING_UNITS = 4
@@ -22,50 +22,47 @@ class ExitCode(IntEnum):
 
 
 class ContextTuneError(Exception):
-    """Stops the run. One string argument, so that it survives the pickle back from a worker."""
+    """Stops the run. Takes one string, so that it can be pickled back from a worker."""
 
     exit_code = ExitCode.FAILED
 
 
 class ConfigError(ContextTuneError):
-    """The user asked for something that cannot be."""
+    """The configuration asks for something impossible."""
 
     exit_code = ExitCode.BAD_CONFIG
 
 
 class PreflightError(ContextTuneError):
-    """Something the run needs is not there: an endpoint, a daemon, a sandbox."""
+    """Something that the run needs is missing, such as an endpoint, a daemon or a sandbox."""
 
     exit_code = ExitCode.PREFLIGHT
 
 
 class DiskTrouble(ContextTuneError):
-    """The disk is full or away: an outage, after which the same command continues."""
+    """The disk is full or unavailable: an outage, after which the same command continues."""
 
     exit_code = ExitCode.MISSING_UNITS
 
 
 class NotWritten(PreflightError):
-    """A document that a model has to write is not there, and no model may be asked here."""
+    """A document does not exist, and the model that would write it may not be asked here."""
 
-    prompt_chars = 0  # of what it would be asked
+    prompt_chars = 0  # length of the prompt
 
 
 class ArtifactError(ContextTuneError):
-    """A file or repository is not what it must be."""
+    """A file or repository is not in the expected state."""
 
     exit_code = ExitCode.PREFLIGHT
 
 
 class DamagedFile(ArtifactError, ValueError):
-    """A record that is not what was written: cut off by a power cut, or changed by hand."""
+    """A record that was truncated by a power cut or edited by hand."""
 
 
 class InfraError(Exception):
-    """An outage: it costs one instance an attempt, is missing data, and is never a prediction.
-
-    `n_calls` and `usage` are what had been paid for until then.
-    """
+    """An outage of one attempt: missing data, never a prediction. `n_calls` and `usage` were paid until then."""
 
     def __init__(self, words: str, *, n_calls: int = 0, usage: Usage | None = None) -> None:
         super().__init__(words)
@@ -74,8 +71,8 @@ class InfraError(Exception):
 
 
 class UnusableDocument(InfraError):
-    """A model has answered, and the answer is no context: missing data, never an empty context."""
+    """A model's answer cannot be used as a context: missing data, never an empty context."""
 
 
 class OverBudget(Exception):
-    """The run's budget is used up, in the words of this."""
+    """The run's budget is used up; the message says which."""

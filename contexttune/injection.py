@@ -1,4 +1,4 @@
-"""The one place where a context enters a task: the same bytes for every runner."""
+"""Puts a context into a task: the same bytes for every runner."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ END = "======END_REPO_CONTEXT====="
 
 
 def block(text: str) -> str:
-    """`text` between the delimiters; an empty text has no block at all.
+    """`text` between the delimiters, or "" for an empty text.
 
-    Raises ArtifactError when `text` itself holds a delimiter line, which would make the frame ambiguous.
+    Raises ArtifactError when a line of `text` is a delimiter.
     """
     if not text.strip():
         return ""
     if any(line.strip() in (BEGIN, END) for line in text.splitlines()):
-        raise ArtifactError("a context holds a delimiter line of the context block and cannot be injected")
+        raise ArtifactError(
+            "a line of the context is a delimiter of the context block, so the context cannot be injected"
+        )
     return f"{BEGIN}\n{text.rstrip()}\n{END}"
 
 

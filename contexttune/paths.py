@@ -1,4 +1,4 @@
-"""The only place where the path of an artifact is spelled."""
+"""Paths of all artifacts, results and caches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BUNDLED = "package://contexttune/"
 
 
 def config_dir() -> Path:
-    """conf/ inside the package in a wheel, beside the package in a checkout."""
+    """The directory conf/: inside the package in a wheel, beside it in a checkout."""
     packaged = PACKAGE / "conf"
     return packaged if packaged.is_dir() else PACKAGE.parent / "conf"
 
@@ -22,15 +22,15 @@ def is_bundled(location: str) -> bool:
 
 
 def resolve(location: str) -> str:
-    """A configured location, with `package://contexttune/...` turned into a path of this installation.
+    """A configured location, with `package://contexttune/...` replaced by a path of this installation.
 
-    Configurations keep the portable form, so that a run_id does not depend on where the package lies.
+    Configurations keep the portable form, so that run_id does not depend on where the package is installed.
     """
     return str(PACKAGE / location.removeprefix(_BUNDLED)) if is_bundled(location) else location
 
 
 def home_expanded(root: str) -> str:
-    """`paths.root` for Hydra's own directories, which would take ~ for a name, and nothing for the root of the disk."""
+    """`paths.root` for Hydra's own directories: Hydra does not expand ~, and takes "" for /."""
     return str(Path(root or ".").expanduser())
 
 
@@ -40,19 +40,19 @@ def slug(text: object) -> str:
 
 
 def repo_slug(repo: str) -> str:
-    """`owner/name` as one path component, the way SWE-bench writes it."""
+    """`owner/name` as one path component, as SWE-bench writes it."""
     return repo.replace("/", "__")
 
 
 def results_of_predictions(directory: Path) -> Path:
-    """The run's directory under results, given that of its predictions, where both have their default roots."""
+    """The run's directory under results, given that of its predictions, if both have their default roots."""
     root, group_id, run_id = directory.parents[3], directory.parent.name, directory.name
     return root / "results" / group_id / "runs" / run_id
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where things lie under the configured roots (docs: README, "Where the output lies")."""
+    """Paths under the configured roots."""
 
     cache: Path
     artifacts: Path
@@ -111,7 +111,7 @@ class Layout:
 
     @property
     def no_groups(self) -> tuple[Path, ...]:
-        """Directories that lie where groups do."""
+        """Directories beside those of groups."""
         return self.health, self.comparisons, self.audits
 
     def audit(self, name: str) -> Path:

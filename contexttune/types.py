@@ -1,4 +1,4 @@
-"""The nouns that cross stages, all frozen."""
+"""Data that stages exchange, all frozen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STAGES = ("signals", "context", "inference", "evaluate", "summarize")
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One SWE-bench row as a runner or a context generator may see it: no gold fields."""
+    """A SWE-bench row without gold fields, as runners and context generators may see it."""
 
     instance_id: str
     repo: str
@@ -27,11 +27,11 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class GoldInstance(Instance):
-    """An instance with its answer. What takes one says so in its signature."""
+    """An instance with its answer. Functions that need the answer take this type by name."""
 
     patch: str
     test_patch: str
-    row: Mapping[str, Any]  # the dataset's own row, untouched: what the harness reads
+    row: Mapping[str, Any]  # the dataset's own row, which the harness reads
 
     def public(self) -> Instance:
         """The same instance without the answer."""
@@ -55,14 +55,14 @@ class CardText:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """What a model once answered about a commit, and what that took.
+    """A model's answer about a commit, and its cost. Commit, `model_id` and `document_id` identify it.
 
     Attributes:
-        document_id: made of the prompt, the document seed and the other parameters, but not of the model.
-        model_id: names the model and its settings; with the commit and `document_id`, it says which document this is.
-        refusal: the model's own words for not answering, or None.
-        cost_usd: None where the model has no price.
-        paid_by: `<group_id>/<run_id>` that asked for it; others use it without paying.
+        document_id: derived from the prompt, the document seed and the other parameters, but not from the model.
+        model_id: derived from the model and its settings.
+        refusal: the model's message when it refused to answer, or None.
+        cost_usd: None when the model has no price.
+        paid_by: `<group_id>/<run_id>` that asked for it; other runs use it without paying.
     """
 
     document_id: str
@@ -86,20 +86,20 @@ class Document:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a condition tells about a repository; `text` is what an agent gets to read."""
+    """What a condition says about a repository; an agent reads `text`."""
 
     text: str
     cards: Sequence[CardText] = ()
-    documents: Sequence[Document] = ()  # of models, that it was made from
+    documents: Sequence[Document] = ()  # that the text was made from
 
 
 class Message(dict[str, str]):
-    """A chat message, `role` and `content`: a dict, because that is what the wire takes."""
+    """A chat message with `role` and `content`: a dict, as the API expects."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Tokens as the endpoint counted them; None where it did not say."""
+    """Tokens as counted by the endpoint; None when it did not report them."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -115,21 +115,21 @@ class Completion:
     finish_reason: str
     usage: Usage = field(default_factory=Usage)
     refusal: str | None = None
-    n_requests: int = 1  # HTTP requests it took, retries included
+    n_requests: int = 1  # HTTP requests, including retries
     served_model: str = ""
 
 
 class Answered(NamedTuple):
-    """An endpoint's answer, which has a choice, and what it took to get it."""
+    """An endpoint's answer, which has at least one choice, and what it took to get it."""
 
     completion: ChatCompletion
-    n_requests: int  # over HTTP, retries included; 0 for one that was read back
-    waited_s: float  # for the endpoint to be well and for the rate limit: no time of the model's
-    replayed_s: float = 0.0  # what the model took when an answer that was read back was given
+    n_requests: int  # HTTP requests, including retries; 0 for an answer from the journal
+    waited_s: float  # for an outage to end and for the rate limit; not the model's time
+    replayed_s: float = 0.0  # how long the model took for an answer that now comes from the journal
 
 
 class AttemptStatus(StrEnum):
-    """How an attempt ended. All but `infra_error` are measurements."""
+    """How an attempt ended. All except `infra_error` are measurements."""
 
     SUBMITTED = "submitted"
     LIMIT = "limit"
@@ -140,7 +140,7 @@ class AttemptStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """What a runner did on one instance."""
+    """The result of a runner on one instance."""
 
     status: AttemptStatus
     exit_status: str
@@ -149,17 +149,15 @@ class Attempt:
     n_steps: int = 0  # turns of an agent whose commands ran
     usage: Usage = field(default_factory=Usage)
     error: str | None = None
-    recovered_patch: str = ""  # what the tree held when a limit struck: kept apart from the submission
-    recovered_submitted: bool = False  # ... unless runner.submit_recovered made it the prediction
-    prompts_sha256: str = ""  # of all that the runner says itself: the same in every arm
-    uptake: Mapping[str, Any] | None = None  # what became of the block, where there is a trajectory
-    details: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # the runner's own: image digest, sandbox, requests
+    recovered_patch: str = ""  # the diff when a limit was reached; not the submission
+    recovered_submitted: bool = False  # whether runner.submit_recovered made it the prediction
+    prompts_sha256: str = ""  # of the runner's own prompts, which are the same in every arm
+    uptake: Mapping[str, Any] | None = None  # how the agent used the block, if there is a trajectory
+    details: Mapping[str, Any] = field(default_factory=dict)  # of the runner: image digest, sandbox, requests
 
 
 class Outcome(StrEnum):
-    """What became of one instance of a run. The first four are the harness's own words."""
+    """The result of one instance of a run. The first four are the harness's own terms."""
 
     RESOLVED = "resolved"
     UNRESOLVED = "unresolved"
@@ -170,5 +168,5 @@ class Outcome(StrEnum):
 
     @property
     def is_verdict(self) -> bool:
-        """Whether it is a measurement and not missing data."""
+        """Whether it is a measurement rather than missing data."""
         return self not in (Outcome.INFRA_ERROR, Outcome.MISSING)

@@ -1,1 +1,1 @@
-"""What may be asked for: the schema, its checks, and parts built from it."""
+"""The configuration: its schema, its checks, and the parts built from it."""

@@ -1,4 +1,4 @@
-"""In which keys two configurations or records differ."""
+"""Finds the keys in which two configurations or records differ."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Difference = tuple[str, Any, Any]
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """(dotted key, then, now) of values that differ, at any depth, in the order of the keys; 1 and 1.0 do not.
+    """(dotted key, then, now) of every value that differs, at any depth, sorted by key. 1 and 1.0 are equal.
 
-    An item of a list that only one of them has is a difference of its own.
+    A list item that only one side has is a difference of its own.
     """
     if then == now:
         return []
@@ -31,14 +31,14 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Differe
 
 
 def in_words(difference: Difference) -> str:
-    """`model.temperature: 0.0 -> 1.0`, long values cut."""
+    """`model.temperature: 0.0 -> 1.0`, with long values shortened."""
     key, *values = difference
     then, now = (text if len(text) <= 80 else f"{text[:77]}..." for text in map(str, values))
     return f"{key}: {then} -> {now}"
 
 
 def _leaves(key: str, old: Any, new: Any) -> list[Difference]:
-    """A mapping that one side lacks altogether, by its values."""
+    """The differences of a value; one for each leaf of a mapping that one side lacks."""
     known = old if new == ABSENT else new
     if ABSENT in (old, new) and isinstance(known, Mapping) and known:
         sides = (old, ABSENT) if new == ABSENT else (ABSENT, new)

@@ -1,4 +1,4 @@
-"""What a run and a group are called: names that change when, and only when, a result could."""
+"""Names of runs and groups, which change if and only if a result could change."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from contexttune.system.files import fingerprint
 from contexttune.system.redaction import without_passwords
 
 _PARTS = ("runner", "model", "harness")
-_GROUP_ID_CHARS = 100  # config.py accepts no more
+_GROUP_ID_CHARS = 100  # the longest that config/schema.py accepts
 
 
 def group_settings(container: dict[str, Any]) -> dict[str, Any]:
-    """All that can change a result but condition and seed: what the runs of a group have in common."""
+    """Every setting that can change a result, except condition and seed: the same for all runs of a group."""
     settings = {key: result_settings(container[key], key) for key in (*_PARTS, "slice")}
     for key in ("shard_index", "shard_count"):
         settings["slice"].pop(key, None)
@@ -27,7 +27,7 @@ def group_settings(container: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_settings(container: dict[str, Any]) -> dict[str, Any]:
-    """All that can change a result."""
+    """Every setting that can change a result."""
     own = {
         "condition": result_settings(container["condition"], "condition"),
         "signal": result_settings(container["signal"], "signal"),
@@ -37,7 +37,7 @@ def run_settings(container: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_id(config: Config, container: dict[str, Any]) -> str:
-    """Condition, seed, a hash of the settings, and the shard when there are several."""
+    """Condition, seed, a hash of the settings, and the shard if there are several."""
     shard = config.slice
     suffix = f"-shard{shard.shard_index}of{shard.shard_count}" if shard.shard_count > 1 else ""
     name = f"{slug(container['condition']['name'])}-s{config.seed}-{fingerprint(run_settings(container))}"
@@ -45,9 +45,9 @@ def run_id(config: Config, container: dict[str, Any]) -> str:
 
 
 def default_group_id(*, _root_: DictConfig) -> str:
-    """Slice, runner, model, and a hash that tells groups apart which differ in more than condition and seed.
+    """Slice, runner, model, and a hash of every setting that can change a result, except condition and seed.
 
-    An OmegaConf resolver (`${default_group_id:}`), because Hydra's own directories carry the group's name.
+    An OmegaConf resolver (`${default_group_id:}`), because the name is part of Hydra's own directories.
     """
     container = _chosen_parts(_root_)
     names = [slug(container[key].get("name")) for key in ("slice", "runner")]
@@ -57,10 +57,10 @@ def default_group_id(*, _root_: DictConfig) -> str:
 
 
 def reproduced_group_id(*, _root_: DictConfig) -> str:
-    """The group of what is reproduced from a run: `<its group>-reproduced`.
+    """The group of a reproduced run: `<original group>-reproduced`, plus a hash when settings have changed.
 
-    An OmegaConf resolver, because the settings are known when a job is composed: where they are not those of then,
-    the group is named after them too, since a group refuses runs that differ.
+    The hash is needed because a group refuses runs that differ. An OmegaConf resolver, because the settings are known
+    only when a job is composed.
     """
     past = past_run(Path(_root_.reproduced_from))
     now = fingerprint(group_settings(_chosen_parts(_root_)), 6)
@@ -80,7 +80,7 @@ def _chosen_parts(root: DictConfig) -> dict[str, Any]:
 
 
 def model_name_or_path(container: dict[str, Any], uses_model: bool) -> str:
-    """The field of that name in a prediction: model (if any), runner and condition."""
+    """The field `model_name_or_path` of predictions: model (if any), runner and condition."""
     names = [container["model"]["name"]] if uses_model else []
     return "__".join(
         slug(name) for name in [*names, container["runner"]["name"], container["condition"]["name"]]

@@ -1,1 +1,1 @@
-"""Dataset rows -> the instances of a run, and which of them can be graded."""
+"""Datasets, slices of them, and which instances can be graded."""

@@ -1,4 +1,4 @@
-"""`slice.healthy_only`: what a group leaves out for all its arms, decided by its first run and kept in group.json."""
+"""`slice.healthy_only`: instances excluded from all arms, chosen by the first run of a group and kept in group.json."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ Excluded = list[dict[str, str]]  # [{"instance_id", "reason"}], in the dataset's
 
 @dataclass(frozen=True, kw_only=True)
 class Exclusion:
-    """The unhealthy instances of a slice; `harness` as in `health.harness_key`."""
+    """The unhealthy instances of a slice. `harness` is a `health_records.harness_key`."""
 
     layout: Layout
     slice: SliceConfig
     harness: Mapping[str, Any]
-    grades: bool  # whether the harness does
+    grades: bool  # whether the harness gives verdicts
 
     def of_group(self, group_id: str) -> Excluded:
-        """What the group leaves out; where it has not begun, what it would.
+        """The instances that the group excludes, or would exclude if it has not begun.
 
-        Raises ConfigError as `decide` does, and when the group has begun with the unhealthy ones.
+        Raises ConfigError as `decide` does, and when the group has begun without `slice.healthy_only`.
         """
         if not self.slice.healthy_only:
             return []
@@ -41,14 +41,14 @@ class Exclusion:
             return self.decide()
         if "excluded" not in group:
             raise ConfigError(
-                f"group_id={group_id} holds runs without slice.healthy_only: choose another group_id"
+                f"group_id={group_id} has runs without slice.healthy_only: choose another group_id"
             )
         return list(group["excluded"])
 
     def decide(self) -> Excluded:
-        """What the health files say now, as far as the slice reaches into the dataset before its limit.
+        """The unhealthy instances by today's health records, up to the limit of the slice.
 
-        Raises ConfigError when an instance has no check.
+        Raises ConfigError when an instance has not been checked.
         """
         if not self.grades:
             raise ConfigError(
@@ -69,15 +69,17 @@ class Exclusion:
         return unhealthy
 
     def warn_of_change(self, excluded: Sequence[Mapping[str, str]]) -> None:
-        """Say where the health files no longer are of the group's mind, which it does not change."""
+        """Log instances whose health changed since the group began; the group itself does not change."""
         known, before = self._knowledge(), {entry["instance_id"] for entry in excluded}
         for instance in self._candidates():
             name, digest = instance.instance_id, health_records.row_digest(instance)
             reason = known.defect(name, digest)
             if reason and name not in before:
-                log.warning("%s is unhealthy (%s): this group has begun with it, and keeps it", name, reason)
+                log.warning(
+                    "%s is unhealthy (%s), but this group has begun with it and keeps it", name, reason
+                )
             elif name in before and reason is None and known.is_checked(name, digest):
-                log.warning("%s is healthy now: this group has begun without it, and leaves it out", name)
+                log.warning("%s is healthy now, but this group has begun without it and excludes it", name)
 
     def _knowledge(self) -> Knowledge:
         return health_records.knowledge(self.layout, self.harness)
@@ -90,5 +92,5 @@ class Exclusion:
         typed = health_records.command(vars(self.slice), str(self.harness["name"]))
         raise ConfigError(
             f"slice.healthy_only=true: {len(unchecked)} instances have no health check by this harness ({names}): "
-            f"first run {typed} (and this command's other settings of slice and harness)"
+            f"first run {typed} (with this command's other settings of slice and harness)"
         )

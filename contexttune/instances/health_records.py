@@ -1,8 +1,7 @@
-"""Which instances a machine can grade: what becomes of their gold patch, and of a patch that changes nothing.
+"""Which instances can be graded: the verdicts on their gold patch and on a patch that changes nothing.
 
-results/health/<host>.json holds what was checked on a machine: one entry a dataset row, harness and image digest. An
-instance is unhealthy where its gold patch is not resolved, or is resolved without a fix: on any machine, by the last
-check there.
+results/health/<host>.json has one entry for each dataset row, harness and image digest that was checked on that machine.
+An instance is unhealthy if the last check on any machine found its gold patch unresolved, or resolved it without a fix.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ KINDS = ("gold", "no_change")
 _SCHEMA_VERSION = 1
 _NO_SETTINGS: dict[str, Any] = {"slice": {"name": "???"}, "harness": {"name": "???"}}
 _NOTE = ".contexttune-no-change"
-# The SWE-bench harness runs no test for an empty patch. This one adds a file that nothing reads.
+# The SWE-bench harness does not test an empty patch. This one adds a file that nothing reads.
 NO_CHANGE = f"diff --git a/{_NOTE} b/{_NOTE}\nnew file mode 100644\n--- /dev/null\n+++ b/{_NOTE}\n@@ -0,0 +1 @@\n+nothing\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What is known of a row; `gold` and `no_change` are {"outcome", "reason"}, None while there is no verdict.
+    """The verdicts on a row: `gold` and `no_change` are {"outcome", "reason"}, or None without a verdict.
 
     Attributes:
         row_digest: see `row_digest`.
         harness: see `harness_key`.
-        image_digest: of the image that it was graded in; None where the harness has no images.
-        confirmed: when it was last found to be what holds on its machine, ISO 8601.
+        image_digest: of the image that it was graded in; None if the harness uses no images.
+        confirmed: when it was last found on its machine, ISO 8601.
     """
 
     instance_id: str
@@ -51,12 +50,12 @@ class Check:
 
     @property
     def is_complete(self) -> bool:
-        """Whether both patches have their verdict."""
+        """Whether both patches have a verdict."""
         return None not in (self.gold, self.no_change)
 
     @property
     def defect(self) -> str | None:
-        """Why it is unhealthy, as far as is known."""
+        """Why the instance is unhealthy; None if it is not known to be."""
         if self.gold and self.gold["outcome"] != Outcome.RESOLVED:
             why = f" ({self.gold['reason']})" if self.gold["reason"] else ""
             return f"its gold patch ends as {self.gold['outcome']}{why}"
@@ -66,13 +65,13 @@ class Check:
 
 
 def row_digest(instance: GoldInstance) -> str:
-    """A digest of all that grading reads of a dataset row, the same for every form of the dataset."""
+    """A digest of the columns that grading reads, the same for every kind of dataset."""
     columns = ("instance_id", "repo", "base_commit", "patch", "test_patch", *HARNESS)
     return fingerprint({column: _plain(instance.row[column]) for column in columns}, 16)
 
 
 def _plain(value: Any) -> Any:
-    """Lists are JSON texts in some forms of a dataset."""
+    """A column's value: some kinds of datasets encode lists as JSON text."""
     if isinstance(value, str) and value.startswith("["):
         try:
             return json.loads(value)
@@ -82,16 +81,16 @@ def _plain(value: Any) -> Any:
 
 
 def harness_key(settings: Mapping[str, Any], swebench: str | None) -> dict[str, Any]:
-    """What tells one harness's verdicts from another's: its part of a group's settings, and swebench's version."""
+    """What verdicts depend on besides the row: the harness's settings in a group, and swebench's version."""
     return {**settings, "swebench": swebench}
 
 
 def read(path: Path) -> list[Check]:
-    """The checks of one machine's file; none where there is no such file, or nothing that can be read."""
+    """The checks of one machine; [] if the file is missing or cannot be read."""
     try:
         return [Check(**entry) for entry in (read_json(path) or {"checks": []})["checks"]]
     except (ValueError, KeyError, TypeError) as error:
-        log.warning("%s is no record of health checks and is not read (%s)", path, error)
+        log.warning("%s is not a valid record of health checks and is ignored (%s)", path, error)
         return []
 
 
@@ -104,7 +103,7 @@ def write(path: Path, checks: Sequence[Check]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Knowledge:
-    """The last check of every row on every machine, by one harness."""
+    """The last check of each row on each machine, by one harness."""
 
     checks: Mapping[
         tuple[str, str], Mapping[str, Check]
@@ -115,12 +114,12 @@ class Knowledge:
         return self.checks.get((instance_id, digest), {})
 
     def is_checked(self, instance_id: str, digest: str) -> bool:
-        """Whether it is known to be one or the other."""
+        """Whether the instance is known to be healthy or unhealthy."""
         known = self.of(instance_id, digest).values()
         return any(check.is_complete or check.defect for check in known)
 
     def defect(self, instance_id: str, digest: str) -> str | None:
-        """Why it is unhealthy, on the first machine where it is."""
+        """Why the instance is unhealthy, and on which machine; None if it is not known to be."""
         for host, check in sorted(self.of(instance_id, digest).items()):
             if check.defect:
                 return f"{check.defect} on {host}"
@@ -128,7 +127,7 @@ class Knowledge:
 
 
 def knowledge(layout: Layout, harness: Mapping[str, Any]) -> Knowledge:
-    """What all machines' files say about verdicts of the harness with that key."""
+    """The checks of all machines by the harness with that key."""
     found: dict[tuple[str, str], dict[str, Check]] = {}
     for path in sorted(layout.health.glob("*.json")):
         for check in read(path):
@@ -140,7 +139,7 @@ def knowledge(layout: Layout, harness: Mapping[str, Any]) -> Knowledge:
 
 
 def updated(checks: Sequence[Check], found: Sequence[Check]) -> list[Check]:
-    """`checks` and what was `found` later; of the same row, harness and image one check, with the verdicts of both."""
+    """`checks` merged with the later ones of `found`: one check for each row, harness and image."""
     known = {_identity(check): check for check in checks}
     for check in found:
         before = known.get(_identity(check), check)
@@ -154,24 +153,24 @@ def _identity(check: Check) -> tuple[Any, ...]:
 
 
 def command(slice_settings: Mapping[str, Any], harness_name: str) -> str:
-    """What a user types to check a slice, for a shell to read as it is meant whatever a record calls its dataset."""
+    """The command that checks a slice, quoted for a shell."""
     name, limit = slice_settings["name"], slice_settings.get("limit")
     narrowed = [f"slice.dataset={slice_settings['dataset']}"] if name == "custom" else []
-    if limit and not slice_settings.get("healthy_only"):  # which looks beyond the limit for healthy ones
+    if limit and not slice_settings.get("healthy_only"):  # it may need instances beyond the limit
         narrowed.append(f"slice.limit={limit}")
     chosen = shlex.join([f"slice={name}", *narrowed, f"harness={harness_name}"])
     return f"python -m contexttune experiment=health {chosen}"
 
 
 def of_group(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> dict[str, Any]:
-    """What is known of a group's instances by its own harness, for summary.json.
+    """The health of a group's instances by its own harness, for summary.json.
 
-    Returns: `n_instances`; `n_checked` of them, whose gold patch has a verdict; `n_gold_resolved`, on all machines that
-    know it; `ceiling`, the share of the checked; `unhealthy` and `excluded`, [{"instance_id", "reason"}];
-    `command`, which checks; null where harness=none grades nothing.
+    Returns: `n_instances`; `n_checked`, whose gold patch has a verdict; `n_gold_resolved`, on every machine that checked
+    it; `ceiling`, n_gold_resolved / n_checked; `unhealthy` and `excluded`, [{"instance_id", "reason"}]; `command`, which
+    checks them, or null with harness=none.
     """
     group = read_json(layout.group(group_id) / "group.json") or {}
-    settings = group.get("settings", _NO_SETTINGS)  # none has begun
+    settings = group.get("settings", _NO_SETTINGS)  # the group has not begun
     digests, version = _rows_of(layout, group_id, instance_ids)
     known = knowledge(layout, harness_key(settings["harness"], version))
     rows = [(name, digests.get(name, "")) for name in sorted(set(instance_ids))]
@@ -192,11 +191,11 @@ def of_group(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> dict
 
 
 def _rows_of(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> tuple[dict[str, str], str | None]:
-    """(instance_id -> digest of its row, swebench's version), as the group's runs have recorded them."""
+    """(instance_id -> digest of its row, swebench's version), from the records of the group's runs."""
     digests: dict[str, str] = {}
     version = None
     for path in sorted(layout.group(group_id).glob("runs/*/run.json")):
-        if version and digests.keys() >= set(instance_ids):  # runs of a group have the same rows
+        if version and digests.keys() >= set(instance_ids):  # all runs of a group have the same rows
             break
         version = version or read_json(path)["manifest"].get("packages", {}).get("swebench")
         rows = read_jsonl(layout.problems(group_id, path.parent.name))

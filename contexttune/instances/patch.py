@@ -1,4 +1,4 @@
-"""A dataset's patch: which files it names, where old lines change, and what the new side says."""
+"""Parses a unified diff: its files, its edits of old lines, and its new lines."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Edit:
     """Neighbouring changed lines of one hunk.
 
     Attributes:
-        removed: old line numbers, from 1, of the lines that go.
-        after: the old line that the added ones follow; 0 is the top of the file.
-        added: the lines that come.
+        removed: old line numbers, from 1.
+        after: the old line that the added lines follow; 0 is the top of the file.
+        added: the added lines.
     """
 
     removed: Sequence[int]
@@ -33,25 +33,23 @@ class Edit:
 
 @dataclass(frozen=True, kw_only=True)
 class FileChange:
-    """What a patch does to a file; `old` or `new` is None where it is created or deleted."""
+    """The change of one file; `old` is None for a new file, `new` for a deleted one."""
 
     old: str | None
     new: str | None
     edits: Sequence[Edit]
-    new_sides: Sequence[Sequence[tuple[bool, str]]]  # a hunk: (is added, line)
+    new_sides: Sequence[Sequence[tuple[bool, str]]]  # for each hunk: (is added, line)
 
 
 def parse(patch: str) -> list[FileChange]:
-    """The files of a unified diff, in its order, also those that it only renames or creates empty.
+    """The files of a unified diff, in its order, including those that it only renames or creates empty.
 
-    Raises ArtifactError for hunks that are not as long as they say.
+    Raises ArtifactError when the length of a hunk does not match its header.
     """
     from unidiff.errors import UnidiffParseError
     from unidiff.patch import PatchSet
 
-    if patch.partition("\n")[0].endswith(
-        "\r"
-    ):  # all of it has Windows' line ends, and not a file that it changes
+    if patch.partition("\n")[0].endswith("\r"):  # the patch itself has Windows line ends, not just its files
         patch = patch.replace("\r\n", "\n")
     try:
         files = PatchSet(patch)
@@ -69,7 +67,9 @@ def parse(patch: str) -> list[FileChange]:
 
 
 def _path(name: str) -> str | None:
-    if name.startswith('"') and name.endswith('"'):  # git's, of what is not ASCII; unidiff leaves it as it is
+    if name.startswith('"') and name.endswith(
+        '"'
+    ):  # git quotes names that are not ASCII, and unidiff keeps the quotes
         pieces = _ESCAPE.split(name[1:-1].encode("utf-8", "surrogateescape").decode("latin-1"))
         plain = [_unescaped(piece) if n % 2 else piece for n, piece in enumerate(pieces)]
         name = "".join(plain).encode("latin-1").decode("utf-8", "surrogateescape")
@@ -87,14 +87,14 @@ def _new_side(hunk: Hunk) -> list[tuple[bool, str]]:
 def _edits(hunk: Hunk) -> Iterator[Edit]:
     removed: list[int] = []
     added: list[str] = []
-    at = hunk.source_start - (1 if hunk.source_length else 0)  # the old line before what comes next
+    at = hunk.source_start - (1 if hunk.source_length else 0)  # the old line before the next one
     for line in hunk:
         if line.is_context and (removed or added):
             yield Edit(removed=tuple(removed), after=at, added=tuple(added))
             removed, added = [], []
         if line.is_added:
             added.append(line.value.removesuffix("\n"))
-        if line.source_line_no is None:  # only the new side has it
+        if line.source_line_no is None:  # an added line
             continue
         at = line.source_line_no
         if line.is_removed:
