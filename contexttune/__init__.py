@@ -1,3 +1,3 @@
-"""Does giving a coding agent repository context help? Evidence from SWE-bench, with its error bars."""
+"""SWE-bench experiments that measure whether repository context helps a coding agent."""
 
 __version__ = "0.1.0"

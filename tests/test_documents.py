@@ -132,8 +132,8 @@ def test_ones_own_file_is_measured_from_the_file_to_the_answer(tmp_path):
     summary = json.loads((tmp_path / "results/mine/summary.json").read_bytes())
     assert sorted(summary["conditions"]) == ["file_context", "no_context", "placebo_shuffled"]
     assert summary["analysis"]["changed"] == ["control"]
-    assert "a run would work here" in done.stdout
-    assert "group mine holds together" in done.stdout
+    assert "this run would work here" in done.stdout
+    assert "group mine is consistent" in done.stdout
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ def test_the_answer_is_had_by_its_commands(tmp_path):
         assert done.returncode == 0, command + done.stdout + done.stderr
         said[command.partition("contexttune ")[2]] = done.stdout
     assert len(said) == 6
-    assert "group my-group holds together" in said["task=verify group_id=my-group"]
+    assert "group my-group is consistent" in said["task=verify group_id=my-group"]
     assert "my-group/summary.json" in said["task=report group_id=my-group"]
     group = tmp_path / "results/my-group"
     assert (group / "report.html").read_text().startswith("<!doctype html>")

@@ -1,1 +1,1 @@
-"""The verbs of the command line."""
+"""The tasks of the command line: task=run, doctor, plan, report, ..."""

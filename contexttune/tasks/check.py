@@ -1,4 +1,4 @@
-"""Things that are looked at one by one, and what is wrong with each: task=doctor and task=verify."""
+"""Checks and their findings, for task=doctor and task=verify."""
 
 from __future__ import annotations
 
@@ -17,73 +17,69 @@ Subject = TypeVar("Subject")
 
 
 class State(StrEnum):
-    """Of a finding."""
+    """State of a finding."""
 
     OK = "ok"
-    WARNING = "warning"  # it holds, and perhaps not as it was meant
+    WARNING = "warning"  # works, but perhaps not as intended
     FAILED = "failed"
-    SKIPPED = "skipped"  # not to be known before something else is mended
+    SKIPPED = "skipped"  # a check that this one needs has failed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """`words` are a fact, or what is wrong and the remedy."""
+    """What a check has found; `message` names the remedy of a problem."""
 
-    what: str
+    check: str
     state: State
-    words: str
-
-    @property
-    def line(self) -> str:
-        return f"{self.state:8} {self.what}: {self.words}"
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check(Generic[Subject]):
-    """Something to look at, once what it `needs` was found well.
+    """One check, run if the checks that it `needs` have succeeded.
 
-    `look` yields what it finds, or nothing where there is nothing to be said, and raises what is wrong.
+    `run` yields (state, message) and raises ContextTuneError or InfraError for a failure.
     """
 
-    what: str
-    look: Callable[[Subject], Iterable[tuple[State, str]]]
+    name: str
+    run: Callable[[Subject], Iterable[tuple[State, str]]]
     needs: Sequence[str] = ()
 
-    def findings(self, subject: Subject, unwell: Collection[str]) -> list[Finding]:
-        """An error of a user or of the machine is a finding, too. `unwell` are the checks that did not end well."""
-        if lacking := [name for name in self.needs if name in unwell]:
-            return [self._finding(State.SKIPPED, f"for want of {', '.join(lacking)}")]
+    def findings(self, subject: Subject, failed: Collection[str]) -> list[Finding]:
+        """Findings on `subject`, given the names of checks that failed or were skipped."""
+        if missing := [name for name in self.needs if name in failed]:
+            return [Finding(check=self.name, state=State.SKIPPED, message=f"needs {', '.join(missing)}")]
         found = []
         try:
-            for state, words in self.look(subject):
-                found.append(self._finding(state, words))
+            for state, message in self.run(subject):
+                found.append(Finding(check=self.name, state=state, message=message))
         except (ContextTuneError, InfraError) as error:
-            found.append(self._finding(State.FAILED, " ".join(str(error).split())))
+            message = " ".join(str(error).split())
+            found.append(Finding(check=self.name, state=State.FAILED, message=message))
         return found
 
-    def _finding(self, state: State, words: str) -> Finding:
-        return Finding(what=self.what, state=state, words=words)
 
-
-def examine(checks: Iterable[Check[Subject]], subject: Subject) -> list[Finding]:
-    """All findings, each logged as it is found."""
+def run_checks(checks: Iterable[Check[Subject]], subject: Subject) -> list[Finding]:
+    """All findings, each logged as soon as its check is done."""
     findings: list[Finding] = []
-    unwell: set[str] = set()
+    not_ok: set[str] = set()
     for check in checks:
-        with console().status(f"{check.what} ..."):  # on a terminal; some take seconds
-            found = check.findings(subject, unwell)
+        with console().status(f"{check.name} ..."):  # on a terminal; some take seconds
+            found = check.findings(subject, not_ok)
         for finding in found:
-            log.info(finding.line)
+            log.info("%-8s %s: %s", finding.state, finding.check, finding.message)
             if finding.state in (State.FAILED, State.SKIPPED):
-                unwell.add(finding.what)
+                not_ok.add(finding.check)
         findings += found
     return findings
 
 
 def failed(findings: Iterable[Finding]) -> list[str]:
-    """What was looked at and failed, each once."""
-    return list(dict.fromkeys(one.what for one in findings if one.state is State.FAILED))
+    """Names of the checks that failed, each once."""
+    return list(dict.fromkeys(finding.check for finding in findings if finding.state is State.FAILED))
 
 
-def n_warnings(findings: Iterable[Finding]) -> int:
-    return sum(one.state is State.WARNING for one in findings)
+def warnings(findings: Iterable[Finding]) -> str:
+    """`, with N warnings` to end a sentence with; empty if there are none."""
+    n = sum(finding.state is State.WARNING for finding in findings)
+    return f", with {n} warning{'s' if n > 1 else ''}" if n else ""

@@ -1,4 +1,4 @@
-"""task=clean: what lies in the cache, and what of it nobody needs."""
+"""task=clean: lists the content of the cache and deletes what is not needed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from omegaconf import DictConfig
 from contexttune.interfaces import Task, TaskResult
 
 if TYPE_CHECKING:
-    from contexttune.tasks.cache_contents import Holding
+    from contexttune.tasks.cache_contents import Section
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clean(Task):
-    """List what lies under `paths.cache` and what can go; delete that with `clean.apply=true`.
+    """List what `paths.cache` contains and what can be deleted; `clean.apply=true` deletes it.
 
-    Results, predictions, signals and contexts are never touched, nor are mirrors.
+    Never deletes results, predictions, signals, contexts or complete mirrors.
     """
 
     name: str = "clean"
@@ -32,40 +32,38 @@ class Clean(Task):
         from contexttune.tasks import cache_contents
 
         config = check(cfg)
-        found = cache_contents.holdings(
+        sections = cache_contents.sections(
             layout_of(config),
             limit_bytes=config.workspace.cache_bytes,
             unused_days=config.clean.unused_days,
         )
         if config.clean.apply:
-            for holding in found:
-                for one in holding.surplus:
-                    one.delete()
-        _show(found, applied=config.clean.apply)
+            for section in sections:
+                for item in section.deletable:
+                    item.delete()
+        _show(sections, applied=config.clean.apply)
         return TaskResult()
 
 
-def _show(found: Sequence[Holding], *, applied: bool) -> None:
+def _show(sections: Sequence[Section], *, applied: bool) -> None:
     from rich.markup import escape
 
     from contexttune.system.progress import console, plain_table
 
     table = plain_table("cache")
-    for column in ("what", "n", "MB", "to go", "MB of it"):
+    for column in ("what", "n", "MB", "deletable", "MB of it"):
         table.add_column(column, justify="left" if column == "what" else "right")
-    for holding in found:
-        freed = sum(one.n_bytes for one in holding.surplus)
-        numbers = (f"{holding.n:,}", _mb(holding.n_bytes), f"{len(holding.surplus)}", _mb(freed))
-        table.add_row(escape(holding.what), *numbers)
-    out, gone = console(), [one for holding in found for one in holding.surplus]
+    for section in sections:
+        n, freed = len(section.deletable), sum(item.n_bytes for item in section.deletable)
+        table.add_row(escape(section.name), f"{section.n:,}", _mb(section.n_bytes), f"{n}", _mb(freed))
+    out, items = console(), [item for section in sections for item in section.deletable]
     out.print(table)
-    for one in gone:
-        out.print(
-            f"{one.path}: {one.what}, {_mb(one.n_bytes)} MB", highlight=False, soft_wrap=True, markup=False
-        )
-    total = f"{len(gone)} things, {_mb(sum(one.n_bytes for one in gone))} MB"
-    words = f"deleted: {total}" if applied else f"nothing was deleted; clean.apply=true deletes {total}"
-    out.print(words, highlight=False, soft_wrap=True, markup=False)
+    for item in items:
+        line = f"{item.path}: {item.reason}, {_mb(item.n_bytes)} MB"
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
+    total = f"{len(items)} items, {_mb(sum(item.n_bytes for item in items))} MB"
+    line = f"deleted {total}" if applied else f"deleted nothing; clean.apply=true deletes {total}"
+    out.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def _mb(n_bytes: int) -> str:

@@ -1,4 +1,4 @@
-"""task=compare: two groups, or the seeds of one against each other."""
+"""task=compare: compares two groups, or the seeds of one group with each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Compare(Task):
-    """`groups=[a,b]`: b against a, unless they differ in more than the condition. `groups=[a]`: its noise floor."""
+    """Compare b with a (`groups=[a,b]`), which may differ only in condition, or report a noise floor (`groups=[a]`)."""
 
     name: str = "compare"
 
@@ -41,7 +41,7 @@ def _compare(config: Config) -> Comparison:
     names, layout = config.groups or [], layout_of(config)
     if len(names) not in (1, 2) or len(set(names)) != len(names):
         raise ConfigError(
-            f"groups={names} must name two groups to compare, or one whose seeds are compared: groups=[a,b]"
+            f"groups={names} must name two groups, or one whose seeds are compared: groups=[a,b]"
         )
     found = [group.read(layout, name) for name in names]
     if waiting := [one.group_id for one in found if not one.begun]:

@@ -1,4 +1,4 @@
-"""task=health: which instances this machine can grade."""
+"""task=health: checks which instances this machine can grade."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contexttune.interfaces import Task, TaskResult
 
 @dataclass(frozen=True, kw_only=True)
 class Health(Task):
-    """Check the instances of the slice with the configured harness; finished checks are not made again."""
+    """Grade the gold patch and an empty change on each instance of the slice. The same command resumes."""
 
     name: str = "health"
 

@@ -1,4 +1,4 @@
-"""experiment=health: grade the gold patch and a patch that changes nothing, once per row, harness and image."""
+"""experiment=health: grades the gold patch and a no-change patch, once for each row, harness and image."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _NAMES = {"gold": "the gold patch", "no_change": "a patch that changes nothing"}
 
 @dataclass
 class HealthCheck:
-    """The check of a slice on this machine. The same command continues it, and does no part twice."""
+    """Checks the instances of a slice on this machine. The same command resumes."""
 
     cell: Cell
 
     def run(self) -> ExitCode:
-        """Check what is not known yet, and say what is unhealthy. Raises ConfigError, PreflightError."""
+        """Check what has not been checked, and log unhealthy instances. Raises ConfigError, PreflightError."""
         cell = self.cell
         if not cell.harness.grades:
             raise ConfigError(
-                f"experiment=health needs a harness that grades, and harness={cell.harness.name} does not"
+                f"experiment=health needs a harness that grades: harness={cell.harness.name} does not"
             )
         cell.harness.preflight(self.instances)
         with _alone(self.path.with_suffix(".lock")):
@@ -49,7 +49,7 @@ class HealthCheck:
 
     @cached_property
     def instances(self) -> list[GoldInstance]:
-        """The slice; `slice.healthy_only` is no matter here."""
+        """The slice, whatever `slice.healthy_only` says."""
         return slices.load(self.cell.config.slice)
 
     @property
@@ -61,11 +61,11 @@ class HealthCheck:
         return dict(self.cell.exclusion.harness)
 
     def _grade(self, kind: str) -> None:
-        """Give each instance that lacks it the verdict on that kind of patch; an outage leaves it without."""
+        """Grade this kind of patch on the instances without a verdict. An outage leaves them without one."""
         before = self._digests(self.instances)
         known = self._known(before)
         pending = [i for i in self.instances if getattr(known.get(i.instance_id), kind, None) is None]
-        log.info("%s: %d of %d instances to be graded", _NAMES[kind], len(pending), len(self.instances))
+        log.info("%s: grading %d of %d instances", _NAMES[kind], len(pending), len(self.instances))
         if not pending or self.cell.config.dry_run:
             return
         place = self._place(kind, pending, before)
@@ -73,7 +73,7 @@ class HealthCheck:
         write_jsonl(place / "preds.jsonl", predictions)
         outcomes = self.cell.harness.evaluate(place / "preds.jsonl", pending, place / "harness")
         entries = read_json(place / "harness" / "outcomes.json") or {}
-        digests = self._digests(pending) | before  # an image that was not here has been pulled
+        digests = self._digests(pending) | before  # `pending`: images have been pulled meanwhile
         _note_images(place, pending, digests)
         verdicts = {
             name: {"outcome": outcome.value, "reason": entries.get(name, {}).get("reason")}
@@ -83,7 +83,7 @@ class HealthCheck:
         self._write({name: {kind: verdict} for name, verdict in verdicts.items()}, digests)
 
     def _confirm(self) -> None:
-        """Of several images of one instance, that which is here now is what counts."""
+        """Mark the checks of the present images as current, among those of several images of one instance."""
         digests = self._digests(self.instances)
         self._write({name: {} for name in self._known(digests)}, digests)
 
@@ -108,7 +108,7 @@ class HealthCheck:
         )
 
     def _known(self, digests: Mapping[str, str]) -> dict[str, Check]:
-        """What this machine knows of the instances in the images that are here."""
+        """instance_id -> check on this machine, in the image that is present."""
         has_images = isinstance(self.cell.harness, UsesImages)
         rows = {(i.instance_id, row_digest(i)): digests.get(i.image) for i in self.instances}
         return {
@@ -123,7 +123,7 @@ class HealthCheck:
         return self.cell.image_digests("harness", sorted({i.image for i in instances}))
 
     def _place(self, kind: str, pending: Sequence[GoldInstance], digests: Mapping[str, str]) -> Path:
-        """A directory that holds no verdict of another image: a harness reuses those that it finds."""
+        """A directory without verdicts on another image, which the harness would reuse."""
         name = f"{self.cell.harness.name}-{fingerprint(self.harness)}"
         for number in count(1):
             place = self.path.with_suffix("") / kind / name / str(number)
@@ -141,7 +141,7 @@ class HealthCheck:
             log.warning("unhealthy: %s: %s", check.instance_id, check.defect)
         n_missing = len(self.instances) - len(complete)
         log.info(
-            "health by harness=%s here: %d of %d instances are healthy, %d are not, %d are not fully checked; %s",
+            "health with harness=%s: %d of %d instances are healthy, %d are unhealthy, %d are not fully checked; see %s",
             *(self.cell.harness.name, sum(not check.defect for check in complete)),
             *(len(self.instances), len(unhealthy)),
             *(n_missing, self.path),
@@ -152,7 +152,7 @@ class HealthCheck:
         )
         if not n_missing or self.cell.config.dry_run:
             return ExitCode.DONE
-        log.warning("%d instances are not fully checked; the same command tries them again", n_missing)
+        log.warning("%d instances are not fully checked; the same command checks them again", n_missing)
         return ExitCode.MISSING_UNITS
 
 
@@ -168,13 +168,13 @@ def _note_images(place: Path, instances: Sequence[GoldInstance], digests: Mappin
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """One check at a time on a machine: of two, the second finds what the first has found."""
+    """One check at a time on a machine; a second one waits and reuses the results of the first."""
     from filelock import Timeout
 
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(lock, timeout_s=0))
         except Timeout:
-            log.info("another process checks on this machine: waiting for it")
+            log.info("waiting for another health check on this machine")
             stack.enter_context(locked(lock))
         yield

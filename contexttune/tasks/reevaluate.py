@@ -1,7 +1,7 @@
-"""Flips: instances that end differently in two arms, graded again. One whose verdicts differ is flaky: noise of the tests.
+"""Grades discordant instances, whose results differ between two arms, again: if the verdicts differ, the tests are flaky.
 
-The verdict of the run stays what it is. Each further one is made from nothing in a directory of its own,
-runs/<run_id>/reevaluations/<number>/, and kept in runs/<run_id>/reevaluations.json.
+The run's own verdict stays unchanged. Further verdicts are made in directories of their own,
+runs/<run_id>/reevaluations/<number>/, and collected in runs/<run_id>/reevaluations.json.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ Row = Mapping[str, Any]
 
 
 def discordant(rows: Iterable[Row], control: str) -> dict[str, list[str]]:
-    """treatment -> instances whose resolved shares, over the seeds that both arms measured, are not those of the control."""
-    of_instance: dict[str, list[Row]] = defaultdict(list)
+    """treatment -> instances whose resolved share, over the seeds measured in both arms, differs from the control's."""
+    by_instance: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        of_instance[row["instance_id"]].append(row)
-    conditions = {row["condition"] for own in of_instance.values() for row in own}
+        by_instance[row["instance_id"]].append(row)
+    conditions = {row["condition"] for its_rows in by_instance.values() for row in its_rows}
     return {
-        treatment: sorted(name for name, own in of_instance.items() if _differs(own, control, treatment))
+        treatment: sorted(
+            name for name, its_rows in by_instance.items() if _differs(its_rows, control, treatment)
+        )
         for treatment in sorted(conditions - {control})
     }
 
@@ -55,24 +57,26 @@ def _differs(rows: Iterable[Row], control: str, treatment: str) -> bool:
 
 
 def reevaluate(layout: Layout, group_id: str, times: int, config: AnalysisConfig) -> int:
-    """Grade the group's discordant predictions of all arms again, until each has `times` further verdicts.
+    """Grade the group's discordant predictions again, until each has `times` further verdicts.
 
-    Returns: the number of further verdicts that are missing, because grading was an outage.
-    Raises: ConfigError where the dataset is not that of the group any more; PreflightError.
+    Returns: the number of verdicts that are missing because grading ended in an outage.
+    Raises: ConfigError if the dataset has changed since the group's runs; PreflightError.
     """
     analysis, found = analysis_of(layout, group_id, config), group.read(layout, group_id)
     rows = [row for row in found.rows if not is_missing(row) and analysis.includes(row["seed"])]
-    wanted: dict[str, set[str]] = defaultdict(set)  # of the run or shard that made the attempt -> instances
+    wanted: dict[str, set[str]] = defaultdict(set)  # run or shard of the attempt -> instances
     for treatment, names in discordant(rows, analysis.control).items():
-        log.info("%s: %d discordant instances to be graded %d times more", treatment, len(names), times)
+        log.info("%s: grading %d discordant instances %d more times", treatment, len(names), times)
         for row in rows:
             if row["condition"] in (analysis.control, treatment) and row["instance_id"] in names:
                 wanted[row["part_id"]].add(row["instance_id"])
-    again = [Reevaluation(layout=layout, run=run) for run in found.begun if run["run_id"] in wanted]
-    n_missing = sum(one.to_number(times, wanted[one.run["run_id"]]) for one in again)
+    runs = [Reevaluation(layout=layout, run=run) for run in found.begun if run["run_id"] in wanted]
+    n_missing = sum(one.grade(times, wanted[one.run["run_id"]]) for one in runs)
     unstable = flaky_gradings(layout, found.begun)
     log.info(
-        "%d attempts at discordant instances, %d of them flaky", sum(map(len, wanted.values())), len(unstable)
+        "%d discordant attempts, %d of them with flaky gradings",
+        sum(map(len, wanted.values())),
+        len(unstable),
     )
     for entry in unstable:
         log.warning(
@@ -80,29 +84,30 @@ def reevaluate(layout: Layout, group_id: str, times: int, config: AnalysisConfig
             *(entry["instance_id"], entry["run_id"], entry["outcome"], ", ".join(entry["again"])),
         )
     if n_missing:
-        log.warning("%d further verdicts are missing; the same command tries them again", n_missing)
+        log.warning("%d verdicts are missing; the same command grades them again", n_missing)
     return n_missing
 
 
 @dataclass(frozen=True)
 class Reevaluation:
-    """Predictions of one run, graded again by the harness that its record describes, one at a time."""
+    """Grades predictions of one run again, one at a time, with the harness of its record."""
 
     layout: Layout
     run: Mapping[str, Any]
 
-    def to_number(self, times: int, names: Collection[str]) -> int:
-        """Fill in the verdicts 1 to `times` of those instances; returns how many stay missing."""
-        patches = {
-            row["instance_id"]: row for row in read_jsonl(self._predictions) if row["instance_id"] in names
+    def grade(self, times: int, names: Collection[str]) -> int:
+        """Add the missing ones of the verdicts 1 to `times` for these instances; returns how many stay missing."""
+        predictions = {
+            row["instance_id"]: row
+            for row in read_jsonl(self._predictions)
+            if row["instance_id"] in names and row["model_patch"].strip()
         }
-        graded = {
-            name: row for name, row in patches.items() if row["model_patch"].strip()
-        }  # no patch, no test
+        if not predictions:
+            return 0
         with locked(self._kept.with_suffix(".lock")):
-            return sum(self._number(number, graded) for number in range(1, times + 1)) if graded else 0
+            return sum(self._grade_once(number, predictions) for number in range(1, times + 1))
 
-    def _number(self, number: int, predictions: Mapping[str, Mapping[str, Any]]) -> int:
+    def _grade_once(self, number: int, predictions: Mapping[str, Mapping[str, Any]]) -> int:
         known = self._entries(predictions)
         pending = [name for name in sorted(predictions) if str(number) not in known[name]["again"]]
         if not pending:
@@ -111,7 +116,7 @@ class Reevaluation:
         write_jsonl(place / "preds.jsonl", [dict(predictions[name]) for name in pending])
         instances = self._instances(pending)
         self._check(instances)
-        log.info("%s: grading %d predictions again, number %d", self.run["run_id"], len(pending), number)
+        log.info("%s: grading %d predictions again (%d)", self.run["run_id"], len(pending), number)
         outcomes = self.harness.evaluate(place / "preds.jsonl", instances, place / "harness")
         verdicts = {name: outcome for name, outcome in outcomes.items() if outcome.is_verdict}
         for name, outcome in verdicts.items():
@@ -128,19 +133,18 @@ class Reevaluation:
         return self.layout.predictions(self.run["group_id"], self.run["run_id"])
 
     def _entries(self, predictions: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-        """What is kept of these predictions: of just these patches."""
+        """instance_id -> entry of reevaluations.json, empty if that is for a different patch."""
         kept, entries = read_json(self._kept) or {}, {}
         for name, row in predictions.items():
             digest = sha256(row["model_patch"])
             entry = kept.get(name, {})
-            entries[name] = (
-                entry if entry.get("patch_sha256") == digest else {"patch_sha256": digest, "again": {}}
-            )
+            same = entry.get("patch_sha256") == digest
+            entries[name] = entry if same else {"patch_sha256": digest, "again": {}}
         return entries
 
     @cached_property
     def cell(self) -> Cell:
-        """The run's own cell, from its record, where the files are now; its harness grades one at a time."""
+        """The run's cell, from its record and the current paths; its harness grades one instance at a time."""
         root, recorded = self.layout, self.run["manifest"]["config"]
         alone = {"harness": {"max_workers": 1}} if "max_workers" in recorded["harness"] else {}
         places = {"cache": str(root.cache), "artifacts": str(root.artifacts), "results": str(root.results)}
@@ -148,15 +152,15 @@ class Reevaluation:
             config = OmegaConf.merge(OmegaConf.structured(Config), recorded, alone, {"paths": places})
         except OmegaConfBaseException as error:
             raise ConfigError(
-                f"run {self.run['run_id']} was configured for another version of contexttune "
-                f"({' '.join(str(error).split())}): grade it again with that one"
+                f"the configuration of run {self.run['run_id']} is from another version of contexttune "
+                f"({' '.join(str(error).split())}): use that version to grade it again"
             ) from None
         assert isinstance(config, DictConfig)
         return cell_of(config)
 
     @cached_property
     def harness(self) -> Harness:
-        """Of that cell; what it runs is what lies on disk, whatever the record says that the patches are."""
+        """The cell's harness, which grades in the sandbox: the patches on disk are not trusted."""
         services = {"workspace": self.cell.workspace, "bundled": False}
         harness: Harness = build(self.cell.container["harness"], "harness", services)
         return harness
@@ -164,22 +168,22 @@ class Reevaluation:
     def _instances(self, names: Collection[str]) -> list[GoldInstance]:
         if self.run["manifest"]["rows_digest"] != rows_digest(self.cell.instances):
             raise ConfigError(
-                f"slice.dataset={self.cell.config.slice.dataset} is not what it was in run {self.run['run_id']}: "
+                f"slice.dataset={self.cell.config.slice.dataset} has changed since run {self.run['run_id']}: "
                 "its predictions cannot be graded again"
             )
         return [instance for instance in self.cell.instances if instance.instance_id in names]
 
     def _check(self, instances: Sequence[GoldInstance]) -> None:
-        """Warn where the harness or an image is another than that of the verdict."""
+        """Preflight, and warn if the harness or an image differs from the verdict's."""
         cell, run = self.cell, self.run
         self.harness.preflight(instances)
-        graded_by = (
-            run["manifest"].get("harness") or {}
-        )  # runs of an early version say neither this nor images
-        then, now = graded_by.get("swebench"), installed_version("swebench")
+        recorded = run["manifest"].get("harness") or {}  # early versions recorded neither this nor images
+        then, now = recorded.get("swebench"), installed_version("swebench")
         if then != now:
-            log.warning("%s was graded by swebench %s, and is graded again by %s", run["run_id"], then, now)
+            log.warning(
+                "%s was graded with swebench %s, and is graded again with %s", run["run_id"], then, now
+            )
         images = run.get("images", {}).get("harness", {})
         for image, digest in cell.image_digests("harness", sorted({i.image for i in instances})).items():
             if images.get(image, digest) != digest:
-                log.warning("%s: the image %s is not that of the verdict", run["run_id"], image)
+                log.warning("%s: the image %s differs from the verdict's", run["run_id"], image)

@@ -1,4 +1,4 @@
-"""task=report: a group's summary and its page, rebuilt from disk."""
+"""task=report: rebuilds a group's summary and page from disk."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_QUIET_S = 2.0  # what the page may take without a word
+_QUIET_S = 2.0  # if writing the page takes longer, a log line says so
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Task):
-    """Rebuild summary.json, summary.md, instances.csv and report.html of `group_id`; the tables follow at the end.
+    """Rebuild summary.json, summary.md, instances.csv and report.html of `group_id`, and print its tables.
 
-    With `reevaluate_flips`, instances that end differently in two arms are graded again before.
+    `reevaluate_flips=N` first grades instances that differ between two arms N more times, to find flaky gradings.
     """
 
     name: str = "report"
@@ -60,15 +60,14 @@ class Report(Task):
 def _write_page(layout: Layout, config: Config, rebuilt: Mapping[str, Any], rows: Sequence[Row]) -> None:
     from contexttune.report import page
 
-    words = "report: reading what %d attempts left behind"
-    patience = threading.Timer(_QUIET_S, log.info, (words, len(rows)))
-    patience.daemon = True
-    patience.start()
+    notice = threading.Timer(_QUIET_S, log.info, ("report: reading the files of %d attempts", len(rows)))
+    notice.daemon = True
+    notice.start()
     try:
         keys = config.report
         path = page.write(
             layout, rebuilt["group_id"], rebuilt, rows, trajectories=keys.trajectories, max_mb=keys.max_mb
         )
     finally:
-        patience.cancel()
+        notice.cancel()
     log.info("report: %s", path)

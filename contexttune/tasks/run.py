@@ -1,4 +1,4 @@
-"""task=run: one experiment."""
+"""task=run: runs one experiment."""
 
 from __future__ import annotations
 

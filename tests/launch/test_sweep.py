@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.launch import slurm
 from tests.command_line import contexttune, start
 
 GOLD = ("slice=demo", "runner=gold", "harness=none")
@@ -129,15 +128,6 @@ def test_a_cell_that_no_job_has_begun_is_missing_in_the_report(tmp_path):
     assert states.count("missing") >= 2
     assert "failed" in states
     assert "no job has begun it" in done.stdout
-
-
-def test_squeue_is_read_by_the_ids_that_submitit_uses():
-    text = "7|0|RUNNING|n1\n7|1|PENDING|\n9|N/A|FAILED|n[1-2]\n"
-    assert {job: info["State"] for job, info in slurm.read_squeue(text).items()} == {
-        "7_0": "RUNNING",
-        "7_1": "PENDING",
-        "9": "FAILED",
-    }
 
 
 def test_a_group_is_inferred_first_and_graded_later_by_one_command(tmp_path):

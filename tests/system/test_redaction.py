@@ -91,19 +91,19 @@ def test_no_file_of_a_sweep_holds_a_secret(runner, launcher, tmp_path, request):
 
 @pytest.mark.parametrize("many", [(), ("-m",)])
 @pytest.mark.parametrize(
-    ("typed", "words"),
+    ("typed", "key"),
     [
-        (f"model.base_url=http://user:{PASSWORD}@127.0.0.1:9/v1", "model.base_url holds a password"),
-        (f"+runner.proxy=http://:{PASSWORD}@proxy", "runner.proxy holds a password"),
-        (f"+hydra.job.env_set.OPENAI_API_KEY={KEY}", "hydra.job.env_set.OPENAI_API_KEY holds a secret"),
-        (f"workspace.remote='https://{TOKEN}@host/{{repo}}'", "workspace.remote holds a password"),
-        (f"model.api_key_env={KEY}", "model.api_key_env is the name of the environment variable"),
+        (f"model.base_url=http://user:{PASSWORD}@127.0.0.1:9/v1", "model.base_url"),
+        (f"+runner.proxy=http://:{PASSWORD}@proxy", "runner.proxy"),
+        (f"+hydra.job.env_set.OPENAI_API_KEY={KEY}", "hydra.job.env_set.OPENAI_API_KEY"),
+        (f"workspace.remote='https://{TOKEN}@host/{{repo}}'", "workspace.remote"),
+        (f"model.api_key_env={KEY}", "model.api_key_env"),
     ],
 )
-def test_a_secret_that_is_typed_is_refused_before_it_is_in_a_file(tmp_path, typed, words, many):
+def test_a_secret_that_is_typed_is_refused_before_it_is_in_a_file(tmp_path, typed, key, many):
     done = contexttune(*many, *DEMO, "runner=single_shot", "model.name=m", typed, cwd=tmp_path)
     assert done.returncode == 2
-    assert words in done.stderr
+    assert done.stderr.startswith(f"error: {key} ")
     assert PASSWORD not in done.stdout + done.stderr
     assert KEY not in done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -114,7 +114,7 @@ def test_a_password_in_an_experiment_file_is_refused_too(tmp_path):
     text = f"# @package _global_\nworkspace:\n  remote: https://me:{PASSWORD}@host/{{repo}}.git\n"
     (tmp_path / "conf/experiment/mine.yaml").write_text(text)
     done = contexttune("--config-dir", "conf", *DEMO, "runner=gold", "experiment=mine", cwd=tmp_path)
-    assert (done.returncode, "workspace.remote holds a password" in done.stderr) == (2, True)
+    assert (done.returncode, done.stderr.startswith("error: workspace.remote ")) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["conf"]
 
 
@@ -217,5 +217,5 @@ def test_names_of_variables_and_interpolations_pass():
         {"model": {"api_key_env": "MY_KEY", "base_url": "${oc.env:X,http://h/v1}"}, "a": [None, 1, True]}
     )
     require_no_secrets({"model": {"api_key_env": "${oc.env:NAME}"}})
-    with pytest.raises(ConfigError, match=r"^x holds a password"):
+    with pytest.raises(ConfigError, match=r"^x .*password"):
         require_no_secrets({"hydra": {"overrides": {"task": [f"++x=http://h,http://u:{PASSWORD}@h"]}}})

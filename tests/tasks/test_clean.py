@@ -16,7 +16,7 @@ from contexttune.signals.cache import pruning
 from contexttune.signals.cache.blob_cache import BlobCache, CacheEntry
 from contexttune.signals.extraction import write_signals
 from contexttune.system.files import locked
-from contexttune.tasks.cache_contents import Holding, holdings
+from contexttune.tasks.cache_contents import Section, sections
 from tests.command_line import contexttune
 from tests.gitrepos import commit, layout, workspace
 from tests.signals.conftest import ALL
@@ -62,9 +62,9 @@ def _files(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
 
-def _found(root: Path, limit_bytes: int = LIMIT_BYTES) -> dict[str, Holding]:
-    found = holdings(layout(root), limit_bytes=limit_bytes, unused_days=7)
-    return {holding.what: holding for holding in found}
+def _found(root: Path, limit_bytes: int = LIMIT_BYTES) -> dict[str, Section]:
+    found = sections(layout(root), limit_bytes=limit_bytes, unused_days=7)
+    return {section.name: section for section in found}
 
 
 def test_it_lists_and_deletes_nothing_by_itself(root):
@@ -72,18 +72,21 @@ def test_it_lists_and_deletes_nothing_by_itself(root):
     done = contexttune("task=clean", cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
     assert _files(root) - {name for name in _files(root) if name.startswith("multirun/")} == before
-    assert "nothing was deleted; clean.apply=true deletes 8 things" in done.stdout
-    for words in ("half a mirror", "not asked for in 7 days", "older versions", "half a file"):
+    assert "clean.apply=true deletes 8 items" in done.stdout
+    for words in ("partial mirror", "not used for 7 days", "older versions", "partial file"):
         assert words in done.stdout
     assert re.search(r"mirrors +1 ", done.stdout)
     assert re.search(r"worktrees +2 ", done.stdout)
 
 
 def test_what_it_deletes_is_what_it_has_listed_and_the_rest_works_as_before(root):
-    before, listed = _files(root), [one.path for holding in _found(root).values() for one in holding.surplus]
+    before, listed = (
+        _files(root),
+        [one.path for section in _found(root).values() for one in section.deletable],
+    )
     done = contexttune("task=clean", "clean.apply=true", cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "deleted: 8 things" in done.stdout
+    assert "deleted 8 items" in done.stdout
     gone = {root / name for name in before - _files(root)}
     whole = {path for path in listed if path != layout(root).blob_cache}
     trees = {path for path in whole if "worktrees" in path.parts}
@@ -91,7 +94,7 @@ def test_what_it_deletes_is_what_it_has_listed_and_the_rest_works_as_before(root
     admin = {root / "cache/mirrors/owner__lib.git/worktrees" / path.name for path in trees}  # git's own
     assert {path for path in gone if not any(one in (path, *path.parents) for one in whole | admin)} == set()
     assert not any(path.exists() for path in whole)
-    assert [one for holding in _found(root).values() for one in holding.surplus] == []
+    assert [one for section in _found(root).values() for one in section.deletable] == []
     assert (root / "results/g/summary.json").exists()
     remotes = root / "remotes"
     for sha in git("rev-list", "HEAD", cwd=remotes / "lib").decode().split():
@@ -101,18 +104,18 @@ def test_what_it_deletes_is_what_it_has_listed_and_the_rest_works_as_before(root
 def test_records_of_the_last_version_stay_and_those_of_older_ones_go(root):
     cache = layout(root).blob_cache
     n = pruning.n_rows(cache)
-    assert pruning.surplus_bytes(cache, LIMIT_BYTES) > 0
+    assert pruning.deletable_bytes(cache, LIMIT_BYTES) > 0
     pruning.prune(cache, LIMIT_BYTES)
     assert pruning.n_rows(cache) == n - 1
     assert BlobCache(path=cache, kind="text-1").get(["1" * 40]) == {}
     assert BlobCache(path=cache, kind="text-2").get(["1" * 40])["1" * 40].body == b"new" * 9
-    assert pruning.surplus_bytes(cache, LIMIT_BYTES) == 0
+    assert pruning.deletable_bytes(cache, LIMIT_BYTES) == 0
 
 
 def test_a_mirror_that_is_being_made_is_left_alone(root):
     with locked(root / "cache/mirrors/owner__gone.lock"):
-        assert list(_found(root)["mirrors"].surplus) == []
-    assert len(_found(root)["mirrors"].surplus) == 1
+        assert list(_found(root)["mirrors"].deletable) == []
+    assert len(_found(root)["mirrors"].deletable) == 1
 
 
 def test_the_limit_is_kept_by_what_was_used_least(tmp_path):

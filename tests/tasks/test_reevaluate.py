@@ -160,7 +160,7 @@ def test_rows_that_have_changed_are_refused(group: MakeGroup, tmp_path: Path) ->
     arms = group()
     rows = read_jsonl(tmp_path / "rows.jsonl")
     dataset(tmp_path / "rows.jsonl", [row | {"problem_statement": "another"} for row in rows])
-    with pytest.raises(ConfigError, match=r"rows.jsonl is not what it was in run"):
+    with pytest.raises(ConfigError, match=r"rows.jsonl has changed since run"):
         again(arms, 1)
 
 

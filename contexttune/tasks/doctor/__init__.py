@@ -1,4 +1,4 @@
-"""task=doctor: would the run that is configured work here?"""
+"""task=doctor: checks whether the configured run would work on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Doctor(Task):
-    """Look at all that a run needs, say what is wrong with each and how to mend it. Nothing is built, run or kept."""
+    """Check everything that the configured run needs, and print a fix for each problem. Builds and runs nothing."""
 
     name: str = "doctor"
 
@@ -24,9 +24,8 @@ class Doctor(Task):
         from contexttune.tasks import check
         from contexttune.tasks.doctor.environment_checks import CHECKS
 
-        found = check.examine(CHECKS, cell_of(cfg))
-        if wanting := check.failed(found):  # one sentence: of a sweep's job, one sees no more
-            raise PreflightError(f"a run would fail here for want of {', '.join(wanting)}")
-        warnings = check.n_warnings(found)
-        log.info("a run would work here%s", f", with {warnings} warnings" if warnings else "")
+        findings = check.run_checks(CHECKS, cell_of(cfg))
+        if problems := check.failed(findings):  # in one sentence, which is all that a sweep shows of a job
+            raise PreflightError(f"this run would fail here: fix {', '.join(problems)}")
+        log.info("this run would work here%s", check.warnings(findings))
         return TaskResult()

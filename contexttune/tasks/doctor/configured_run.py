@@ -1,4 +1,4 @@
-"""What the configured experiment needs: rows, repositories, a harness, a runner, a model."""
+"""Checks of what the configured run needs: dataset, repositories, harness, runner, model."""
 
 from __future__ import annotations
 
@@ -16,45 +16,50 @@ _REMOTE_TIMEOUT_S = 30
 
 
 def dataset(cell: Cell) -> Iterator[tuple[State, str]]:
-    """Raises what loading it raises."""
+    """The slice can be loaded."""
     n_repos, name = len({i.repo for i in cell.instances}), cell.config.slice.name
     yield State.OK, f"slice {name}: {len(cell.instances)} instances of {n_repos} repositories"
 
 
 def repositories(cell: Cell) -> Iterator[tuple[State, str]]:
-    """Whether each is mirrored with all base commits, or can be cloned."""
+    """Each repository is mirrored with all base commits, or can be cloned."""
     wanted: defaultdict[str, set[str]] = defaultdict(set)
     for instance in cell.instances:
         wanted[instance.repo].add(instance.base_commit)
-    away = [repo for repo, commits in sorted(wanted.items()) if not cell.workspace.holds(repo, commits)]
-    for repo in away:
+    missing = [repo for repo, commits in sorted(wanted.items()) if not cell.workspace.holds(repo, commits)]
+    for repo in missing:
         cell.workspace.require_remote(repo, _REMOTE_TIMEOUT_S)
-    yield State.OK, f"{len(wanted) - len(away)} of {len(wanted)} are mirrored, {len(away)} can be cloned"
+    yield (
+        State.OK,
+        f"{len(wanted) - len(missing)} of {len(wanted)} are mirrored, {len(missing)} can be cloned",
+    )
 
 
 def harness(cell: Cell) -> Iterator[tuple[State, str]]:
-    """Its own preflight."""
+    """The harness can grade the slice."""
     cell.harness.preflight(cell.instances)
-    kind = "official" if cell.harness.official else "unofficial: its verdicts are not the benchmark's"
+    kind = (
+        "official" if cell.harness.official else "unofficial: its verdicts do not count as SWE-bench results"
+    )
     yield State.OK, f"{cell.harness.name}, {kind}" if cell.harness.grades else "none: nothing is graded"
 
 
 def images(cell: Cell) -> Iterator[tuple[State, str]]:
-    """How many of those that runner and harness work in are here, and whether there is room for the others."""
+    """How many images of runner and harness are present, and whether there is room for the rest."""
     wanted = sorted({i.image for i in cell.instances if i.image})
     for part in ("runner", "harness"):
         user = getattr(cell, part)
         if isinstance(user, UsesImages):
             n_here = len(cell.image_digests(part, wanted))
-            away = len(wanted) - n_here
-            later = f", {away} are pulled when they are needed" if away else ""
-            yield State.OK, f"{n_here} of {len(wanted)} are here for the {part}{later}"
-            if away:
-                yield from _room(away, user.image_directory())
+            n_missing = len(wanted) - n_here
+            later = f", {n_missing} are pulled when needed" if n_missing else ""
+            yield State.OK, f"{n_here} of {len(wanted)} are present for the {part}{later}"
+            if n_missing:
+                yield from _room(n_missing, user.image_directory())
 
 
 def _room(n_images: int, home: Path | None) -> Iterator[tuple[State, str]]:
-    """A warning where the engine's disk may be too small; none where it is not of this machine."""
+    """A warning if the engine's disk may be too small; nothing if it belongs to another machine."""
     if home is None or not home.is_dir():
         return
     free_gb = shutil.disk_usage(home).free / 1e9
@@ -62,12 +67,12 @@ def _room(n_images: int, home: Path | None) -> Iterator[tuple[State, str]]:
     if free_gb < needed_gb:
         yield (
             State.WARNING,
-            f"they may take up to {needed_gb:,.1f} GB, and {home} has {free_gb:,.1f} GB free: make room, or choose a smaller slice",
+            f"these may take up to {needed_gb:,.1f} GB, but {home} has {free_gb:,.1f} GB free: make room, or choose a smaller slice",
         )
 
 
 def _largest_image_gb() -> float:
-    """As task=plan assumes it."""
+    """The upper end of what task=plan assumes."""
     import yaml
 
     plan = yaml.safe_load((config_dir() / "task" / "plan.yaml").read_text(encoding="utf-8"))
@@ -75,53 +80,53 @@ def _largest_image_gb() -> float:
 
 
 def runner(cell: Cell) -> Iterator[tuple[State, str]]:
-    """Its own preflight."""
+    """The runner can start."""
     cell.runner.preflight()
     yield State.OK, str(cell.container["runner"]["name"])
 
 
 def model(cell: Cell) -> Iterator[tuple[State, str]]:
-    """Whether the endpoint is there, and what its tokens cost."""
+    """The endpoint is reachable, and its price known."""
     if not cell.uses_model:
-        yield State.OK, "the runner asks none"
+        yield State.OK, "the runner needs none"
         return
     cell.model.preflight()
-    yield State.OK, f"{cell.model.name}, answers come from the {cell.answers_from}"
+    yield State.OK, f"{cell.model.name}, answered by the {cell.answers_from}"
     if cell.price is None and cell.answers_from == "endpoint":
         yield (
             State.WARNING,
-            "it has no price, so no cost is known: set model.price={prompt: USD, completion: USD} per million tokens",
+            "its price is unknown, so costs are: set model.price={prompt: USD, completion: USD} per million tokens",
         )
 
 
 def answer(cell: Cell) -> Iterator[tuple[State, str]]:
-    """One question, with all that the runner's requests carry, to see that it is understood."""
+    """The endpoint answers a small question with the parameters of the runner's requests."""
     if cell.answers_from != "endpoint":
         return
     parameters = cell.runner.request_parameters
     answered = cell.model.probe(parameters)
     if answered is None:
-        yield State.OK, "not asked: the job starts its server"
+        yield State.OK, "not asked: the job starts the server"
         return
     used = answered.usage
     yield State.OK, f"{answered.served_model or 'the model'} answers"
     if used.prompt_tokens is None or used.completion_tokens is None:
         yield (
             State.WARNING,
-            "the endpoint counts no tokens: costs are not known, and limits by tokens end a run",
+            "the endpoint reports no token counts: costs are unknown, and a limit on tokens ends the run",
         )
     if "tools" in parameters and answered.finish_reason != "tool_calls":
         yield (
             State.WARNING,
-            "it did not call the tool that it was given: runner.protocol=backticks is for models that do not",
+            "it did not call the tool: set runner.protocol=backticks for models without tool calls",
         )
 
 
 def condition(cell: Cell) -> Iterator[tuple[State, str]]:
-    """Whether it can be constructed with its signals, and asked what it has to ask."""
+    """The condition can be built, with its signals and the model that writes its documents."""
     _ = cell.signals
     writer = cell.generator.asks
     if writer is not None:
         writer.preflight()
-    words = f", written by {writer.name}" if writer is not None else ""
-    yield State.OK, f"{cell.condition}{words}"
+    by = f", written by {writer.name}" if writer is not None else ""
+    yield State.OK, f"{cell.condition}{by}"

@@ -1,4 +1,4 @@
-"""What is looked at, in this order. A further check is one function and one line here."""
+"""The checks of task=doctor, in order. To add one, write a function and add a line here."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from contexttune.tasks.check import Check
 from contexttune.tasks.doctor import configured_run, machine
 
 CHECKS: tuple[Check[Cell], ...] = (
-    Check(what="packages", look=machine.packages),
-    Check(what="git", look=machine.git_command),
-    Check(what="directory", look=machine.directories),
-    Check(what="dataset", look=configured_run.dataset),
-    Check(what="repositories", look=configured_run.repositories, needs=("git", "dataset")),
-    Check(what="condition", look=configured_run.condition, needs=("dataset",)),
-    Check(what="runner", look=configured_run.runner),
-    Check(what="model", look=configured_run.model),
-    Check(what="answer", look=configured_run.answer, needs=("runner", "model")),
-    Check(what="harness", look=configured_run.harness, needs=("dataset",)),
-    Check(what="images", look=configured_run.images, needs=("dataset", "runner", "harness")),
+    Check(name="packages", run=machine.packages),
+    Check(name="git", run=machine.git_command),
+    Check(name="directory", run=machine.directories),
+    Check(name="dataset", run=configured_run.dataset),
+    Check(name="repositories", run=configured_run.repositories, needs=("git", "dataset")),
+    Check(name="condition", run=configured_run.condition, needs=("dataset",)),
+    Check(name="runner", run=configured_run.runner),
+    Check(name="model", run=configured_run.model),
+    Check(name="answer", run=configured_run.answer, needs=("runner", "model")),
+    Check(name="harness", run=configured_run.harness, needs=("dataset",)),
+    Check(name="images", run=configured_run.images, needs=("dataset", "runner", "harness")),
 )

@@ -1,4 +1,4 @@
-"""What holds for every run here: installed versions, git, the directories that results go to."""
+"""Checks of the machine: installed packages, git, directories."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from contexttune.experiment.manifest import installed_version
 from contexttune.repos.git import git
 from contexttune.tasks.check import State
 
-_LOW_GB = 5.0  # a repository's mirror and the signals of some hundred commits
+_LOW_GB = 5.0  # enough for one mirror and the signals of some hundred commits
 
 
 def packages(cell: Cell) -> Iterator[tuple[State, str]]:
-    """Whether what is installed is what this version of contexttune was made for."""
+    """Installed packages meet the requirements of contexttune."""
     from packaging.requirements import Requirement
 
     wanted = [Requirement(line) for line in requires("contexttune") or ()]
     needed = [one for one in wanted if one.marker is None or one.marker.evaluate()]
     wrong = [
-        f"{one.name} {there or 'is not'} installed and {one.specifier or 'any version'} needed"
+        f"{one.name} {installed or 'is not'} installed, but {one.specifier or 'any version'} is required"
         for one in needed
-        if (there := installed_version(one.name)) is None
-        or not one.specifier.contains(there, prereleases=True)
+        if (installed := installed_version(one.name)) is None
+        or not one.specifier.contains(installed, prereleases=True)
     ]
     if wrong:
         raise PreflightError(f"{'; '.join(wrong)}: pip install -r requirements.txt")
@@ -35,45 +35,45 @@ def packages(cell: Cell) -> Iterator[tuple[State, str]]:
 
 
 def git_command(cell: Cell) -> Iterator[tuple[State, str]]:
-    """Raises PreflightError without one."""
-    _ = cell.workspace  # refuses to be without it
+    """git is installed."""
+    _ = cell.workspace  # raises PreflightError without git
     yield State.OK, git("version").decode().strip().removeprefix("git version ")
 
 
 def directories(cell: Cell) -> Iterator[tuple[State, str]]:
-    """Whether results, artifacts and the cache can be written and locked, and what room there is."""
+    """Results, artifacts and cache can be written and locked, and their disks have room."""
     layout = cell.layout
     for key in ("results", "artifacts", "cache"):
         yield from _directory(key, getattr(layout, key))
 
 
 def _directory(key: str, path: Path) -> Iterator[tuple[State, str]]:
-    there = next(one for one in (path, *path.parents) if one.exists())
+    existing = next(one for one in (path, *path.parents) if one.exists())
     try:
-        locks = _locks(there)
+        locks = _locks(existing)
     except OSError as error:
-        if key == "cache" and path.is_dir():  # one that others fill may be closed
+        if key == "cache" and path.is_dir():  # a shared cache may be read-only
             yield (
                 State.WARNING,
-                f"{path} is closed ({error.strerror}): what is not in it costs time in each run",
+                f"{path} is read-only ({error.strerror}): what it lacks is computed in each run",
             )
             return
         raise PreflightError(
-            f"{there} cannot be written to ({error.strerror}): set paths.{key} to a directory that can, or paths.root"
+            f"{existing} is not writable ({error.strerror}): set paths.{key} or paths.root to a directory that is"
         ) from None
-    free_gb = shutil.disk_usage(there).free / 1e9
+    free_gb = shutil.disk_usage(existing).free / 1e9
     state = State.OK if free_gb >= _LOW_GB else State.WARNING
     advice = "" if state is State.OK else f": make room, or set paths.{key} to another disk"
     yield state, f"{key} in {path}, {free_gb:,.1f} GB free{advice}"
     if not locks:
         yield (
             State.WARNING,
-            f"{path} is on a file system that does not lock: a job that is killed elsewhere may leave a lock behind",
+            f"{path} is on a file system without locks: a job killed on another machine may leave its lock behind",
         )
 
 
 def _locks(directory: Path) -> bool:
-    """Whether the system's own file locks work there. Raises OSError when nothing can be written."""
+    """Whether file locks work in `directory`. Raises OSError if it cannot be written."""
     import fcntl
 
     with TemporaryDirectory(dir=directory, prefix=".doctor.") as scratch:

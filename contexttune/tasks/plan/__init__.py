@@ -1,4 +1,4 @@
-"""task=plan: what a design can see and what it takes, before anything is spent."""
+"""task=plan: the detectable effects and the cost of a study, before anything is spent."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(Task):
-    """Print what each number of seeds in `plan.seeds` would see and take, and which design would see `plan.effect`.
+    """Print the detectable effect and the cost for each number of seeds in `plan.seeds`, and what `plan.effect` requires.
 
-    `one_completion` and `agent` are what an attempt of such a runner is assumed to take: [low, high] by name.
+    `one_completion` and `agent` are the assumed costs of an attempt with such a runner: name -> [low, high].
     """
 
     one_completion: Mapping[str, Sequence[float]]
@@ -46,11 +46,11 @@ class Plan(Task):
         config = check(cfg)
         container: Any = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
         study = self.study(config, container)
-        show(study, config.plan.seeds, _left_out(study, container))
+        show(study, config.plan.seeds, _not_included(study, container))
         return TaskResult()
 
     def study(self, config: Config, container: Mapping[str, Any]) -> Study:
-        """What is planned, from the configuration and `plan.group`. Raises ConfigError."""
+        """The planned study, from the configuration and the results of `plan.group`. Raises ConfigError."""
         from contexttune.config.build import target_class
         from contexttune.tasks.plan.study import Study
 
@@ -81,15 +81,17 @@ class Plan(Task):
         facts |= {"image_gb": range_of(self.image_gb, "task.image_gb")} | self._attempt(container["runner"])
         if plan.group is not None:
             found = measured(layout_of(config), plan.group, config.analysis.control)
-            silent = {name: facts[name] for name in ("resolve_rate", "icc") if name not in found}
-            facts |= found | {name: _unsaid(fact, plan.group) for name, fact in silent.items()}
+            note = f"; group {plan.group} has too few instances or seeds"
+            for name in {"resolve_rate", "icc"} - found.keys():
+                facts[name] = replace(facts[name], source=facts[name].source + note)
+            facts |= found
         price = price_of(container["model"], container["prices"])
         if price is not None and facts["calls"].high > 0:
             facts["usd"] = usd_of(facts, price)
         return facts
 
     def _attempt(self, runner: Mapping[str, Any]) -> dict[str, Range]:
-        """Of an agent, which has a limit of steps; of one completion; of a runner that asks no model."""
+        """The assumed costs of an attempt: of an agent (it has a step limit), one completion, or no model."""
         from contexttune.config.build import wants
         from contexttune.tasks.plan.assumptions import NO_MODEL, assumed
 
@@ -99,19 +101,20 @@ class Plan(Task):
         return found if wants(runner, "model", "runner") else found | NO_MODEL
 
 
-def _left_out(study: Study, container: Mapping[str, Any]) -> list[str]:
+def _not_included(study: Study, container: Mapping[str, Any]) -> list[str]:
     from contexttune.config.build import wants
 
-    condition, found = container["condition"], []
+    condition, sentences = container["condition"], []
     if wants(condition, "documents", "condition"):
-        found.append(
-            f"condition={condition['name']}: what its documents take is not planned for: one more call a commit, which runs of all seeds share."
+        sentences.append(
+            f"Not included: the documents of condition={condition['name']}, one call for each commit, shared by all seeds."
         )
-    return found + ([_price_remedy(container)] if "usd" not in study.facts else [])
-
-
-def _unsaid(fact: Range, group_id: str) -> Range:
-    return replace(fact, source=f"{fact.source}; group {group_id} has too few instances or seeds")
+    if "usd" not in study.facts:
+        sentences.append(
+            f"The cost in USD is unknown: model.name={container['model'].get('name') or 'null'} has no price in "
+            "conf/prices; set model.price={prompt: 1, cached: 0.1, completion: 4}, in USD per million tokens."
+        )
+    return sentences
 
 
 def _n_instances(config: Config) -> int:
@@ -121,14 +124,6 @@ def _n_instances(config: Config) -> int:
     n = config.plan.instances or slices.count(config.slice)
     if n is None:
         raise ConfigError(
-            f"how many instances of {config.slice.dataset} the slice selects is not known without it: say plan.instances=N"
+            f"the slice has to read {config.slice.dataset} to count its instances: set plan.instances=N"
         )
     return n
-
-
-def _price_remedy(container: Mapping[str, Any]) -> str:
-    name = container["model"].get("name")
-    return (
-        f"USD is not known: model.name={name or 'null'} has no price in conf/prices; "
-        "model.price={prompt: 1, cached: 0.1, completion: 4}, in USD per million tokens, gives it one"
-    )

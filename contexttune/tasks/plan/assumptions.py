@@ -1,4 +1,4 @@
-"""What a plan rests on: assumed ranges, and what an earlier group has measured in their place."""
+"""The assumptions of a plan: configured ranges, or measurements of an earlier group."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from contexttune.paths import Layout
 from contexttune.types import Outcome, Usage
 
 AMOUNTS = ("calls", "prompt_tokens", "cached_share", "completion_tokens", "wall_s", "disk_mb")
-"""Of one attempt. `cached_share` is the part of the prompt's tokens that the endpoint reads from its cache."""
+"""Costs of one attempt. `cached_share` is the part of its prompt tokens that the endpoint reads from its cache."""
 
 _COLUMNS = {
     **{"calls": "n_calls", "prompt_tokens": "prompt_tokens", "completion_tokens": "completion_tokens"},
     **{"wall_s": "wall_s", "usd": "cost_usd"},
 }
 _NUMBERS = (*_COLUMNS.values(), "n_steps", "cached_tokens")
-# what is measured beyond is luck, and would promise to see anything
+# more extreme measurements are luck, and would make any effect look detectable
 _RATES, _ICCS = (0.02, 0.98), (0.05, 0.95)
-_MIN_INSTANCES = 20  # of fewer, rate and correlation are not known better than the assumptions are
+_MIN_INSTANCES = 20  # with fewer, rate and correlation are less certain than the assumptions
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
-    """From low to high, and whose word it is: "assumed: <the key that says it>", or "from group X"."""
+    """A range and its source: "assumed: <key>" or "from group <group_id>"."""
 
     low: float
     high: float
@@ -43,9 +43,9 @@ NO_MODEL = {
 
 
 def assumed(ranges: Mapping[str, Sequence[float]], key: str) -> dict[str, Range]:
-    """The ranges of a configuration's node, one for each of AMOUNTS.
+    """The ranges in a node of the configuration, one for each of AMOUNTS.
 
-    Raises ConfigError for one that is missing, unknown, or not [low, high].
+    Raises ConfigError for a missing or unknown name, and for a value that is not [low, high].
     """
     if set(ranges) != set(AMOUNTS):
         raise ConfigError(f"{key} must have the keys {', '.join(AMOUNTS)}")
@@ -60,15 +60,14 @@ def range_of(values: Sequence[float], key: str) -> Range:
 
 
 def measured(layout: Layout, group_id: str, control: str) -> dict[str, Range]:
-    """What a group says of `resolve_rate`, `icc`, `usd` and AMOUNTS; what it cannot say is not there.
+    """`resolve_rate`, `icc`, `usd` and AMOUNTS as measured in a group; those that it does not determine are absent.
 
-    The rate is the control's, if it is in the group; amounts are means over all results that were counted. A group of
-    fewer than 20 instances says nothing of rate and correlation, and one of a single seed nothing of the latter.
-    Raises ConfigError when there is no such group, or nothing in it was measured.
+    The rate is that of the control, if the group has it; amounts are means over all results. Rate and icc need
+    20 instances, and icc two seeds. Raises ConfigError if there is no such group, or it has no results.
     """
     rows = [row for row in _rows(layout, group_id) if Outcome(row["outcome"]).is_verdict]
     if not rows:
-        raise ConfigError(f"plan.group={group_id} has no result yet: take another group, or none")
+        raise ConfigError(f"plan.group={group_id} has no results yet: name another group, or none")
     source = f"from group {group_id}"
     found = {name: _mean(rows, column, source) for name, column in _COLUMNS.items()}
     counted = [row for row in rows if row["prompt_tokens"] and row["cached_tokens"] is not None]
@@ -79,7 +78,7 @@ def measured(layout: Layout, group_id: str, control: str) -> dict[str, Range]:
 
 
 def usd_of(attempt: Mapping[str, Range], price: Price) -> Range:
-    """What an attempt costs: little that is mostly cached, to much that is not."""
+    """Cost of an attempt: from few tokens, mostly cached, to many that are not."""
 
     def cost(end: str, share: float) -> float:
         prompt, completion = (getattr(attempt[f"{kind}_tokens"], end) for kind in ("prompt", "completion"))
@@ -97,12 +96,12 @@ def usd_of(attempt: Mapping[str, Range], price: Price) -> Range:
 
 
 def _rows(layout: Layout, group_id: str) -> list[Row]:
-    """A group's instances.csv, with numbers for what it counts."""
+    """The rows of a group's instances.csv, with their numbers parsed."""
     path = layout.group(group_id) / "instances.csv"
     if not path.is_file():
         groups = sorted(found.parent.name for found in layout.results.glob("*/instances.csv"))
         raise ConfigError(
-            f"plan.group={group_id} has no instances.csv under {layout.results}; groups that have: {', '.join(groups) or 'none'}"
+            f"plan.group={group_id} has no instances.csv under {layout.results}; groups that have one: {', '.join(groups) or 'none'}"
         )
     with path.open(newline="", encoding="utf-8") as source:
         return [_typed(row) for row in csv.DictReader(source)]
@@ -127,21 +126,21 @@ def _outcomes(rows: Sequence[Row], control: str, source: str) -> dict[str, Range
     by_name = arms(rows, names)
     arm = by_name.get(control, by_name[names[0]])
     shares = mean_over_seeds(arm.resolved)
-    shares = shares[shares >= 0]  # NaN where this arm measured nothing
+    shares = shares[shares >= 0]  # drops NaN, where this arm has no result
     found = {}
     if len(shares) >= _MIN_INSTANCES:
-        words = f"{source}: {len(shares)} instances of {arm.name}"
-        found["resolve_rate"] = _held(float(shares.mean()), _RATES, words)
+        counted = f"{source}: {len(shares)} instances of {arm.name}"
+        found["resolve_rate"] = _clamped(float(shares.mean()), _RATES, counted)
     enough = [r for r in map(repeats, by_name.values()) if r.n_instances >= _MIN_INSTANCES]
     correlations = [r.icc for r in enough if r.icc is not None]
     if correlations:
         mean = sum(correlations) / len(correlations)
-        found["icc"] = _held(mean, _ICCS, f"{source}: {enough[0].n_instances} instances")
+        found["icc"] = _clamped(mean, _ICCS, f"{source}: {enough[0].n_instances} instances")
     return found
 
 
-def _held(value: float, bounds: tuple[float, float], source: str) -> Range:
-    held = min(max(value, bounds[0]), bounds[1])
-    if held != value:
+def _clamped(value: float, bounds: tuple[float, float], source: str) -> Range:
+    clamped = min(max(value, bounds[0]), bounds[1])
+    if clamped != value:
         source += f", which has {value:.2f}"
-    return Range(low=held, high=held, source=source)
+    return Range(low=clamped, high=clamped, source=source)

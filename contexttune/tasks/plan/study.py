@@ -1,4 +1,4 @@
-"""What numbers of seeds would see, and take: the arithmetic of task=plan."""
+"""Detectable effect and cost of a study, by its number of seeds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seeds:
-    """Of one number of seeds, over all instances and conditions.
+class SeedPlan:
+    """A study with one number of seeds, over all instances and conditions.
 
     Attributes:
-        mde80: the smallest improvement found with 80 % power; None where none is.
-        mde80_range: the same over a range of correlations, where that of two seeds is assumed.
-        hours: of attempts, one run after the other; grading comes on top.
-        usd: None where the model has no price.
+        mde80: the smallest improvement detected with 80 % power; None if no improvement is.
+        mde80_range: the same at both ends of the range of icc, if icc is assumed.
+        hours: duration of the attempts, run after run, without grading.
+        usd: None if the model has no price.
     """
 
     n_seeds: int
@@ -37,12 +37,12 @@ class Seeds:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """What is planned, and what it rests on.
+    """A planned study and its assumptions.
 
     Attributes:
-        facts: resolve_rate, icc, tau, image_gb, and of an attempt its amounts; `usd` where its price is known.
-        icc_range: (low, high), looked at where icc is assumed; else None.
-        images: whether instances need their container image here.
+        facts: ranges of resolve_rate, icc, tau, image_gb and AMOUNTS; of `usd` if the price is known.
+        icc_range: (low, high) if icc is assumed; None if it is measured.
+        images: whether instances need their container images on this machine.
     """
 
     n_instances: int
@@ -53,8 +53,8 @@ class Study:
     facts: Mapping[str, Range]
     icc_range: tuple[float, float] | None
 
-    def of(self, n_seeds: int) -> Seeds:
-        """What that number of seeds would see, and take."""
+    def with_seeds(self, n_seeds: int) -> SeedPlan:
+        """Detectable effect and cost with this number of seeds."""
         runs = self.n_conditions * n_seeds
         attempts = runs * self.n_instances
         prompt, completion = (
@@ -63,10 +63,10 @@ class Study:
         )
         disk, image = self._times("disk_mb", attempts / 1000), self._times("image_gb", self.n_instances)
         icc_range = self.icc_range
-        return Seeds(
+        return SeedPlan(
             n_seeds=n_seeds,
             mde80=self.design(n_seeds).mde80(),
-            # seeds that agree more see more
+            # a higher icc detects smaller effects
             mde80_range=icc_range
             and (self.design(n_seeds, icc_range[1]).mde80(), self.design(n_seeds, icc_range[0]).mde80()),
             runs=runs,
@@ -79,7 +79,7 @@ class Study:
         )
 
     def design(self, n_seeds: int, icc: float | None = None) -> Design:
-        """Its statistics; with another correlation of two seeds than the one planned with."""
+        """The statistical design, optionally with another icc than the planned one."""
         from contexttune.analysis.power import Design
 
         return Design(

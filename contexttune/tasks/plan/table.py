@@ -1,4 +1,4 @@
-"""A plan on the console: a table of numbers of seeds, what it rests on, and what it comes to in words."""
+"""Prints a plan: a table by number of seeds, its assumptions, and a conclusion in words."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from rich.markup import escape
 from contexttune.analysis.number_format import effect
 from contexttune.system.progress import console, plain_table
 from contexttune.tasks.plan.assumptions import Range
-from contexttune.tasks.plan.study import Seeds, Study
+from contexttune.tasks.plan.study import SeedPlan, Study
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WORDS = {
+_LABELS = {
     "resolve_rate": "resolve rate of the control",
     "icc": "correlation of two seeds of an instance",
     "tau": "SD of the effect between instances, logits",
-    "calls": "model calls an attempt",
-    "prompt_tokens": "tokens in, an attempt",
-    "cached_share": "share of them read from a cache",
-    "completion_tokens": "tokens out, an attempt",
-    "usd": "USD an attempt",
-    "wall_s": "seconds an attempt",
-    "disk_mb": "MB of disk an attempt",
-    "image_gb": "GB of image an instance",
+    "calls": "model calls per attempt",
+    "prompt_tokens": "prompt tokens per attempt",
+    "cached_share": "share of them read from the cache",
+    "completion_tokens": "completion tokens per attempt",
+    "usd": "USD per attempt",
+    "wall_s": "seconds per attempt",
+    "disk_mb": "MB of disk per attempt",
+    "image_gb": "GB of image per instance",
 }
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
-def show(study: Study, seeds: Sequence[int], left_out: Sequence[str]) -> None:
-    """Print it; `left_out` are sentences on what is in no number of it."""
+def show(study: Study, seeds: Sequence[int], notes: Sequence[str]) -> None:
+    """Print the plan; `notes` are sentences on what its numbers do not include."""
     out = console()
-    planned = [study.of(n_seeds) for n_seeds in sorted(set(seeds))]
+    planned = [study.with_seeds(n_seeds) for n_seeds in sorted(set(seeds))]
     out.print(_seeds(study, planned))
     out.print(_facts(study))
-    for line in (*_answer(study, planned), *_remarks(study), *left_out):
+    for line in (*_answer(study, planned), *_remarks(study), *notes):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def number(value: float) -> str:
-    """A few digits, with k, M or G from a thousand on."""
+    """A number rounded for reading, in k, M or G from a thousand on."""
     for size, unit in _UNITS:
         if value >= size:
             return f"{_digits(value / size)}{unit}"
@@ -56,7 +56,7 @@ def _digits(value: float) -> str:
 
 
 def span(values: Range | None) -> str:
-    """`low-high`, or one number where they read the same."""
+    """`low-high`, or one number if both read the same; `-` for None."""
     if values is None:
         return "-"
     low, high = number(values.low), number(values.high)
@@ -64,20 +64,20 @@ def span(values: Range | None) -> str:
 
 
 def points(size: float | None) -> str:
-    """In percentage points, 5 and not 5.0."""
+    """A difference in percentage points: `5`, not `5.0`."""
     return effect(size).removesuffix(".0")
 
 
-def _seeds(study: Study, planned: Sequence[Seeds]) -> Table:
-    """A column a number of seeds: a terminal is less wide than a plan has rows."""
+def _seeds(study: Study, planned: Sequence[SeedPlan]) -> Table:
+    """One column for each number of seeds, which fits a terminal better than one row."""
     shown = plain_table(f"{study.n_instances:,} instances, {study.n_conditions} conditions")
     shown.add_column("", no_wrap=True)
     for seeds in planned:
         shown.add_column(_seed_words(seeds.n_seeds), justify="right", no_wrap=True)
-    rows = [("smallest improvement seen, points", [points(seeds.mde80) for seeds in planned])]
+    rows = [("smallest detectable improvement, points", [points(seeds.mde80) for seeds in planned])]
     if study.icc_range and any(seeds.mde80 for seeds in planned):
         low, high = study.icc_range
-        rows.append((f"  if seeds correlate by {low:.2f} or {high:.2f}", [_ends(seeds) for seeds in planned]))
+        rows.append((f"  if seeds correlate {low:.2f} or {high:.2f}", [_ends(seeds) for seeds in planned]))
     rows += [
         ("runs", [f"{seeds.runs:,}" for seeds in planned]),
         ("attempts", [f"{seeds.attempts:,}" for seeds in planned]),
@@ -87,30 +87,30 @@ def _seeds(study: Study, planned: Sequence[Seeds]) -> Table:
         (f"hours, {study.workers} at once", [span(seeds.hours) for seeds in planned]),
         ("GB of disk", [span(seeds.disk_gb) for seeds in planned]),
     ]
-    for words, cells in rows:
-        shown.add_row(words, *cells)
+    for label, cells in rows:
+        shown.add_row(label, *cells)
     return shown
 
 
-def _ends(seeds: Seeds) -> str:
+def _ends(seeds: SeedPlan) -> str:
     least, most = seeds.mde80_range or (None, None)
     return f"{points(most)} or {points(least)}"
 
 
 def _facts(study: Study) -> Table:
-    shown = plain_table("what this rests on")
+    shown = plain_table("assumptions")
     shown.add_column("", overflow="fold")
     shown.add_column("value", justify="right", no_wrap=True)
     shown.add_column("source", overflow="fold")
-    for name, words in _WORDS.items():
+    for name, label in _LABELS.items():
         fact = study.facts.get(name)
         if fact is not None and (name != "image_gb" or study.images):
-            shown.add_row(words, span(fact), escape(fact.source))
+            shown.add_row(label, span(fact), escape(fact.source))
     return shown
 
 
-def _answer(study: Study, planned: Sequence[Seeds]) -> list[str]:
-    """Whether the effect would be seen, and by which designs."""
+def _answer(study: Study, planned: Sequence[SeedPlan]) -> list[str]:
+    """Whether the planned effect is detectable, and with which designs."""
     wanted, n = _point_words(study.effect), f"{study.n_instances:,} instances"
     if not (more := _enough_instances(study, planned)):
         rate = study.facts["resolve_rate"].low
@@ -119,43 +119,43 @@ def _answer(study: Study, planned: Sequence[Seeds]) -> list[str]:
         lines = []
     else:
         numbers = _either([str(seeds.n_seeds) for seeds in planned])
-        lines = [f"You will not see an effect of {wanted} with {n} and {_seed_words(numbers)}."]
+        lines = [f"An effect of {wanted} is not detectable with {n} and {_seed_words(numbers)}."]
     needed = study.design(1).seeds_needed(study.effect)
     if needed is None:
-        lines.append(f"No number of seeds on these {n} is enough to see {wanted}.")
+        lines.append(f"No number of seeds on these {n} is enough to detect {wanted}.")
     else:
-        taken = study.of(needed)
+        taken = study.with_seeds(needed)
         usd = f", USD {span(taken.usd)}" if taken.usd else ""
         lines.append(
-            f"It takes {_seed_words(needed)} on these {n} to see {wanted}{_if_less_alike(study, needed)}: "
+            f"Detecting {wanted} on these {n} takes {_seed_words(needed)}{_at_low_icc(study, needed)}: "
             f"{taken.attempts:,} attempts, {span(taken.tokens)} tokens{usd}."
         )
-    return [*lines, f"Instances that would see it: {', '.join(more)}."]
+    return [*lines, f"Or instances: {', '.join(more)}."]
 
 
-def _if_less_alike(study: Study, needed: int) -> str:
-    """How many seeds it takes where two of them correlate as little as the assumed range allows."""
+def _at_low_icc(study: Study, needed: int) -> str:
+    """The number of seeds needed at the low end of the assumed icc, if it differs."""
     if study.icc_range is None:
         return ""
     more = study.design(1, study.icc_range[0]).seeds_needed(study.effect)
     if more == needed:
         return ""
-    return f" ({more or 'none is enough'} if they correlate by {study.icc_range[0]:.2f})"
+    return f" ({more or 'no number is enough'} if they correlate {study.icc_range[0]:.2f})"
 
 
-def _enough_instances(study: Study, planned: Sequence[Seeds]) -> list[str]:
+def _enough_instances(study: Study, planned: Sequence[SeedPlan]) -> list[str]:
     found = {seeds.n_seeds: study.design(seeds.n_seeds).instances_needed(study.effect) for seeds in planned}
     return [f"{n:,} with {_seed_words(k)}" for k, n in found.items() if n is not None]
 
 
 def _remarks(study: Study) -> list[str]:
-    """How to read the table."""
+    """Definitions of the terms in the table."""
     lines = [
-        "Seen: found in 80 of 100 repetitions, at 5 % two-sided. Hours: of attempts, one run after the other, without grading."
+        "Detectable: with 80 % power at the two-sided 5 % level. Hours: of attempts, run after run, without grading."
     ]
     if study.n_conditions > 2:
         lines.append(
-            f"The p of {study.n_conditions - 1} treatments is corrected (Holm), which asks for more than the table says."
+            f"p values of {study.n_conditions - 1} treatments are corrected (Holm), which takes more than the table says."
         )
     return lines
 

@@ -1,4 +1,4 @@
-"""The answer against the records: rows, summary, tables, the sameness of arms, and what may be in no file."""
+"""Checks of rows, summary and tables against the records; of comparable arms; and for secrets in files."""
 
 from __future__ import annotations
 
@@ -18,42 +18,44 @@ from contexttune.system.files import read_json
 from contexttune.tasks.check import State
 from contexttune.tasks.verify.group_files import Records
 
-_DIGITS = 9  # significant ones: the last of sixteen depend on the processor
+_DIGITS = 9  # significant digits: the last of sixteen depend on the processor
 _SHOWN = 3
-_REMEDY = "task=report makes it again"
+_REMEDY = "task=report rebuilds it"
 _CHUNK_BYTES = 1 << 20
 
 
 def rows(records: Records) -> Iterator[tuple[State, str]]:
-    """rows.jsonl of each finished run is what its attempts and verdicts say."""
+    """rows.jsonl of each finished run matches its attempts and verdicts."""
     n = 0
     for run in records.runs:
         kept = kept_rows(records.layout, run)
         if run["status"] == "finished" and kept:
             n += len(kept)
             now = recorded_rows(records.layout, run)
-            if len(now) == len(kept):  # a version that kept fewer columns said nothing wrong
+            if len(now) == len(kept):  # an older version may have kept fewer columns
                 now = [{key: row.get(key) for key in known} for row, known in zip(now, kept, strict=True)]
             what = f"rows.jsonl of run {run['run_id']}"
-            _require_same(what, {"rows": kept}, {"rows": now}, "it is a copy: delete it, and run task=report")
-    yield State.OK, f"{n} rows are what attempts and verdicts say"
+            _require_same(
+                what, {"rows": kept}, {"rows": now}, "delete it and run task=report, which rebuilds it"
+            )
+    yield State.OK, f"{n} rows match attempts and verdicts"
 
 
 def summary(records: Records) -> Iterator[tuple[State, str]]:
-    """summary.json, summary.md and instances.csv are what comes out when they are made again."""
+    """Recomputed from the records, summary.json, summary.md and instances.csv are the same."""
     home = records.layout.group(records.group_id)
     saved = read_json(home / "summary.json")
     if saved is None:
         raise ArtifactError(
-            f"{home}/summary.json is not there: task=report group_id={records.group_id} writes it"
+            f"{home}/summary.json does not exist: task=report group_id={records.group_id} writes it"
         )
     found = group.read(records.layout, records.group_id)
     made = summarize(records.layout, found, Analysis(**saved["analysis"]))
     _require_same(f"{home}/summary.json", _rounded(saved), _rounded(json.loads(json.dumps(made))), _REMEDY)
     for name, text in (("instances.csv", as_csv(found.rows)), ("summary.md", markdown.summary_page(made))):
         if (home / name).read_text(encoding="utf-8") != text:
-            raise ArtifactError(f"{home / name} is not what its records make: {_REMEDY}")
-    yield State.OK, "summary.json, summary.md and instances.csv come out the same when they are made again"
+            raise ArtifactError(f"{home / name} does not match its records: {_REMEDY}")
+    yield State.OK, "summary.json, summary.md and instances.csv match their records"
 
 
 def _require_same(what: str, saved: dict[str, Any], made: dict[str, Any], remedy: str) -> None:
@@ -61,7 +63,7 @@ def _require_same(what: str, saved: dict[str, Any], made: dict[str, Any], remedy
     if found:
         shown = "; ".join(map(in_words, found[:_SHOWN]))
         more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise ArtifactError(f"{what} is not what its records make ({shown}{more}): {remedy}")
+        raise ArtifactError(f"{what} does not match its records ({shown}{more}): {remedy}")
 
 
 def _rounded(value: Any) -> Any:
@@ -73,16 +75,16 @@ def _rounded(value: Any) -> Any:
 
 
 def arms(records: Records) -> Iterator[tuple[State, str]]:
-    """Runs differ in condition and seed alone."""
+    """Runs differ only in condition and seed."""
     found = comparability.group_differences(records.runs)
     for difference in found:
         yield State.WARNING, f"runs differ in {in_words(difference)}"
     if not found:
-        yield State.OK, f"{len(records.runs)} runs differ in condition and seed alone"
+        yield State.OK, f"{len(records.runs)} runs differ only in condition and seed"
 
 
 def secrets(records: Records) -> Iterator[tuple[State, str]]:
-    """No file of the group holds what a variable that is named like a key holds here."""
+    """No file of the group contains the value of an environment variable that is named like a key."""
     values = {name: value.encode() for name, value in redaction.environment_secrets().items()}
     homes = (
         records.layout.group(records.group_id),
@@ -92,12 +94,12 @@ def secrets(records: Records) -> Iterator[tuple[State, str]]:
     n = 0
     for path in (path for home in homes for path in sorted(home.rglob("*")) if path.is_file()):
         n += 1
-        for name in _held(path, values):
-            raise ArtifactError(f"{path} holds the value of {name}: delete it there, and change the key")
-    yield State.OK, f"none of {len(values)} keys of this environment is in {n} files"
+        for name in _secrets_in(path, values):
+            raise ArtifactError(f"{path} contains the value of {name}: delete it there, and revoke the key")
+    yield State.OK, f"{n} files contain none of the {len(values)} keys of this environment"
 
 
-def _held(path: Path, values: dict[str, bytes]) -> Iterator[str]:
+def _secrets_in(path: Path, values: dict[str, bytes]) -> Iterator[str]:
     overlap, before = max(map(len, values.values()), default=1) - 1, b""
     with path.open("rb") as source:
         while values and (chunk := source.read(_CHUNK_BYTES)):

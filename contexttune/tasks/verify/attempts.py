@@ -1,4 +1,4 @@
-"""Attempts against what was predicted, graded, told and paid."""
+"""Checks of attempts against predictions, verdicts, contexts and call journals."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _SAME_USD = 1e-9  # sums of floats differ in their last digits
 
 
 def predictions(records: Records) -> Iterator[tuple[State, str]]:
-    """preds.jsonl has a line for each measured attempt, with its patch, and no other."""
+    """preds.jsonl has exactly one line for each measured attempt, with its patch."""
     n = 0
     for run in records.runs:
         found = records.predictions(run)
         for home, attempt in records.attempts(run):
             if sha256(attempt["model_patch"]) != attempt["patch_sha256"]:
-                raise ArtifactError(f"{home}: attempt.json has another patch than its digest says")
+                raise ArtifactError(f"{home}: the patch in attempt.json does not match its digest")
             line = found.pop(attempt["instance_id"], None)
             if (line is not None) != is_final(attempt):
-                what = "is not in" if line is None else "had an outage and is in"
-                raise ArtifactError(f"{home}: the attempt {what} preds.jsonl")
+                problem = "is missing from" if line is None else "ended in an outage, but is in"
+                raise ArtifactError(f"{home}: the attempt {problem} preds.jsonl")
             if line and line["model_patch"] != attempt["model_patch"]:
-                raise ArtifactError(f"{home}: preds.jsonl has another patch than attempt.json")
+                raise ArtifactError(f"{home}: preds.jsonl and attempt.json have different patches")
             n += line is not None
         if found:
-            raise ArtifactError(f"run {run['run_id']}: preds.jsonl has {min(found)}, which was not attempted")
-    yield State.OK, f"{n} patches are those of the attempts"
+            raise ArtifactError(f"run {run['run_id']}: preds.jsonl has {min(found)}, which has no attempt")
+    yield State.OK, f"{n} predicted patches match their attempts"
 
 
 def verdicts(records: Records) -> Iterator[tuple[State, str]]:
-    """Each is on the predicted patch, and what the harness's own files say when they are read again."""
+    """Each verdict is on the predicted patch and matches the harness's own files."""
     n: Counter[str] = Counter()
     for run in records.runs:
         patches = {name: line["model_patch"] for name, line in records.predictions(run).items()}
@@ -57,23 +57,23 @@ def verdicts(records: Records) -> Iterator[tuple[State, str]]:
                 continue
             what = f"run {run['run_id']}: {name} was {verdict['outcome']}"
             if verdict["patch_sha256"] != sha256(patch):
-                raise ArtifactError(f"{what}, and that is on another patch")
+                raise ArtifactError(f"{what}, but for a different patch")
             is_empty = not patch.strip()
             if is_empty != (verdict["outcome"] == Outcome.EMPTY_PATCH):
-                raise ArtifactError(f"{what}, and its patch is {'' if is_empty else 'not '}empty")
+                raise ArtifactError(f"{what}, but its patch is {'' if is_empty else 'not '}empty")
             if again.get(name, verdict["outcome"]) != verdict["outcome"]:
-                raise ArtifactError(f"{what}, and the harness's files say {again[name]}")
-            n["empty" if is_empty else "again" if name in again else "untold"] += 1
-    yield State.OK, f"{n['again']} read again from the harness's files: the same; {n['empty']} empty patches"
-    if n["untold"]:
+                raise ArtifactError(f"{what}, but the harness's files say {again[name]}")
+            n["empty" if is_empty else "again" if name in again else "unchecked"] += 1
+    yield State.OK, f"{n['again']} verdicts match the harness's files; {n['empty']} patches are empty"
+    if n["unchecked"]:
         yield (
             State.WARNING,
-            f"{n['untold']} of which no file of the harness tells any more: they are as the run wrote them down",
+            f"{n['unchecked']} verdicts cannot be checked: the harness's files are gone",
         )
 
 
 def _judged(harness: Record, home: Path, patches: Mapping[str, str]) -> Mapping[str, Outcome]:
-    """What the harness of a record reads again; nothing of one that is not ours, for a record may name any module."""
+    """Verdicts read again from the harness's files; {} unless the harness is ours: a record may name any module."""
     if not str(harness["_target_"]).startswith("contexttune.harness."):
         return {}
     filled = {name: patch for name, patch in patches.items() if patch.strip()}
@@ -82,58 +82,61 @@ def _judged(harness: Record, home: Path, patches: Mapping[str, str]) -> Mapping[
 
 
 def contexts(records: Records) -> Iterator[tuple[State, str]]:
-    """What each attempt was told is a context of its commit, as it lies on disk."""
+    """The block that each attempt got is a context of its commit on disk."""
     n: Counter[str] = Counter()
-    here = cache(_blocks)
+    digests = cache(_block_digests)
     for run in records.runs:
         homes = records.contexts(run)
         for _, attempt in records.attempts(run):
             digest, home = attempt["block_sha256"], homes.get(attempt["instance_id"])
-            known = home is not None and digest in here(home)
-            n["none" if digest == _NO_BLOCK else "here" if known else "gone"] += 1
-    yield State.OK, f"{n['here']} attempts were told what lies under artifacts/contexts, {n['none']} nothing"
-    if n["gone"]:
+            known = home is not None and digest in digests(home)
+            n["none" if digest == _NO_BLOCK else "found" if known else "missing"] += 1
+    yield State.OK, f"{n['found']} attempts got a block from artifacts/contexts, {n['none']} got none"
+    if n["missing"]:
         yield (
             State.WARNING,
-            f"{n['gone']} attempts were told what is not there any more: contexts were moved, or built anew by other code",
+            f"{n['missing']} attempts got a block that is not on disk: contexts were moved, or rebuilt by other code",
         )
 
 
-def _blocks(home: Path) -> set[str]:
+def _block_digests(home: Path) -> set[str]:
     """Digests of the blocks of all contexts of a commit."""
     saved = (read_json(path) for path in home.rglob("*.json"))
     return {sha256(block(one["text"])) for one in saved if isinstance(one, dict) and "context_id" in one}
 
 
 def accounts(records: Records) -> Iterator[tuple[State, str]]:
-    """Calls and tokens of attempts are those of their journals, costs are these tokens' price."""
+    """Calls and tokens of attempts match their journals, and costs match the tokens."""
     n: Counter[str] = Counter()
     for run in records.runs:
         config = run["manifest"]["config"]
         price = price_of(config["model"], config["prices"])
         for home, attempt in records.attempts(run):
-            if not run.get("replay"):  # whose calls were paid by another run
-                n[_held(home, attempt)] += 1
-            n["priced otherwise"] += _is_priced_otherwise(attempt, price)
-    yield State.OK, f"{n['same']} journals have what their attempts count"
+            if not run.get("replay"):  # a replay's calls were paid by another run
+                n[_compare_journal(home, attempt)] += 1
+            n["other cost"] += _has_other_cost(attempt, price)
+    yield State.OK, f"{n['same']} journals match their attempts"
     if n["more"]:
         yield (
             State.WARNING,
-            f"{n['more']} journals have more: calls that a killed process paid, and nothing counts",
+            f"{n['more']} journals have uncounted calls, made by a killed process",
         )
-    if n_otherwise := n["priced otherwise"]:
-        yield State.WARNING, f"{n_otherwise} attempts have another cost than their tokens at the run's price"
+    if n_other := n["other cost"]:
+        yield (
+            State.WARNING,
+            f"{n_other} attempts have a cost that differs from their tokens at the run's price",
+        )
 
 
-def _is_priced_otherwise(attempt: Record, price: Price | None) -> bool:
-    """A price may be changed between two sessions of a run, and is then that of the later one."""
+def _has_other_cost(attempt: Record, price: Price | None) -> bool:
+    """Whether the cost differs from the price of the tokens: the price may have changed between sessions of a run."""
     usage = Usage(**{key: attempt[key] for key in _USAGE})
     cost, stated = cost_usd(price, usage, n_calls=attempt["n_calls"]), attempt.get("cost_usd")
     return cost is not None and stated is not None and abs(stated - cost) > _SAME_USD
 
 
-def _held(home: Path, attempt: Record) -> str:
-    """One of "same", "more", "none". Raises ArtifactError when a journal lacks what the record and `earlier` count."""
+def _compare_journal(home: Path, attempt: Record) -> str:
+    """One of "same", "more" (uncounted calls), "none" (no journal). Raises ArtifactError if counted calls are missing."""
     journal = paid(home / CALLS)
     if journal is None:
         return "none"
@@ -146,25 +149,25 @@ def _held(home: Path, attempt: Record) -> str:
     for key, value in of_journal.items():
         counted = (attempt[key] or 0) + (earlier.get(key) or 0)
         if counted > (value or 0):
-            raise ArtifactError(f"{home}: calls.jsonl has {key} {value}, and attempt.json counts {counted}")
+            raise ArtifactError(f"{home}: calls.jsonl has {key} {value}, but attempt.json counts {counted}")
         more |= counted < (value or 0)
     return "more" if more else "same"
 
 
 def leaks(records: Records) -> Iterator[tuple[State, str]]:
-    """Contexts that gave the answer away, by the records of runs that went on all the same."""
+    """Leaks recorded by runs with audit.leaks=warn."""
     for run in records.runs:
         if found := read_json(records.layout.leaks(records.group_id, run["run_id"])):
             yield (
                 State.WARNING,
-                f"run {run['run_id']}: {len(found)} contexts give the answer away, see its leaks.json",
+                f"run {run['run_id']}: {len(found)} contexts reveal the answer, see its leaks.json",
             )
 
 
 def runs(records: Records) -> Iterator[tuple[State, str]]:
-    """Runs that may still change."""
+    """All runs are finished."""
     n_open = sum(run["status"] != "finished" for run in records.runs)
     n_results = sum(len(run["instances"]) for run in records.runs)
     yield State.OK, f"{len(records.runs)} runs, {n_results} results"
     if n_open:
-        yield State.WARNING, f"{n_open} are not finished: the same command continues them"
+        yield State.WARNING, f"{n_open} runs are not finished: the same command continues them"

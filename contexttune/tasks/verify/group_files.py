@@ -1,4 +1,4 @@
-"""A group's files, as the checks read them."""
+"""The files of a group, read for the checks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """Of one group. `more` are further directories that hold files of it."""
+    """The records of one group. `more` are further directories with files of the group."""
 
     layout: Layout
     group_id: str
@@ -29,16 +29,16 @@ class Records:
 
     @cached_property
     def runs(self) -> list[dict[str, Any]]:
-        """Shards apart."""
+        """One record for each run; shards are separate."""
         return cell_states.read_runs(self.layout, self.group_id)
 
     def home(self, run: Run) -> Path:
         return self.layout.run(self.group_id, run["run_id"])
 
     def attempts(self, run: Run) -> Iterator[tuple[Path, Record]]:
-        """(its directory, attempt.json) of each that was made, one in memory at a time.
+        """(directory, attempt.json) of each attempt, read lazily.
 
-        Raises DamagedFile, and ConfigError when an instance is called what cannot be a file's name.
+        Raises DamagedFile, and ConfigError for an instance id that is not a valid file name.
         """
         for instance in run["instances"]:
             name = require_name(instance["instance_id"], run)
@@ -55,11 +55,11 @@ class Records:
         }
 
     def contexts(self, run: Run) -> dict[str, Path]:
-        """instance_id -> the directory of its commit's contexts, where it is one."""
+        """instance_id -> directory of the contexts of its commit."""
         problems = read_jsonl(self.layout.problems(self.group_id, run["run_id"]))
         return {
             row["instance_id"]: self.layout.contexts(row["repo"], row["base_commit"])
             for row in problems
-            # records may come from anybody, and these become a path
+            # records are untrusted, and these become a path
             if all(re.fullmatch(SHAPES[column], row[column]) for column in ("repo", "base_commit"))
         }

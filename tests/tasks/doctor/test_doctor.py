@@ -14,8 +14,7 @@ from contexttune.instances import slices
 from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 from contexttune.system.files import write_jsonl
-from contexttune.tasks.check import State
-from contexttune.tasks.check import examine as examined
+from contexttune.tasks.check import State, run_checks
 from contexttune.tasks.doctor import configured_run, machine
 from contexttune.tasks.doctor.environment_checks import CHECKS
 from tests.command_line import contexttune
@@ -26,15 +25,15 @@ DEMO = ["slice=demo", "harness=none", "model.name=m", "model.api_key_env=null"]
 
 @pytest.fixture
 def findings(tmp_path):
-    """What is found of a configuration, by what was looked at; the lines of one check together."""
+    """Findings on a configuration: check -> [(state, message)]."""
     hydra_setup.register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
 
         def examine(*overrides):
             composed = compose("config", overrides=[*DEMO, f"paths.root='{tmp_path}'", *overrides])
             found = {}
-            for one in examined(CHECKS, cell_of(composed)):
-                found.setdefault(one.what, []).append((one.state, one.words))
+            for one in run_checks(CHECKS, cell_of(composed)):
+                found.setdefault(one.check, []).append((one.state, one.message))
             return found
 
         yield examine
@@ -45,16 +44,16 @@ def test_the_demo_would_work_and_nothing_is_left_behind(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert all(line.startswith("ok ") for line in lines[:-1])
-    assert lines[-1] == "a run would work here"
+    assert lines[-1] == "this run would work here"
     assert [path.name for path in tmp_path.iterdir()] == ["multirun"]
 
 
 def test_what_fails_is_named_once_and_what_follows_from_it_is_skipped(tmp_path):
     done = contexttune("task=doctor", "slice=custom", "slice.dataset=no.jsonl", cwd=tmp_path)
     assert done.returncode == 3
-    assert done.stdout.splitlines()[-1] == "a run would fail here for want of dataset, model"
+    assert done.stdout.splitlines()[-1] == "this run would fail here: fix dataset, model"
     assert "failed   model: model.name is not set" in done.stdout
-    assert "skipped  repositories: for want of dataset" in done.stdout
+    assert "skipped  repositories: needs dataset" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -64,7 +63,7 @@ def test_it_looks_where_the_jobs_of_a_sweep_would_run(tmp_path):
     words = ("-m", "task=doctor", "experiment=demo", "condition=no_context", "hydra/launcher=local", nowhere)
     done = contexttune(*words, cwd=tmp_path)
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "job 0 ended (1 of 1): a run would fail here for want of repositories" in done.stdout
+    assert "job 0 ended (1 of 1): this run would fail here: fix repositories" in done.stdout
     (said,) = tmp_path.glob("multirun/*/*/0/contexttune.log")
     assert "failed   repositories: file:///nowhere/" in said.read_text()
 
@@ -72,8 +71,8 @@ def test_it_looks_where_the_jobs_of_a_sweep_would_run(tmp_path):
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ("swebench==4.1", "swebench 5.0.2 installed and ==4.1 needed: pip install -r requirements.txt"),
-        ("no-such-package>=1", "no-such-package is not installed and >=1 needed"),
+        ("swebench==4.1", "swebench 5.0.2 installed, but ==4.1 is required: pip install -r requirements.txt"),
+        ("no-such-package>=1", "no-such-package is not installed, but >=1 is required"),
     ],
 )
 def test_a_package_of_another_version_is_found(findings, monkeypatch, wanted, words):
@@ -88,7 +87,7 @@ def test_a_machine_without_git_is_found(findings, monkeypatch):
     found = findings()
     ((state, words),) = found["git"]
     assert state is State.FAILED
-    assert words.endswith("install git")
+    assert "install git" in words
     assert found["repositories"][0][0] is State.SKIPPED
 
 
@@ -97,7 +96,7 @@ def test_a_directory_that_cannot_be_made_is_found(findings, tmp_path):
     *before, last = findings("paths.artifacts=file/x")["directory"]
     assert len(before) == 1
     assert last[0] is State.FAILED
-    assert last[1].endswith("set paths.artifacts to a directory that can, or paths.root")
+    assert "paths.artifacts" in last[1]
 
 
 def test_a_cache_that_others_fill_may_be_closed(findings, tmp_path, monkeypatch):
@@ -112,7 +111,7 @@ def test_a_cache_that_others_fill_may_be_closed(findings, tmp_path, monkeypatch)
     monkeypatch.setattr(machine, "TemporaryDirectory", closed)
     *_, (state, words) = findings()["directory"]
     assert state is State.WARNING
-    assert "is closed (Permission denied)" in words
+    assert "(Permission denied)" in words
 
 
 def test_a_full_disk_and_one_without_locks_are_warnings(findings, monkeypatch):
@@ -126,7 +125,7 @@ def test_a_full_disk_and_one_without_locks_are_warnings(findings, monkeypatch):
     assert {state for state, _ in found} == {State.WARNING}
     said = " ".join(words for _, words in found)
     assert "1.0 GB free: make room, or set paths.cache to another disk" in said
-    assert "does not lock" in said
+    assert "without locks" in said
 
 
 def test_a_repository_that_cannot_be_cloned_is_found_unless_it_is_mirrored(findings, tmp_path):
@@ -165,7 +164,7 @@ def test_a_model_without_price_or_counts_works_with_warnings(findings):
         *(State.OK, State.WARNING),
     ]
     assert "model.price=" in found["model"][1][1]
-    assert "counts no tokens" in found["answer"][1][1]
+    assert "token counts" in found["answer"][1][1]
 
 
 @pytest.mark.bwrap
@@ -183,7 +182,7 @@ def test_an_agent_asks_with_its_tool(findings, reason, states):
 def test_images_that_are_here_are_counted(findings):
     found = findings("harness=swebench_docker", "runner=gold")
     assert found["harness"] == [(State.OK, "swebench_docker, official")]
-    assert found["images"] == [(State.OK, "6 of 6 are here for the harness")]
+    assert found["images"] == [(State.OK, "6 of 6 are present for the harness")]
 
 
 @pytest.mark.docker
@@ -193,14 +192,14 @@ def test_images_to_come_need_room(findings, monkeypatch, tmp_path, free_gb, stat
     write_jsonl(tmp_path / "rows.jsonl", [row | {"image": f"no/such:{n}"} for n, row in enumerate(rows)])
     monkeypatch.setattr(configured_run.shutil, "disk_usage", lambda path: SimpleNamespace(free=free_gb * 1e9))
     found = findings("harness=swebench_docker", "runner=gold", f"slice.dataset={tmp_path}/rows.jsonl")
-    assert found["images"][0][1] == "0 of 6 are here for the harness, 6 are pulled when they are needed"
+    assert found["images"][0][1].startswith("0 of 6 are present for the harness")
     assert found["images"][-1][0] is state
     if state is State.WARNING:
-        assert "up to 2.6 GB, and " in found["images"][-1][1]
+        assert "up to 2.6 GB, " in found["images"][-1][1]
 
 
 def test_an_engine_that_is_not_there_is_found(findings, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     found = findings("harness=swebench_docker", "runner=gold")
     assert found["harness"][0][0] is State.FAILED
-    assert found["images"] == [(State.SKIPPED, "for want of harness")]
+    assert found["images"] == [(State.SKIPPED, "needs harness")]

@@ -100,7 +100,7 @@ def test_a_number_that_only_the_dataset_knows_is_asked_for(tmp_path):
 
 
 def test_what_a_design_takes_is_multiplied_out(tmp_path):
-    three = study(tmp_path, "slice=verified", "plan.conditions=3", "workers=10", *AGENT).of(3)
+    three = study(tmp_path, "slice=verified", "plan.conditions=3", "workers=10", *AGENT).with_seeds(3)
     assert (three.runs, three.attempts) == (9, 4500)
     assert (three.calls.low, three.calls.high) == (4500 * 20, 4500 * 75)
     assert (three.tokens.low, three.tokens.high) == (4500 * 205_000, 4500 * 1_520_000)
@@ -133,7 +133,7 @@ def test_images_take_disk_only_where_they_are_used(tmp_path):
 
 
 def test_a_runner_without_a_model_takes_no_calls_and_no_money(tmp_path):
-    one = study(tmp_path, "runner=gold").of(1)
+    one = study(tmp_path, "runner=gold").with_seeds(1)
     assert (one.calls.high, one.tokens.high, one.usd.high) == (0, 0, 0)
     assert one.hours.high > 0
 
@@ -169,7 +169,7 @@ def test_a_group_takes_the_place_of_assumptions(tmp_path):
         "assumed: plan.tau",
         "assumed: task.one_completion.disk_mb",
     )
-    assert (found.icc_range, found.of(1).mde80_range) == (None, None)
+    assert (found.icc_range, found.with_seeds(1).mde80_range) == (None, None)
     priced = study(tmp_path, "plan.group=earlier", "model.price={prompt: 1, cached: 0.2, completion: 2}")
     assert priced.facts["usd"].high == pytest.approx((750 + 250 * 0.2 + 200) / 1e6)
 
@@ -204,9 +204,9 @@ def test_a_group_that_is_not_there_or_has_no_result_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match=r"plan\.group=absent has no instances\.csv .*: none"):
         study(tmp_path, "plan.group=absent")
     write_group(tmp_path, [("no_context", 0, "a", "missing", {})])
-    with pytest.raises(ConfigError, match=r"plan\.group=absent .* groups that have: earlier"):
+    with pytest.raises(ConfigError, match=r"plan\.group=absent .* groups that have one: earlier"):
         study(tmp_path, "plan.group=absent")
-    with pytest.raises(ConfigError, match=r"plan\.group=earlier has no result yet"):
+    with pytest.raises(ConfigError, match=r"plan\.group=earlier has no results yet"):
         study(tmp_path, "plan.group=earlier")
 
 
@@ -228,24 +228,24 @@ def test_a_range_that_is_none_is_refused_by_its_key(wrong, words):
 
 def test_a_small_design_is_told_that_it_will_not_see_the_effect(tmp_path):
     words = printed(tmp_path)
-    assert "You will not see an effect of 5 points with 50 instances and 1, 3 or 5 seeds." in words
-    assert "It takes 61 seeds on these 50 instances to see 5 points" in words
-    assert "Instances that would see it: 810 with 1 seed, 295 with 3 seeds, 192 with 5 seeds." in words
-    assert "model.name=null has no price in conf/prices; model.price=" in words
+    assert "An effect of 5 points is not detectable with 50 instances and 1, 3 or 5 seeds." in words
+    assert "Detecting 5 points on these 50 instances takes 61 seeds" in words
+    assert "810 with 1 seed, 295 with 3 seeds, 192 with 5 seeds." in words
+    assert "model.name=null has no price in conf/prices; set model.price=" in words
     assert "No number of seeds on these 50 instances is enough" in printed(tmp_path, "plan.effect=0.02")
 
 
 def test_a_large_design_is_told_what_it_needs(tmp_path):
     words = printed(tmp_path, "slice=verified", "plan.conditions=3", *AGENT)
-    assert "You will not" not in words
-    assert "It takes 2 seeds on these 500 instances to see 5 points (3 if they correlate by 0.30)" in words
-    assert "The p of 2 treatments is corrected (Holm)" in words
+    assert "is not detectable" not in words
+    assert "Detecting 5 points on these 500 instances takes 2 seeds (3 if they correlate 0.30)" in words
+    assert "(Holm)" in words
     assert "has no price" not in words
 
 
 def test_an_effect_without_room_is_said_to_have_none(tmp_path):
     assert "leaves no room for an improvement of 5 points" in printed(tmp_path, "plan.resolve_rate=0.97")
-    one = study(tmp_path, "plan.resolve_rate=0.97").of(1)
+    one = study(tmp_path, "plan.resolve_rate=0.97").with_seeds(1)
     assert (one.mde80, one.mde80_range) == (None, (None, None))
 
 
@@ -275,6 +275,6 @@ def test_a_range_whose_ends_read_the_same_is_one_number():
 def test_a_plan_needs_no_endpoint_and_leaves_no_run(tmp_path):
     done = contexttune("task=plan", "plan.seeds=[1]", cwd=tmp_path, HF_HUB_OFFLINE="1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "You will not see an effect of 5 points with 50 instances and 1 seed." in done.stdout
+    assert "An effect of 5 points is not detectable with 50 instances and 1 seed." in done.stdout
     assert not (tmp_path / "results").exists()
     assert not (tmp_path / "artifacts").exists()

@@ -64,3 +64,12 @@ def test_a_job_that_was_never_seen_is_not_waited_for_for_ever(with_commands):
     for _ in range(50):
         watcher.update()
     assert watcher.is_done("7", mode="cache")
+
+
+def test_squeue_is_read_by_the_ids_that_submitit_uses():
+    text = "7|0|RUNNING|n1\n7|1|PENDING|\n9|N/A|FAILED|n[1-2]\n"
+    assert {job: info["State"] for job, info in slurm.read_squeue(text).items()} == {
+        "7_0": "RUNNING",
+        "7_1": "PENDING",
+        "9": "FAILED",
+    }
