@@ -104,12 +104,12 @@ def test_what_it_deletes_is_what_it_has_listed_and_the_rest_works_as_before(root
 def test_records_of_the_last_version_stay_and_those_of_older_ones_go(root):
     cache = layout(root).blob_cache
     n = pruning.n_rows(cache)
-    assert pruning.deletable_bytes(cache, LIMIT_BYTES) > 0
+    assert pruning.surplus_bytes(cache, LIMIT_BYTES) > 0
     pruning.prune(cache, LIMIT_BYTES)
     assert pruning.n_rows(cache) == n - 1
     assert BlobCache(path=cache, kind="text-1").get(["1" * 40]) == {}
     assert BlobCache(path=cache, kind="text-2").get(["1" * 40])["1" * 40].body == b"new" * 9
-    assert pruning.deletable_bytes(cache, LIMIT_BYTES) == 0
+    assert pruning.surplus_bytes(cache, LIMIT_BYTES) == 0
 
 
 def test_a_mirror_that_is_being_made_is_left_alone(root):
