@@ -1,12 +1,12 @@
-"""Rows for `task=audit` and benchmarks/peers.py out of repositories' own histories: changes that nobody has tuned on.
+"""Makes rows for `task=audit` and benchmarks/peers.py from the histories of repositories: changes that nobody has tuned on.
 
 python -m benchmarks.changes --remotes TEMPLATE --out FILE [--most 25] owner/name ...
 
-TEMPLATE says where the git directories are, as `workspace.remote` does: `/mirrors/{owner}__{name}`. A row is a commit of the main line
-(a merge with all that it brought) that mends what was there: it changes one to three Python files of the product in at most 80 lines,
-creates and deletes none, changes a test too, and says that it fixes something. The base is its first parent, the issue its message, which
-tells less than an issue does, or more. Of the fitting ones among the last 2,500, so many are taken at even distances. They can be
-audited and not run: there is no image that they could be graded in.
+TEMPLATE locates the git directories, like `workspace.remote`: `/mirrors/{owner}__{name}`. A row is a commit of the main branch (a merge
+counts as one change) that fixes something according to its message, changes one to three Python files of the product in at most 80 lines
+and a test, and creates or deletes no Python file. Its first parent is the base and its message the issue, although a message says less
+than an issue, or more. Suitable commits among the last 2,500 are sampled at even distances. The rows can be audited but not run, since
+there are no images to grade them in.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LAST = 2_500
 _MOST_FILES, _MOST_LINES = 3, 80
 _TEST = re.compile(r"(?:^|/)(?:_?tests?|testing)/|(?:^|/)test_[^/]*\Z|_tests?\.py\Z|(?:^|/)conftest\.py\Z")
 _NO_PRODUCT = re.compile(NOT_PRODUCT, re.IGNORECASE)
-_MENDS = re.compile(r"\b(?:fix|bug|issue)|#\d+", re.IGNORECASE)
+_FIXES = re.compile(r"\b(?:fix|bug|issue)|#\d+", re.IGNORECASE)
 _UNGRADED = dict.fromkeys(("image", "eval_script", "log_parser", "eval_type", "version"), "none")
 
 
@@ -40,12 +40,12 @@ class Change(NamedTuple):
 
 
 def main() -> None:
-    """Write the rows, and say how many there are of each repository."""
-    parser = argparse.ArgumentParser(description="rows out of repositories' own histories")
+    """Write the rows, and print their number for each repository."""
+    parser = argparse.ArgumentParser(description="make rows from the histories of repositories")
     parser.add_argument("repos", nargs="+", help="owner/name")
     parser.add_argument("--remotes", required=True, help="for example '/mirrors/{owner}__{name}'")
     parser.add_argument("--out", type=Path, required=True, help="rows.jsonl")
-    parser.add_argument("--most", type=int, default=25, help="of each repository")
+    parser.add_argument("--most", type=int, default=25, help="rows per repository")
     args = parser.parse_args()
     rows = []
     for repo in args.repos:
@@ -58,20 +58,18 @@ def main() -> None:
 
 
 def rows_of(git_dir: Path, repo: str, most: int) -> list[dict[str, Any]]:
-    """At most so many rows of one repository."""
-    fitting = [change for change in _changes(git_dir) if _is_mending(change)]
-    chosen = fitting[:: max(1, len(fitting) // most)][:most]
+    """At most `most` rows of one repository."""
+    suitable = [change for change in _changes(git_dir) if _is_fix(change)]
+    chosen = suitable[:: max(1, len(suitable) // most)][:most]
     return [row for change in chosen if (row := _row(git_dir, repo, change))]
 
 
 def _changes(git_dir: Path) -> Iterator[Change]:
-    """The last commits of the main line, the newest first, with what they modify; none that creates or deletes Python files."""
+    """The last commits of the main branch, newest first, without those that create or delete product files in Python."""
     flags = ("--first-parent", "--diff-merges=first-parent", "--no-renames", "--name-status")
-    form = "--format=%x00%H %P%x01%B%x02"
-    said = git("--git-dir", git_dir, "log", *flags, f"--max-count={_LAST}", form, "HEAD").decode(
-        errors="replace"
-    )
-    for part in said.split("\0")[1:]:
+    command = ("log", *flags, f"--max-count={_LAST}", "--format=%x00%H %P%x01%B%x02", "HEAD")
+    output = git("--git-dir", git_dir, *command).decode(errors="replace")
+    for part in output.split("\0")[1:]:
         head, _, listed = part.partition("\2")
         names, _, message = head.partition("\1")
         commit, *parents = names.split()
@@ -83,13 +81,13 @@ def _changes(git_dir: Path) -> Iterator[Change]:
             yield Change(commit, parents[0], message, product, tests)
 
 
-def _is_mending(change: Change) -> bool:
+def _is_fix(change: Change) -> bool:
     has_both = 1 <= len(change.product) <= _MOST_FILES and bool(change.tests)
-    return has_both and bool(_MENDS.search(change.message))
+    return has_both and bool(_FIXES.search(change.message))
 
 
 def _row(git_dir: Path, repo: str, change: Change) -> dict[str, Any] | None:
-    """None where it changes too much, or git lacks what it changes."""
+    """None when the change is too large, or objects of it are missing."""
     patches = [_diff(git_dir, change, paths) for paths in (change.product, change.tests)]
     n_lines = len(re.findall(r"^[+-](?![+-])", patches[0] or "", re.MULTILINE))
     if not all(patches) or n_lines > _MOST_LINES:

@@ -1,4 +1,4 @@
-"""Contexts of other tools and of simple means, as conditions that the audit can measure beside ours."""
+"""Contexts of other tools and of simple methods, as conditions for task=audit."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from contexttune.types import Context, Instance
 log = logging.getLogger(__name__)
 
 _CHILD = Path(__file__).parent / "aider_map.py"
-_CHILD_VERSION = 1  # of what it makes
+_CHILD_VERSION = 1  # raised when its output changes
 _WORD = re.compile(r"[A-Za-z]+|[0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def source_files(repo: RepoAtCommit) -> list[str]:
-    """Sorted paths of the Python files that are no tests, documents or examples: what ours list, too."""
+    """Sorted paths of the Python source files that our contexts list too."""
     return [path for path in sorted(repo.signals["py_index"]["modules"]) if is_source(path)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DirectoryListing(ContextGenerator):
-    """Every such file, a line a directory."""
+    """Every source file, one line per directory."""
 
     version: ClassVar[int] = 1
     name: str
@@ -53,7 +53,7 @@ class DirectoryListing(ContextGenerator):
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeHistory(ContextGenerator):
-    """Such files by how many of the last 1000 commits changed them, a path a line."""
+    """Source files by how many of the last 1000 commits changed them, one path per line."""
 
     version: ClassVar[int] = 1
     name: str
@@ -66,9 +66,9 @@ class ChangeHistory(ContextGenerator):
 
 @dataclass(frozen=True, kw_only=True)
 class Bm25Outlines(ContextGenerator):
-    """Such files by bm25s over path and text, each with the names of its classes, methods and functions.
+    """Source files by bm25s over path and text, with the names of their classes, methods and functions.
 
-    An outline ends after `file_chars`, so that one long file does not take all the room.
+    An outline ends after `file_chars`, so that no file takes all the room.
     """
 
     version: ClassVar[int] = 1
@@ -85,7 +85,7 @@ class Bm25Outlines(ContextGenerator):
     def _ranked(self, repo: RepoAtCommit, instance: Instance) -> list[str]:
         import bm25s
 
-        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets its own when it is imported
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # importing it sets another level
         paths = source_files(repo)
         if not paths:
             return []
@@ -99,12 +99,12 @@ class Bm25Outlines(ContextGenerator):
 
 
 def words(text: str) -> list[str]:
-    """Lower case, identifiers taken apart."""
+    """Words in lower case, with identifiers split."""
     return [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", text))]
 
 
 def outline(path: str, symbols: Iterable[Mapping[str, Any]]) -> str:
-    """`a/b.py: Class(method method) function`, less what is local to functions."""
+    """`a/b.py: Class(method method) function`, without names local to functions."""
     inside: dict[str, list[str]] = {}
     classes: set[str] = set()
     for symbol in symbols:
@@ -119,37 +119,33 @@ def outline(path: str, symbols: Iterable[Mapping[str, Any]]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class AiderMap(ContextGenerator):
-    """aider's repo map, made by `python`, an interpreter that has aider, and kept under `home` by instance."""
+    """aider's repo map, made by `python`, an interpreter with aider, and kept under `home` by instance."""
 
     version: ClassVar[int] = 1
     per_instance: ClassVar[bool] = True
     name: str
     python: str
     home: str
-    kind: str  # "agnostic"; "issue": with the names and files that the issue mentions
+    kind: str  # "agnostic", or "issue" to include names and files that the issue mentions
     budgets_chars: list[int]
     total_budget_chars: int = 8000
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         assert instance is not None
-        made = self._kept(repo, instance)
-        return Context(text=made[self.kind][str(self.total_budget_chars)])
-
-    def _kept(self, repo: RepoAtCommit, instance: Instance) -> dict[str, Any]:
         key = fingerprint([repo.base_commit, instance.problem_statement, self.budgets_chars, _CHILD_VERSION])
         path = Path(self.home) / f"{instance.instance_id}-{key}.json"
-        made: dict[str, Any] | None = read_json(path)
-        if made is None:
-            made = self._made(repo, instance)
-            write_json(path, made)
-        return made
+        maps = read_json(path)
+        if maps is None:
+            maps = self._run_aider(repo, instance)
+            write_json(path, maps)
+        return Context(text=maps[self.kind][str(self.total_budget_chars)])
 
-    def _made(self, repo: RepoAtCommit, instance: Instance) -> dict[str, Any]:
+    def _run_aider(self, repo: RepoAtCommit, instance: Instance) -> dict[str, Any]:
         files = [entry.path for entry in repo.tree.entries if entry.is_file]
         with tempfile.TemporaryDirectory() as scratch:
             root = Path(scratch) / repo.repo.partition("/")[2]
             check_out(repo, root)
-            asked = {
+            request = {
                 "root": str(root),
                 "files": files,
                 "statement": instance.problem_statement,
@@ -159,7 +155,7 @@ class AiderMap(ContextGenerator):
             command = [self.python, str(_CHILD)]
             done = subprocess.run(
                 command,
-                input=json.dumps(asked),
+                input=json.dumps(request),
                 capture_output=True,
                 text=True,
                 cwd=scratch,
@@ -168,14 +164,13 @@ class AiderMap(ContextGenerator):
             )
         if done.returncode != 0:
             raise ArtifactError(f"{instance.instance_id}: aider failed: {done.stderr.strip()[-2000:]}")
-        made: dict[str, Any] = json.loads(done.stdout)
-        return made
+        return dict(json.loads(done.stdout))
 
 
 def check_out(repo: RepoAtCommit, root: Path) -> None:
-    """The files of the commit at `root`, without a repository around them.
+    """Write the files of the commit to `root`, without a repository.
 
-    Large files of data may be missing from a copy of a repository; raises ArtifactError where Python files are.
+    Data files may be missing from a partial copy of a repository; raises ArtifactError when Python files are.
     """
     root.mkdir(parents=True)
     env = {"GIT_INDEX_FILE": str(root.with_suffix(".index"))}

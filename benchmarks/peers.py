@@ -1,10 +1,10 @@
-"""Our contexts beside aider's map, BM25, a listing and change history, by the audit's own metric, at the same budgets.
+"""Compares our contexts with aider's map, BM25, a file listing and change history, by the metrics of task=audit.
 
 python -m benchmarks.peers --rows FILE --remotes TEMPLATE [--aider PYTHON] [--conditions a,b] [--budgets 4000,8000] [--limit N] [--out DIR]
 
-FILE has SWE-bench rows; TEMPLATE is where repositories are cloned from, as `workspace.remote` takes it; PYTHON is an interpreter with
-aider-chat 0.86.2, without which aider is left out. Maps of aider are kept under DIR by instance, so that a run that was interrupted goes
-on; so are mirrors and signals. All else is made anew. Prints a table in percent, and ours minus each peer, paired by instance.
+FILE contains SWE-bench rows, TEMPLATE is a value of `workspace.remote`, and PYTHON is an interpreter with aider-chat 0.86.2; without
+it, aider is left out. Mirrors, signals and aider's maps are kept under DIR, so that an interrupted run can be continued. Prints a table
+in percent, and the differences between ours and each peer, paired by instance.
 """
 
 from __future__ import annotations
@@ -55,18 +55,20 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="our contexts beside those of others")
+    parser = argparse.ArgumentParser(description="compare our contexts with those of other tools")
     parser.add_argument("--rows", type=Path, required=True, help="SWE-bench rows, .jsonl, .json or .parquet")
     parser.add_argument("--remotes", required=True, help="for example '/mirrors/{owner}__{name}.git'")
-    parser.add_argument("--aider", help="a Python that has aider-chat 0.86.2")
+    parser.add_argument("--aider", help="a Python interpreter with aider-chat 0.86.2")
     parser.add_argument(
         "--conditions", type=lambda text: text.split(","), default="repo_map,issue_map,baseline_context"
     )
     parser.add_argument(
         "--budgets", type=lambda text: sorted(map(int, text.split(","))), default="4000,8000,16000"
     )
-    parser.add_argument("--limit", type=int, help="so many instances of each repository, for a quick look")
-    parser.add_argument("--out", type=Path, default=Path("peers"), help="where what is made is kept")
+    parser.add_argument("--limit", type=int, help="instances per repository, for a quick look")
+    parser.add_argument(
+        "--out", type=Path, default=Path("peers"), help="directory for mirrors, signals and maps"
+    )
     return parser.parse_args()
 
 
@@ -84,7 +86,7 @@ def _cell(args: argparse.Namespace) -> Cell:
 
 
 def _peers(cell: Cell, like: Arm, args: argparse.Namespace) -> list[Arm]:
-    """Conditions that no YAML ships, with the signals of all."""
+    """Conditions of the peers, which have no YAML, with the signals of all conditions."""
     nodes: dict[str, dict[str, Any]] = {}
     aider = {"python": args.aider, "home": str(args.out.resolve() / "aider"), "budgets_chars": args.budgets}
     for kind in ("agnostic", "issue") if args.aider else ():
@@ -110,13 +112,8 @@ def _print_table(measured: Sequence[Measurement], budgets: Sequence[int]) -> Non
     rows = {
         (row["condition"], row["budget_chars"]): row for row in summarize(measured) if row["part"] == "all"
     }
-    _print_row(
-        f"at {' / '.join(f'{budget / 1000:g}k' for budget in budgets)}",
-        "file recall",
-        "symbol recall",
-        "MRR",
-        "tokens",
-    )
+    sizes = " / ".join(f"{budget / 1000:g}k" for budget in budgets)
+    _print_row(f"at {sizes}", "file recall", "symbol recall", "MRR", "tokens")
     for name in dict.fromkeys(condition for condition, _ in rows):
         own = [rows[name, budget] for budget in budgets]
         _print_row(
@@ -137,7 +134,7 @@ def _print_row(name: str, *cells: str) -> None:
 
 
 def _print_differences(measured: Sequence[Measurement], ours: Sequence[str]) -> None:
-    """Each of ours less each peer."""
+    """Each of ours minus each peer."""
     peers = [name for name in dict.fromkeys(one.condition for one in measured) if name not in ours]
     print(f"\n{difference_note('the peer')}\n")
     print(_line(DIFFERENCES))

@@ -32,7 +32,8 @@ class Budgeted(ContextGenerator):
     budget_unit: Unit = "chars"
 
     def __post_init__(self) -> None:
-        check(self.budget, self.budget_unit)
+        require_at_least(1, self, "budget")
+        check_unit(self.budget_unit)
 
     @cached_property
     def warnings(self) -> WarnOnce:
@@ -49,11 +50,11 @@ class Budgeted(ContextGenerator):
         return shown
 
 
-def check(budget: int, unit: Unit) -> None:
-    """Raise ConfigError for a budget below 1, or in a unit that cannot be counted on this machine."""
-    if budget < 1:
-        raise ConfigError(f"condition.budget must be at least 1, got {budget}")
-    check_unit(unit)
+def require_at_least(minimum: int, condition: ContextGenerator, *keys: str) -> None:
+    """Raise ConfigError when a setting of a condition is below `minimum`."""
+    for key in keys:
+        if (value := getattr(condition, key)) < minimum:
+            raise ConfigError(f"condition.{key} must be at least {minimum}, got {value}")
 
 
 def check_unit(unit: Unit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contexttune.contexts.budget import fit, join
+from contexttune.contexts.budget import fit, join, require_at_least
 from contexttune.errors import ConfigError
 from contexttune.interfaces import Card, ContextGenerator, RepoAtCommit
 from contexttune.types import CardText, Context, Instance
@@ -22,9 +22,7 @@ class CardsContext(ContextGenerator):
     card_budget_chars: int = 900
 
     def __post_init__(self) -> None:
-        for key in ("total_budget_chars", "card_budget_chars"):
-            if getattr(self, key) < 1:
-                raise ConfigError(f"condition.{key} must be at least 1, got {getattr(self, key)}")
+        require_at_least(1, self, "total_budget_chars", "card_budget_chars")
         if not self.cards:
             raise ConfigError(
                 "condition.cards is empty: use condition=no_context for the arm without a context"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from contexttune.contexts.budget import require_at_least
 from contexttune.contexts.map_layout import MapText, lay_out
 from contexttune.contexts.ranking.outline import RankedFile
 from contexttune.contexts.ranking.prior import FILE_LENGTH_POWER, activities
@@ -27,10 +28,7 @@ class CodeMap(ContextGenerator):
     half_life_commits: float = 300.0  # a change this many commits ago counts half
 
     def __post_init__(self) -> None:
-        if self.total_budget_chars < 1:
-            raise ConfigError(
-                f"condition.total_budget_chars must be at least 1, got {self.total_budget_chars}"
-            )
+        require_at_least(1, self, "total_budget_chars")
         if not 0 <= self.tree_share <= 1:
             raise ConfigError(f"condition.tree_share must be between 0 and 1, got {self.tree_share}")
         if self.half_life_commits <= 0:
@@ -42,14 +40,8 @@ class CodeMap(ContextGenerator):
         return FILE_LENGTH_POWER
 
     @abstractmethod
-    def ranked(
-        self,
-        repo: RepoAtCommit,
-        instance: Instance | None,
-        paths: Sequence[str],
-        activity: Mapping[str, float],
-    ) -> list[RankedFile]:
-        """`paths` with the values of their definitions, the likeliest to change first."""
+    def rank(self, repo: RepoAtCommit, issue: str, prior: Mapping[str, float]) -> list[RankedFile]:
+        """The files of `prior` (path -> activity) and values of their definitions, the likeliest to change first."""
 
     @abstractmethod
     def explain(self, repo: RepoAtCommit, file: RankedFile) -> str:
@@ -64,6 +56,7 @@ class CodeMap(ContextGenerator):
         return self._map(repo, instance).reasons(lambda file: self.explain(repo, file))
 
     def _map(self, repo: RepoAtCommit, instance: Instance | None) -> MapText:
+        issue = instance.problem_statement if instance else ""
         indexed, others = indexed_sources(repo), other_sources(repo)
         activity = activities(
             [*indexed, *others],
@@ -73,7 +66,7 @@ class CodeMap(ContextGenerator):
         )
         return lay_out(
             self.title.format(repo=repo.repo),
-            self.ranked(repo, instance, indexed, activity),
+            self.rank(repo, issue, {path: activity[path] for path in indexed}),
             sorted(others, key=lambda path: (-activity[path], path)),
             total_chars=self.total_budget_chars,
             tree_share=self.tree_share,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from contexttune.contexts.budget import require_at_least
 from contexttune.contexts.code_map import CodeMap
 from contexttune.contexts.ranking.issue import read
 from contexttune.contexts.ranking.outline import RankedFile
 from contexttune.contexts.ranking.relevance import Ranking, Weights, explain
-from contexttune.errors import ConfigError
 from contexttune.interfaces import RepoAtCommit
-from contexttune.types import Instance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,32 +32,16 @@ class IssueMap(CodeMap):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("definition_weight", "name_weight", "place_weight", "prior_weight"):
-            if getattr(self, key) < 0:
-                raise ConfigError(f"condition.{key} must not be below 0, got {getattr(self, key)}")
+        require_at_least(0, self, "definition_weight", "name_weight", "place_weight", "prior_weight")
 
-    def ranked(
-        self,
-        repo: RepoAtCommit,
-        instance: Instance | None,
-        paths: Sequence[str],
-        activity: Mapping[str, float],
-    ) -> list[RankedFile]:
-        assert instance is not None
+    def rank(self, repo: RepoAtCommit, issue: str, prior: Mapping[str, float]) -> list[RankedFile]:
         weights = Weights(
             definition=self.definition_weight,
             name=self.name_weight,
             place=self.place_weight,
             prior=self.prior_weight,
         )
-        issue = read(instance.problem_statement)
-        return Ranking(
-            repo=repo,
-            issue=issue,
-            paths=paths,
-            prior={path: activity[path] for path in paths},
-            weights=weights,
-        ).files()
+        return Ranking(repo=repo, issue=read(issue), prior=prior, weights=weights).files()
 
     def explain(self, repo: RepoAtCommit, file: RankedFile) -> str:
         return explain(file)

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from contexttune.contexts.budget import Budgeted, cut
+from contexttune.contexts.budget import Budgeted, cut, require_at_least
 from contexttune.contexts.documents import Documents
 from contexttune.errors import ArtifactError, ConfigError, UnusableDocument
 from contexttune.injection import block
@@ -45,8 +45,7 @@ class LlmContext(Budgeted):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.document_seed < 0:
-            raise ConfigError(f"condition.document_seed must be at least 0, got {self.document_seed}")
+        require_at_least(0, self, "document_seed")
         for name, generator in self.material.items():
             if generator.per_instance or not generator.sends_block:
                 raise ConfigError(

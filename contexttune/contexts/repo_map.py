@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -11,7 +11,6 @@ from contexttune.contexts.code_map import CodeMap
 from contexttune.contexts.ranking.outline import RankedFile, symbols_of
 from contexttune.contexts.ranking.prior import FILE_LENGTH_POWER, SYMBOL_LENGTH_POWER, explain, outlined
 from contexttune.interfaces import RepoAtCommit
-from contexttune.types import Instance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +29,9 @@ class RepoMap(CodeMap):
     def length_power(self) -> float:
         return self.file_length_power
 
-    def ranked(
-        self,
-        repo: RepoAtCommit,
-        instance: Instance | None,
-        paths: Sequence[str],
-        activity: Mapping[str, float],
-    ) -> list[RankedFile]:
+    def rank(self, repo: RepoAtCommit, issue: str, prior: Mapping[str, float]) -> list[RankedFile]:
         return outlined(
-            [(path, activity[path]) for path in sorted(paths, key=lambda path: (-activity[path], path))],
+            sorted(prior.items(), key=lambda item: (-item[1], item[0])),
             partial(symbols_of, repo.signals),
             total_chars=self.total_budget_chars,
             length_power=self.symbol_length_power,

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contexttune.contexts import tokens
-from contexttune.contexts.budget import check, cut_to, measure
+from contexttune.contexts.budget import check_unit, cut_to, measure
+from contexttune.contexts.file_context import FileContext
 from contexttune.errors import ConfigError
 
 LINES = st.lists(st.text(st.characters(exclude_categories=["Cc", "Zl", "Zp"]), max_size=40), max_size=30)
@@ -49,11 +50,11 @@ def test_what_cannot_fit_is_not_counted():
 
 def test_without_the_vocabulary_tokens_are_refused_in_one_sentence(monkeypatch):
     monkeypatch.setattr(tokens, "vocabulary", lambda: None)
-    check(10, "chars")
+    check_unit("chars")
     with pytest.raises(ConfigError, match=r"condition\.budget_unit=tokens.*use condition\.budget_unit=chars"):
-        check(10, "tokens")
+        check_unit("tokens")
 
 
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(ConfigError, match=r"condition\.budget must be at least 1"):
-        check(0, "chars")
+        FileContext(path="a.md", budget=0)

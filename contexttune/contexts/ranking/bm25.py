@@ -5,6 +5,7 @@ Written here because bm25s indexes whole vocabularies for many queries, and each
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import log
@@ -28,9 +29,7 @@ class Index(Generic[K]):
     normalisation: float = 0.75  # b
     _counts: dict[K, dict[str, float]] = field(default_factory=dict)
     _lengths: dict[K, float] = field(default_factory=dict)
-    _query_words: dict[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # identifier -> those of its words that are in the query
+    _query_words: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each identifier
 
     def add(self, key: K, identifiers: Mapping[str, int], weight: float = 1.0) -> None:
         """Add a part of a document. Only parts of weight 1 add to its length."""
@@ -47,10 +46,7 @@ class Index(Generic[K]):
         """Document -> score, at least 0."""
         n_documents = len(self._counts)
         mean = max(sum(self._lengths.values()) / max(n_documents, 1), 1.0)
-        found: dict[str, int] = {}
-        for counts in self._counts.values():
-            for word in counts:
-                found[word] = found.get(word, 0) + 1
+        found = Counter(word for counts in self._counts.values() for word in counts)
         idf = {word: log(1 + (n_documents - n + 0.5) / (n + 0.5)) for word, n in found.items()}
         return {
             key: self._score(counts, self._lengths[key] / mean, idf) for key, counts in self._counts.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 
 from contexttune.contexts.ranking.issue import Issue
 
@@ -47,10 +48,8 @@ def _longest_suffix_matches(mention: str, by_name: Mapping[str, list[str]]) -> l
 
 
 def _n_shared(path: list[str], parts: list[str]) -> int:
-    n = 0
-    while n < min(len(path), len(parts)) and path[-1 - n] == parts[-1 - n]:
-        n += 1
-    return n
+    pairs = zip(reversed(path), reversed(parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _modules(dotted: Iterable[str], modules: Mapping[str, str]) -> list[str]:

@@ -38,14 +38,13 @@ class Ranking:
 
     repo: RepoAtCommit
     issue: Issue
-    paths: Sequence[str]
-    prior: Mapping[str, float]
+    prior: Mapping[str, float]  # path -> activity, of the files to rank
     weights: Weights = field(default_factory=Weights)
     n_close: int = 40  # files whose definitions are scored one by one
 
     def files(self) -> list[RankedFile]:
-        """All `paths`, the most relevant first."""
-        defined = {path: definitions(symbols_of(self.repo.signals, path)) for path in self.paths}
+        """All files, the most relevant first."""
+        defined = {path: definitions(symbols_of(self.repo.signals, path)) for path in self.prior}
         texts = self._texts()
         evidence = self._evidence(defined, texts)
         scores = {path: sum(parts.values()) for path, parts in evidence.items()}
@@ -66,7 +65,7 @@ class Ranking:
         ]
 
     def _texts(self) -> dict[str, str]:
-        blobs = {path: self.repo.tree.by_path[path].blob for path in self.paths}
+        blobs = {path: self.repo.tree.by_path[path].blob for path in self.prior}
         most_active_first = dict.fromkeys(blobs[path] for path in self._sorted(self.prior))
         texts, room = {}, _MAX_TOTAL_BYTES
         for blob, content in self.repo.tree.read(most_active_first):
@@ -83,13 +82,13 @@ class Ranking:
     ) -> dict[str, dict[str, float]]:
         """Path -> terms of its score, by kind of evidence."""
         index: Index[str] = Index(query=self.issue.words)
-        for path in self.paths:
+        for path in self.prior:
             index.add(path, identifiers(texts[path]))
             index.add(path, identifiers(path.rpartition(".")[0]), self.weights.path_words)
             index.add(path, Counter(one.name.rpartition(".")[2] for one in defined[path]), 2.0)
-        places = named_files(self.issue, {path: self._module(path) for path in self.paths})
-        text, names = scaled(index.scores(), self.paths), scaled(self._name_scores(defined), self.paths)
-        prior = scaled({path: log(1 + value) for path, value in self.prior.items()}, self.paths)
+        places = named_files(self.issue, {path: self._module(path) for path in self.prior})
+        text, names = scaled(index.scores(), self.prior), scaled(self._name_scores(defined), self.prior)
+        prior = scaled({path: log(1 + value) for path, value in self.prior.items()}, self.prior)
         weights = self.weights
         return {
             path: {
@@ -98,7 +97,7 @@ class Ranking:
                 "named": weights.place * places.get(path, 0.0),
                 "changes": weights.prior * prior[path],
             }
-            for path in self.paths
+            for path in self.prior
         }
 
     def _module(self, path: str) -> str:
