@@ -127,7 +127,7 @@ def test_a_cell_that_no_job_has_begun_is_missing_in_the_report(tmp_path):
     assert len(states) == 4
     assert states.count("missing") >= 2
     assert "failed" in states
-    assert "no job has begun it" in done.stdout
+    assert any(f"{n} missing" in done.stdout for n in (2, 3)), done.stdout
 
 
 def test_a_group_is_inferred_first_and_graded_later_by_one_command(tmp_path):
