@@ -1,11 +1,13 @@
 """The controls on the bundled tasks: each arm is what it says beside the baseline, and the oracle is marked."""
 
 from collections import Counter
+from contextlib import ExitStack
 
 import pytest
 from hydra import compose, initialize_config_dir
 
 from contexttune.errors import ExitCode
+from contexttune.experiment.blocks import Blocks
 from contexttune.experiment.cell import cell_of
 from contexttune.experiment.pipeline import Experiment
 from contexttune.experiment.run_record import RunRecord
@@ -35,9 +37,9 @@ def cell(root, *overrides):
 
 def blocks(root, *overrides):
     """instance_id -> block, with what is on disk alone."""
-    made = cell(root, CONTEXTS, *overrides)
-    assert Experiment(made).run() == ExitCode.DONE
-    return Experiment(made)._blocks._saved()
+    assert Experiment(cell(root, CONTEXTS, *overrides)).run() == ExitCode.DONE
+    with ExitStack() as serving:
+        return Blocks(cell(root, "stages=[inference]", *overrides), lambda: None).make(serving)
 
 
 @pytest.fixture(scope="module")
