@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from tests.command_line import contexttune
+from tests.agents.scripted import Agent
+from tests.command_line import contexttune, start
 
 pytest_plugins = ["tests.agents.fixtures"]  # agents that tests of runners and sandboxes share
 
@@ -71,9 +73,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: one that takes minutes must not begin when all others have ended."""
+    """Files with slow tests first, then those that start the program: none of them must be the last to begin."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    starting = {item.path for item in items if getattr(item, "module", None) and _starts(vars(item.module))}
+    items.sort(key=lambda item: (item.path not in slow, item.path not in starting))
+
+
+def _starts(module: dict[str, object]) -> bool:
+    return any(value is contexttune or value is start or value is Agent for value in module.values())
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -108,8 +115,10 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[
     with FileLock(f"{home}.lock"):
         if not said.exists():
             (home / "root").mkdir(parents=True)
+            begun = time.monotonic()
             done = contexttune("-m", "experiment=demo", cwd=home / "root")
             assert done.returncode == 0, done.stdout + done.stderr
+            (home / "seconds.txt").write_text(str(time.monotonic() - begun))  # how long one takes here
             said.write_text(done.stdout, encoding="utf-8")
     return home / "root", said.read_text(encoding="utf-8")
 

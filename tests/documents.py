@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tests.command_line import environment
+from tests.command_line import contexttune, environment
 
 ROOT = Path(__file__).parent.parent
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -59,6 +59,15 @@ class Document:
     @property
     def runnable(self) -> list[str]:
         return [made for command in self.commands if (made := self.adapted(command)) is not None]
+
+
+def typed(command: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """`python -m contexttune ...` as typed in a checkout, read by bash."""
+    script = f'python() {{ printf "%s\\0" "$@"; }}\n{command}'
+    read = subprocess.run(["bash", "-ec", script], cwd=cwd, capture_output=True, text=True, check=True)
+    flag, name, *words = read.stdout.removesuffix("\0").split("\0")
+    assert (flag, name) == ("-m", "contexttune")
+    return contexttune(*words, cwd=cwd, **env)
 
 
 def shell(script: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

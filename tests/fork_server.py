@@ -17,6 +17,7 @@ import runpy
 import selectors
 import socket
 import sys
+import tempfile
 from contextlib import suppress
 from typing import Any
 
@@ -107,7 +108,9 @@ def become(request: dict[str, Any], descriptors: list[int]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.path[0] = request["cwd"]
+    search_path = filter(None, request["env"].get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:1] = [request["cwd"], *search_path]
+    tempfile.tempdir = None  # TMPDIR is read again
     sys.argv[:] = ["-m", *request["words"]]
 
 

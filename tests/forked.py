@@ -21,7 +21,7 @@ from typing import IO
 _ROOT = Path(__file__).parent.parent
 # Beginnings of the names of variables that an interpreter, the C library or an imported package reads as it starts.
 _STARTUP = (
-    *("PYTHON", "LANG", "LC_", "LD_", "TZ", "PATH", "HOME", "TMP", "XDG_", "SSL_"),
+    *("PYTHON", "LANG", "LC_", "LD_", "TZ", "PATH", "HOME", "XDG_", "SSL_"),
     *("COVERAGE_", "GIT_", "HF_", "OMP_", "OPENBLAS_", "MSWEA_", "LITELLM_", "TIKTOKEN_", "SWEBENCH_"),
 )
 _AT_START = dict(os.environ)
@@ -34,8 +34,15 @@ def can_fork(env: Mapping[str, str]) -> bool:
     """
     if not hasattr(os, "pidfd_open") or env.get("CONTEXTTUNE_FRESH"):
         return False
-    changed = dict(env.items() ^ _AT_START.items())
+    changed = {name for name, _ in env.items() ^ _AT_START.items()}
+    if "PYTHONPATH" not in _AT_START and not _has_the_program(env.get("PYTHONPATH", "")):
+        changed.discard("PYTHONPATH")
     return not any(name.startswith(_STARTUP) for name in changed)
+
+
+def _has_the_program(search_path: str) -> bool:
+    """Whether a directory of PYTHONPATH may have what is imported already."""
+    return any((Path(folder) / "contexttune").exists() for folder in search_path.split(os.pathsep) if folder)
 
 
 class ForkServer:

@@ -96,10 +96,10 @@ def test_a_second_demo_does_no_work_again(demo_run, tmp_path):
 @pytest.mark.slow
 def test_kill_9_at_any_moment_changes_no_prediction(demo_run, tmp_path):
     root, _ = demo_run
-    moments = random.Random(0)
+    moments, took_s = random.Random(0), float((root.parent / "seconds.txt").read_text())
     for _ in range(KILLS):
         child = start("-m", "experiment=demo", "workers=1", cwd=tmp_path)
-        time.sleep(moments.uniform(0.5, 8.0))
+        time.sleep(moments.uniform(0.1, 1.0) * took_s)
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
     done = contexttune("-m", "experiment=demo", cwd=tmp_path)

@@ -58,7 +58,10 @@ def test_it_has_a_session_of_its_own_and_ends_by_a_signal(tmp_path):
     assert said
 
 
-def test_what_is_read_at_the_start_needs_a_fresh_process():
-    assert can_fork(environment(OPENAI_API_KEY="any", COLUMNS="80"))
-    for name in ("PYTHONPATH", "PATH", "HOME", "TMPDIR", "HF_HUB_OFFLINE_", "LC_ALL"):
+def test_what_is_read_at_the_start_needs_a_fresh_process(tmp_path):
+    assert can_fork(environment(OPENAI_API_KEY="any", COLUMNS="80", TMPDIR=str(tmp_path)))
+    for name in ("PYTHONHASHSEED", "PATH", "HOME", "HF_HUB_OFFLINE_", "LC_ALL"):
         assert not can_fork(environment(**{name: "/another"}))
+    (tmp_path / "contexttune").mkdir()
+    for folder, possible in (("/another", True), (tmp_path, False), (f"/another:{tmp_path}", False)):
+        assert can_fork(environment(PYTHONPATH=str(folder))) is possible

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from tests.command_line import environment
+from tests.command_line import contexttune, environment
 from tests.models.fault_server import error, ok, serving
 
 ROOT = Path(__file__).parent.parent
@@ -168,14 +168,15 @@ def test_both_arms_run_by_the_command_that_is_printed(tmp_path):
     assert set(summary["conditions"]) == {"no_context", "baseline_context"}
 
 
-def test_the_baseline_of_verified_mini_is_the_experiment(tmp_path):
-    flags = ("--model", "m", "--limit", "1", "--force", *DEMO)
+def test_the_baseline_of_verified_mini_is_the_experiment(tmp_path, command_of):
+    flags = ("--model", "m", "--limit", "1")
     with serving(ok("no change")) as server:
         env = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "any"}
-        rehearsed = run(BASELINE, *flags[:4], "--dry_run", *DEMO, cwd=tmp_path, **env)
+        rehearsal = command_of(BASELINE, shlex.join([*flags, "--dry_run", *DEMO]))
+        rehearsed = contexttune(*rehearsal[3:], cwd=tmp_path, **env)
         assert (rehearsed.returncode, len(server.requests)) == (0, 0), rehearsed.stdout + rehearsed.stderr
         assert rehearsed.stdout.count("dry run: 1 requests") == 2
-        done = run(BASELINE, *flags, cwd=tmp_path, **env)
+        done = run(BASELINE, *flags, "--force", *DEMO, cwd=tmp_path, **env)
         assert (done.returncode, len(server.requests)) == (0, 2), done.stdout + done.stderr
     (summary,) = tmp_path.glob("results/demo-single_shot-m-*Z/summary.json")
     assert set(json.loads(summary.read_text())["conditions"]) == {"no_context", "baseline_context"}
@@ -191,17 +192,29 @@ def test_the_exit_code_is_the_programs(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--runner", "single_shoot", "--dry_run"), "mini_swe_agent_swebench"),
-        (("--conditions", "no_such", "--dry_run"), "baseline_context"),
-        (("--modell", "m"), "unrecognized arguments: --modell"),
-        (("--conditions", "a", "--ablation", "b"), "not allowed with"),
-        (("--limit", "0", "--dry_run", *DEMO), "slice.limit must be at least 1"),
-        (("--run_id", "a/b", "--dry_run", *DEMO), "group_id='a/b' must be"),
-        ((), "nothing to do"),
+        ("--modell m", "unrecognized arguments: --modell"),
+        ("--conditions a --ablation b", "not allowed with"),
+        ("", "nothing to do"),
     ],
 )
-def test_what_cannot_be_is_said_in_the_programs_own_words(tmp_path, flags, words):
-    done = run(INFERENCE, *flags, cwd=tmp_path)
+def test_what_cannot_be_is_said_before_the_program_starts(tmp_path, flags, words):
+    done = run(INFERENCE, *shlex.split(flags), cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--runner", "single_shoot", "--dry_run"), "mini_swe_agent_swebench"),
+        (("--conditions", "no_such", "--dry_run"), "baseline_context"),
+        (("--limit", "0", "--dry_run", *DEMO), "slice.limit must be at least 1"),
+        (("--run_id", "a/b", "--dry_run", *DEMO), "group_id='a/b' must be"),
+    ],
+)
+def test_what_cannot_be_is_said_in_the_programs_own_words(tmp_path, command_of, flags, words):
+    done = contexttune(*command_of(INFERENCE, shlex.join(flags))[3:], cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert words in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
