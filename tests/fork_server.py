@@ -66,35 +66,49 @@ def _preload() -> None:
 
 def serve(requests: socket.socket) -> tuple[bytes, list[int]]:
     """Answer requests until their sender is gone. Returns in each child, with its request and descriptors."""
-    children: dict[int, tuple[int, socket.socket]] = {}  # of a descriptor of the process
+    children: dict[int, tuple[int, socket.socket]] = {}  # by the descriptor of the process
+    unread: dict[
+        int, tuple[int, socket.socket]
+    ] = {}  # of those that have ended, by the descriptor of the socket
     with selectors.DefaultSelector() as selector:
         selector.register(requests, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
-                if key.fd in children:
-                    selector.unregister(key.fd)
-                    _reap(key.fd, *children.pop(key.fd))
+                if key.fd == requests.fileno():
+                    message, descriptors, _, _ = socket.recv_fds(requests, REQUEST_BYTES, N_DESCRIPTORS)
+                    if not message:
+                        os._exit(0)
+                    pid = os.fork()
+                    if pid == 0:
+                        return message, descriptors
+                    *streams, told = descriptors
+                    for descriptor in streams:
+                        os.close(descriptor)
+                    answer = socket.socket(fileno=told)
+                    answer.sendall(pid.to_bytes(4))
+                    process = os.pidfd_open(pid)
+                    children[process] = pid, answer
+                    selector.register(process, selectors.EVENT_READ)
                     continue
-                message, descriptors, _, _ = socket.recv_fds(requests, REQUEST_BYTES, N_DESCRIPTORS)
-                if not message:
-                    os._exit(0)
-                pid = os.fork()
-                if pid == 0:
-                    return message, descriptors
-                *streams, told = descriptors
-                for descriptor in streams:
-                    os.close(descriptor)
-                answer = socket.socket(fileno=told)
-                answer.sendall(pid.to_bytes(4))
-                process = os.pidfd_open(pid)
-                children[process] = pid, answer
-                selector.register(process, selectors.EVENT_READ)
+                selector.unregister(key.fd)
+                if key.fd in children:
+                    pid, answer = children.pop(key.fd)
+                    os.close(key.fd)
+                    _tell(pid, answer)
+                    unread[answer.fileno()] = pid, answer
+                    selector.register(answer, selectors.EVENT_READ)
+                else:
+                    pid, answer = unread.pop(key.fd)
+                    answer.close()
+                    os.waitpid(pid, 0)
 
 
-def _reap(process: int, pid: int, answer: socket.socket) -> None:
-    os.close(process)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    with answer, suppress(BrokenPipeError):  # where nobody waits for it
+def _tell(pid: int, answer: socket.socket) -> None:
+    """Send how a child ended. It stays a zombie, whose id nobody else gets, until that has been read."""
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert ended is not None
+    code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+    with suppress(BrokenPipeError):  # where nobody waits for it
         answer.sendall(code.to_bytes(4, signed=True))
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,20 @@ def test_it_has_a_session_of_its_own_and_ends_by_a_signal(tmp_path):
         said, _ = program.communicate(timeout=60)
     assert program.returncode == -signal.SIGKILL
     assert said
+
+
+def test_it_can_be_killed_when_it_has_ended_until_that_is_heard(tmp_path):
+    program = start("sed=1", cwd=tmp_path)
+    with program.stdout as stream:
+        assert stream.read()
+    time.sleep(0.5)
+    os.killpg(program.pid, signal.SIGKILL)
+    assert program.wait(timeout=60) == 2
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{program.pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL)
 
 
 def test_what_is_read_at_the_start_needs_a_fresh_process(tmp_path):
