@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from filelock import FileLock
@@ -75,12 +76,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first, then those that start the program: none of them must be the last to begin."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    starting = {item.path for item in items if getattr(item, "module", None) and _starts(vars(item.module))}
+    starting = {item.path for item in items if isinstance(item, pytest.Function) and _starts(item.module)}
     items.sort(key=lambda item: (item.path not in slow, item.path not in starting))
 
 
-def _starts(module: dict[str, object]) -> bool:
-    return any(value is contexttune or value is start or value is Agent for value in module.values())
+def _starts(module: ModuleType) -> bool:
+    return any(value is contexttune or value is start or value is Agent for value in vars(module).values())
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
