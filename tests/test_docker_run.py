@@ -61,7 +61,7 @@ def test_images_are_recorded_by_digest_and_another_one_is_told_before_it_is_used
     record["images"]["harness"] |= {image: "sha256:another", "no/such:image": "sha256:unknown here"}
     path.write_text(json.dumps(record))
     other = contexttune(f"reproduce={path.parent}", "dry_run=true", cwd=tmp_path)
-    drifted = [line for line in other.stdout.splitlines() if "not as in" in line]
+    drifted = [line for line in other.stdout.splitlines() if "reproduced run: " in line]
     # dry_run was typed; an image that this engine does not hold cannot be compared
     assert drifted[0].endswith("dry_run: False -> True")
     assert drifted[1:] == [

@@ -98,7 +98,7 @@ def test_a_run_is_made_again_in_a_group_of_its_own(copy, directory):
     before = content(copy / "results/g") | content(copy / "artifacts/preds/g")
     said = reproduced(copy, directory(copy))
     assert "in group g-reproduced" in said
-    assert "not as in" not in said
+    assert "reproduced run: " not in said
     assert content(copy / "results/g") | content(copy / "artifacts/preds/g") == before
     (again,) = runs(copy, "g-reproduced")  # one, though the recipe is for two
     assert again.parent.name == own(copy).name
@@ -181,10 +181,10 @@ def test_a_default_that_has_changed_is_a_line(past, tmp_path):
     recipe = tmp_path / "conf/experiment/mine.yaml"
     recipe.write_text(RECIPE.replace("workers: 3", "workers: 2\nbudget: {calls: 50}").replace("0,1", "0,1,2"))
     said = reproduced(tmp_path, next(tmp_path.glob("multirun/g/*/0")))
-    lines = [line for line in said.splitlines() if line.startswith("not as in")]
-    assert lines == [
-        "differs from the reproduced run: budget.calls: None -> 50",
-        "differs from the reproduced run: workers: 3 -> 2",
+    lines = [line for line in said.splitlines() if "reproduced run" in line]
+    assert [line.partition("reproduced run: ")[2] for line in lines] == [
+        "budget.calls: None -> 50",
+        "workers: 3 -> 2",
     ]
     assert len(runs(tmp_path, "g-reproduced")) == 1
 
@@ -202,7 +202,7 @@ def test_a_run_that_several_commands_have_done_is_done_by_one(tmp_path):
         assert contexttune(*keys, f"stages=[{stages}]", cwd=tmp_path).returncode == 0
     said = reproduced(tmp_path, next(tmp_path.glob("results/g/runs/*/")), "paths.root=elsewhere")
     assert "inference 1/1" in said
-    assert "not as in" not in said
+    assert "reproduced run: " not in said
     assert len(runs(tmp_path / "elsewhere", "g-reproduced")) == 1
 
 
@@ -212,7 +212,7 @@ def test_a_search_path_of_the_users_is_searched_again(past, tmp_path):
         where, "experiment=mine", "hydra.mode=RUN", "group_id=g", "slice.limit=1", cwd=tmp_path
     )
     assert made.returncode == 0, made.stdout + made.stderr
-    assert "not as in" not in reproduced(tmp_path, next(tmp_path.glob("results/g/runs/*/")))
+    assert "reproduced run: " not in reproduced(tmp_path, next(tmp_path.glob("results/g/runs/*/")))
     assert len(runs(tmp_path, "g-reproduced")) == 1
 
 
@@ -236,7 +236,7 @@ def test_a_job_that_never_began_its_run_is_reproduced_from_what_hydra_saved(copy
     (directory / "run.json").unlink()
     said = reproduced(copy, directory)
     assert "so versions cannot be compared" in said
-    assert "not as in" not in said
+    assert "reproduced run: " not in said
     (again,) = copy.glob("results/g-reproduced-*/runs/*/run.json")
     assert again.parent.name == own(copy).name
 
@@ -258,7 +258,7 @@ def errors(copy: Path, what: str) -> tuple[list[str], str]:
     if what == "a configuration directory that is gone":
         path = own(copy) / "run.json"
         path.write_text(path.read_text().replace("my conf", "our conf"))
-        return [f"reproduce={own(copy)}"], "which is gone: say --config-dir"
+        return [f"reproduce={own(copy)}"], "--config-dir"
     if what == "a torn record":
         (own(copy) / "run.json").write_text("{")
         return [f"reproduce={own(copy)}"], "cannot be read"
@@ -368,7 +368,7 @@ def test_a_secret_that_was_left_out_of_a_record_must_be_said_again(copy):
     path = own(copy) / "run.json"
     path.write_text(path.read_text().replace("++budget.calls=9", "++budget.calls=***"))
     past_run.cache_clear()
-    with pytest.raises(ConfigError, match="held a secret"):
+    with pytest.raises(ConfigError, match=r"budget\.calls"):
         expand([f"reproduce={own(copy)}"])
     assert "++budget.calls=8" in expand([f"reproduce={own(copy)}", "++budget.calls=8"])
 

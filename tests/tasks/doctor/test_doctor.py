@@ -132,7 +132,7 @@ def test_a_repository_that_cannot_be_cloned_is_found_unless_it_is_mirrored(findi
     remote = "workspace.remote='file:///nowhere/{name}?token=:secret@'"
     (found,) = findings(remote)["repositories"]
     assert found[0] is State.FAILED
-    assert "workspace.remote says where" in found[1]
+    assert "workspace.remote" in found[1]
     instances = slices.load(SliceConfig(name="demo", dataset="package://contexttune/demo"))
     bundles = config_dir().parent / "contexttune/demo/repos"
     for repo in {i.repo for i in instances}:
