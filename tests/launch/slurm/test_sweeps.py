@@ -48,7 +48,6 @@ def test_a_cancelled_job_costs_its_own_cell_and_the_same_command_fills_it(tmp_pa
     assert sweep.process.returncode == 4, said
     assert "condition=no_context experiment=demo seed=2: it was interrupted" in said
     assert cells(tmp_path) == {cell: "failed" if cell == ("no_context", 2) else "finished" for cell in ALL}
-    assert "5 finished" in said
     before = attempts(tmp_path)
 
     again = contexttune("-m", *SLURM, *DEMO, cwd=tmp_path)
