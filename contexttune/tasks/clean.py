@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from contexttune.config.validation import check
+from contexttune.experiment.cell import layout_of
 from contexttune.interfaces import Task, TaskResult
-
-if TYPE_CHECKING:
-    from contexttune.tasks.cache_contents import Section
+from contexttune.system.progress import console, plain_table
+from contexttune.tasks import cache_contents
+from contexttune.tasks.cache_contents import Section
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +28,6 @@ class Clean(Task):
     name: str = "clean"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.config.validation import check
-        from contexttune.experiment.cell import layout_of
-        from contexttune.tasks import cache_contents
-
         config = check(cfg)
         sections = cache_contents.sections(
             layout_of(config),
@@ -47,8 +44,6 @@ class Clean(Task):
 
 def _show(sections: Sequence[Section], *, applied: bool) -> None:
     from rich.markup import escape
-
-    from contexttune.system.progress import console, plain_table
 
     table = plain_table("cache")
     for column in ("what", "n", "MB", "deletable", "MB of it"):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from contexttune.config.schema import Config
+from contexttune.config.validation import check
+from contexttune.errors import ConfigError
+from contexttune.experiment.cell import layout_of
 from contexttune.interfaces import Task, TaskResult
-
-if TYPE_CHECKING:
-    from contexttune.config.schema import Config
-    from contexttune.report.comparison import Comparison
+from contexttune.report import comparison, group, tables
+from contexttune.report.comparison import Comparison
+from contexttune.report.registered_analysis import analysis_of, require_known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +23,6 @@ class Compare(Task):
     name: str = "compare"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.config.validation import check
-        from contexttune.experiment.cell import layout_of
-        from contexttune.report import comparison, tables
-
         config = check(cfg)
         found = _compare(config)
         path = comparison.write(layout_of(config), found)
@@ -33,11 +31,6 @@ class Compare(Task):
 
 
 def _compare(config: Config) -> Comparison:
-    from contexttune.errors import ConfigError
-    from contexttune.experiment.cell import layout_of
-    from contexttune.report import comparison, group
-    from contexttune.report.registered_analysis import analysis_of, require_known
-
     names, layout = config.groups or [], layout_of(config)
     if len(names) not in (1, 2) or len(set(names)) != len(names):
         raise ConfigError(

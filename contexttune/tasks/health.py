@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
+from contexttune.experiment.cell import cell_of
 from contexttune.interfaces import Task, TaskResult
+from contexttune.tasks.health_check import HealthCheck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +18,4 @@ class Health(Task):
     name: str = "health"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.experiment.cell import cell_of
-        from contexttune.tasks.health_check import HealthCheck
-
         return TaskResult(exit_code=HealthCheck(cell_of(cfg)).run())

@@ -6,16 +6,19 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig
 
+from contexttune.config.schema import Config
+from contexttune.config.validation import check
+from contexttune.errors import ExitCode
+from contexttune.experiment.cell import layout_of
+from contexttune.experiment.rows import Row
 from contexttune.interfaces import Task, TaskResult
-
-if TYPE_CHECKING:
-    from contexttune.config.schema import Config
-    from contexttune.experiment.rows import Row
-    from contexttune.paths import Layout
+from contexttune.paths import Layout
+from contexttune.report import cell_states, group, page, summary
+from contexttune.report.registered_analysis import require_known
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +35,6 @@ class Report(Task):
     name: str = "report"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.config.validation import check
-        from contexttune.errors import ExitCode
-        from contexttune.experiment.cell import layout_of
-        from contexttune.report import cell_states, group, summary
-        from contexttune.report.registered_analysis import require_known
-
         config = check(cfg)
         layout, group_id, n_missing = layout_of(config), str(config.group_id), 0
         group.require(layout, group_id)
@@ -58,8 +55,6 @@ class Report(Task):
 
 
 def _write_page(layout: Layout, config: Config, rebuilt: Mapping[str, Any], rows: Sequence[Row]) -> None:
-    from contexttune.report import page
-
     notice = threading.Timer(_QUIET_S, log.info, ("report: reading the files of %d attempts", len(rows)))
     notice.daemon = True
     notice.start()

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
+from contexttune.errors import PreflightError
+from contexttune.experiment.cell import cell_of
 from contexttune.interfaces import Task, TaskResult
+from contexttune.tasks import check
+from contexttune.tasks.doctor.environment_checks import CHECKS
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +23,6 @@ class Doctor(Task):
     name: str = "doctor"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.errors import PreflightError
-        from contexttune.experiment.cell import cell_of
-        from contexttune.tasks import check
-        from contexttune.tasks.doctor.environment_checks import CHECKS
-
         findings = check.run_checks(CHECKS, cell_of(cfg))
         if problems := check.failed(findings):  # in one sentence, which is all that a sweep shows of a job
             raise PreflightError(f"this run would fail here: fix {', '.join(problems)}")

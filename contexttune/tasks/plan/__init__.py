@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from contexttune.config.build import target_class, wants
+from contexttune.config.schema import Config
+from contexttune.config.validation import check
+from contexttune.errors import ConfigError
+from contexttune.experiment.cell import layout_of
+from contexttune.instances import slices
 from contexttune.interfaces import Task, TaskResult
-
-if TYPE_CHECKING:
-    from contexttune.config.schema import Config
-    from contexttune.tasks.plan.assumptions import Range
-    from contexttune.tasks.plan.study import Study
+from contexttune.models.prices import price_of
+from contexttune.tasks.plan.assumptions import NO_MODEL, Range, assumed, measured, range_of, usd_of
+from contexttune.tasks.plan.study import Study
+from contexttune.tasks.plan.table import show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +35,6 @@ class Plan(Task):
     name: str = "plan"
 
     def __post_init__(self) -> None:
-        from contexttune.errors import ConfigError
-        from contexttune.tasks.plan.assumptions import assumed, range_of
-
         assumed(self.one_completion, "task.one_completion")
         assumed(self.agent, "task.agent")
         range_of(self.image_gb, "task.image_gb")
@@ -40,9 +42,6 @@ class Plan(Task):
             raise ConfigError(f"task.icc_range={list(self.icc_range)} must be above 0 and below 1")
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.config.validation import check
-        from contexttune.tasks.plan.table import show
-
         config = check(cfg)
         container: Any = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
         study = self.study(config, container)
@@ -51,9 +50,6 @@ class Plan(Task):
 
     def study(self, config: Config, container: Mapping[str, Any]) -> Study:
         """The planned study, from the configuration and the results of `plan.group`. Raises ConfigError."""
-        from contexttune.config.build import target_class
-        from contexttune.tasks.plan.study import Study
-
         facts = self._facts(config, container)
         runner = container["runner"]
         return Study(
@@ -69,10 +65,6 @@ class Plan(Task):
         )
 
     def _facts(self, config: Config, container: Mapping[str, Any]) -> dict[str, Range]:
-        from contexttune.experiment.cell import layout_of
-        from contexttune.models.prices import price_of
-        from contexttune.tasks.plan.assumptions import Range, measured, range_of, usd_of
-
         plan = config.plan
         facts = {
             name: Range(low=value, high=value, source=f"assumed: plan.{name}")
@@ -92,9 +84,6 @@ class Plan(Task):
 
     def _attempt(self, runner: Mapping[str, Any]) -> dict[str, Range]:
         """The assumed costs of an attempt: of an agent (it has a step limit), one completion, or no model."""
-        from contexttune.config.build import wants
-        from contexttune.tasks.plan.assumptions import NO_MODEL, assumed
-
         if "step_limit" in runner:
             return assumed(self.agent, "task.agent")
         found = assumed(self.one_completion, "task.one_completion")
@@ -102,8 +91,6 @@ class Plan(Task):
 
 
 def _not_included(study: Study, container: Mapping[str, Any]) -> list[str]:
-    from contexttune.config.build import wants
-
     condition, sentences = container["condition"], []
     if wants(condition, "documents", "condition"):
         sentences.append(
@@ -118,9 +105,6 @@ def _not_included(study: Study, container: Mapping[str, Any]) -> list[str]:
 
 
 def _n_instances(config: Config) -> int:
-    from contexttune.errors import ConfigError
-    from contexttune.instances import slices
-
     n = config.plan.instances or slices.count(config.slice)
     if n is None:
         raise ConfigError(

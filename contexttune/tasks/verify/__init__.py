@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
+from contexttune.config.validation import check
+from contexttune.errors import PreflightError
+from contexttune.experiment.cell import layout_of
+from contexttune.experiment.manifest import job_dir
 from contexttune.interfaces import Task, TaskResult
+from contexttune.report import group
+from contexttune.tasks.check import failed, run_checks, warnings
+from contexttune.tasks.verify.group_checks import CHECKS
+from contexttune.tasks.verify.group_files import Records
 
 log = logging.getLogger(__name__)
 
@@ -19,15 +27,6 @@ class Verify(Task):
     name: str = "verify"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        from contexttune.config.validation import check
-        from contexttune.errors import PreflightError
-        from contexttune.experiment.cell import layout_of
-        from contexttune.experiment.manifest import job_dir
-        from contexttune.report import group
-        from contexttune.tasks.check import failed, run_checks, warnings
-        from contexttune.tasks.verify.group_checks import CHECKS
-        from contexttune.tasks.verify.group_files import Records
-
         config = check(cfg)
         layout, group_id, job = layout_of(config), str(config.group_id), job_dir()
         group.require(layout, group_id)
