@@ -9,21 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 _TIMEOUT_S = 30
-_FROM_ENVIRONMENT = {
-    "job_id": "SLURM_JOB_ID",
-    "array_job_id": "SLURM_ARRAY_JOB_ID",
-    "array_task_id": "SLURM_ARRAY_TASK_ID",
-    "partition": "SLURM_JOB_PARTITION",
-    "nodes": "SLURM_JOB_NODELIST",
-    "restarts": "SLURM_RESTART_COUNT",
-}
-_FROM_CONTROLLER = {
-    "job_id": "JobId",
-    "array_job_id": "ArrayJobId",
-    "array_task_id": "ArrayTaskId",
-    "partition": "Partition",
-    "nodes": "NodeList",
-    "restarts": "Restarts",
+_FACTS = {  # ours -> (environment variable, field of scontrol)
+    "job_id": ("SLURM_JOB_ID", "JobId"),
+    "array_job_id": ("SLURM_ARRAY_JOB_ID", "ArrayJobId"),
+    "array_task_id": ("SLURM_ARRAY_TASK_ID", "ArrayTaskId"),
+    "partition": ("SLURM_JOB_PARTITION", "Partition"),
+    "nodes": ("SLURM_JOB_NODELIST", "NodeList"),
+    "restarts": ("SLURM_RESTART_COUNT", "Restarts"),
 }
 _TIMES = {"submitted": "SubmitTime", "eligible": "EligibleTime", "started": "StartTime"}
 
@@ -50,9 +42,11 @@ def slurm_facts() -> dict[str, Any] | None:
     """
     if "SLURM_JOB_ID" not in os.environ:
         return None
-    facts: dict[str, Any] = {key: os.environ.get(name) for key, name in _FROM_ENVIRONMENT.items()}
-    if fields := _this_job():
-        facts |= {key: fields.get(name) for key, name in _FROM_CONTROLLER.items()}
+    fields = _this_job()
+    facts: dict[str, Any] = {
+        key: fields.get(field) if fields else os.environ.get(variable)
+        for key, (variable, field) in _FACTS.items()
+    }
     facts["restarts"] = int(facts["restarts"] or 0)
     times = {key: _time(fields.get(name)) for key, name in _TIMES.items()}
     facts |= {key: time.isoformat() if time else None for key, time in times.items()}
