@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """What `python -m contexttune` tells the shell."""
+    """Exit codes of `python -m contexttune`."""
 
     DONE = 0
     FAILED = 1  # a bug: the log has a traceback
@@ -40,7 +40,7 @@ class PreflightError(ContextTuneError):
 
 
 class DiskTrouble(ContextTuneError):
-    """The disk is full or unavailable: an outage, after which the same command continues."""
+    """The disk is full or unavailable: an outage, after which the command can be repeated."""
 
     exit_code = ExitCode.MISSING_UNITS
 

@@ -68,7 +68,7 @@ class Dataset(ABC):
 
     @property
     def n_rows(self) -> int | None:
-        """How many rows it has, where that is known without loading it."""
+        """Number of rows, if known without loading the dataset."""
         return None
 
     @abstractmethod
@@ -131,11 +131,11 @@ class ContextGenerator(ABC):
         """
 
     def inputs(self, instance: Instance) -> Any:
-        """JSON of what determines the text besides settings, commit and issue, such as a digest of a file."""
+        """Further inputs of the text as JSON, besides settings, commit and issue: for example a digest of a file."""
         return None
 
     def reasons(self, repo: RepoAtCommit, instance: Instance | None) -> Sequence[str]:
-        """Why each line of the text is there, as `task=audit show=` prints it; empty when it is not known."""
+        """The reason for each line of the text, printed by `task=audit show=`; empty when unknown."""
         return ()
 
 
@@ -196,7 +196,7 @@ class Model(ABC):
 
 
 class UsesImages(ABC):
-    """What a runner or harness inherits too when it works in the container images of the instances."""
+    """Mixin of a runner or harness that works in the container images of the instances."""
 
     @abstractmethod
     def image_digests(self, images: Sequence[str]) -> dict[str, str]:
@@ -217,7 +217,7 @@ class Runner(ABC):
 
     @property
     def request_parameters(self) -> Mapping[str, Any]:
-        """What its requests carry besides messages and sampling settings."""
+        """Parameters of its requests besides messages and sampling settings."""
         return {}
 
     def preflight(self) -> None:
@@ -271,7 +271,7 @@ class Harness(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """What a task did.
+    """Result of a task.
 
     Attributes:
         groups: group_id -> the layout of its files, for each group that the task worked on.
@@ -286,7 +286,7 @@ class TaskResult:
 
 
 class Task(ABC):
-    """A verb of the command line. It needs no version: it is not part of any result."""
+    """A subcommand, chosen by `task=`. It needs no version, since it is not part of any result."""
 
     name: str
 

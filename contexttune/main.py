@@ -98,7 +98,7 @@ def _interrupt(*_: object) -> NoReturn:
 def _close(code: ExitCode, session: Session) -> ExitCode:
     """Print the closing tables. Returns `code`, or that of an error in them if all else succeeded."""
     if code is ExitCode.INTERRUPTED:
-        sys.stderr.write("interrupted: finished work is kept, and the same command continues\n")
+        sys.stderr.write("interrupted: finished work is kept; run the same command again to continue\n")
         if jobs := session.jobs_in_queue:
             sys.stderr.write(f"jobs of this sweep stay in the queue; to cancel: scancel {' '.join(jobs)}\n")
         return code

@@ -120,7 +120,7 @@ class Completion:
 
 
 class Answered(NamedTuple):
-    """An endpoint's answer, which has at least one choice, and what it took to get it."""
+    """An endpoint's answer, which has at least one choice, with its requests and times."""
 
     completion: ChatCompletion
     n_requests: int  # HTTP requests, including retries; 0 for an answer from the journal

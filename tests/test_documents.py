@@ -151,7 +151,7 @@ def test_one_machine_with_docker(tmp_path):
     with serving(*answers) as server:
         done = shell(script, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "the same command continues" in (tmp_path / "run.log").read_text()
+    assert "run the same command again" in (tmp_path / "run.log").read_text()
     assert "resuming: " in done.stdout
     summaries = {path.parent.name for path in tmp_path.glob("results/*/summary.json")}
     assert {"demo-local", "mini-1"} < summaries

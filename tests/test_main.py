@@ -174,7 +174,7 @@ def test_an_interrupt_ends_at_once_and_leaves_a_state_that_resumes(tmp_path, how
         child.send_signal(how)
         said, _ = child.communicate(timeout=15)
     assert child.returncode == 130, said
-    assert "the same command continues" in said
+    assert "run the same command again" in said
     (run,) = tmp_path.glob("results/g/runs/*/run.json")
     assert json.loads(run.read_text())["status"] == "interrupted"
 

@@ -55,7 +55,7 @@ def _by_t(values: Floats) -> Estimate:
 
 
 def _by_wider_t(values: Floats) -> Estimate:
-    """The t estimate, with error and intervals at least those of as many whole gains and losses.
+    """The t estimate, with error and intervals widened to at least those of as many whole gains and losses.
 
     If one instance of 50 differs by a fifth, t gives an interval of one point either way, though 50 instances cannot
     exclude that others differ by much more. p needs no correction: see benchmarks/statistics.py.
@@ -106,7 +106,7 @@ def equivalence(values: Floats, margin: float) -> Equivalence:
 
 
 def mde80(se: float, n: int) -> float:
-    """Minimum detectable effect of n instances (at least 2): found in 80 of 100 repetitions. Above 1: out of reach.
+    """Minimum detectable effect of n >= 2 instances, found in 80 of 100 repetitions; above 1 it is unattainable.
 
     Miller (2024), arXiv:2411.00640, with quantiles of t instead of z.
     """

@@ -187,7 +187,7 @@ class Contrast:
         n_pairs: (instance, seed) pairs measured in both arms.
         verdict, sentence, reasons: the verdict, the same as a sentence with its interval, and why it is withheld.
         delta, equivalence, settle: null for fewer than two instances, and where all differ by the same fraction.
-        settle: sample size that would settle an inconclusive verdict.
+        settle: sample size that would turn an inconclusive verdict into a conclusive one.
     """
 
     control: str

@@ -81,7 +81,7 @@ def _arm(name: str, instances: Sequence[str], rows: Sequence[Row]) -> Arm:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Two arms in the seeds that both have. A result missing in one arm is excluded from both.
+    """Two arms, restricted to the seeds that both have. A result missing in one arm is excluded from both.
 
     Attributes:
         control, treatment: (instances, seeds), NaN in both wherever either is missing.

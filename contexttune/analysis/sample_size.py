@@ -33,7 +33,7 @@ class Components:
 
 
 def required_sample(pairs: Pairs, estimate: Estimate, margin: float) -> RequiredSample:
-    """The sample that detects `margin` with 80 % power, and the cost of what is still to run."""
+    """The sample that detects `margin` with 80 % power, and the cost of the attempts still to run."""
     n_seeds, n_instances = len(pairs.seeds), int(pairs.measured.sum())
     found = components(pairs, estimate)
     more_seeds: int | None = n_seeds

@@ -14,7 +14,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def repeats(arm: Arm) -> Repeats:
-    """Over the instances measured with every seed; fields that need two seeds are None for one."""
+    """Noise over the instances measured with every seed; fields that need two seeds are None for a single one."""
     complete = arm.resolved[~np.isnan(arm.resolved).any(axis=1)]
     n_instances, n_seeds = complete.shape
     resolved = complete.sum(axis=1).astype(np.int64)

@@ -84,7 +84,7 @@ def _paired_t(means: Floats) -> tuple[Interval | None, float | None]:
 
 
 def _corrected(p: Sequence[float | None]) -> list[float | None]:
-    """Benjamini-Hochberg p values in the order given, over those that are not None."""
+    """Correct p values by Benjamini-Hochberg, keeping their order; None stays None."""
     known = [value for value in p if value is not None]
     corrected = iter(stats.false_discovery_control(known) if known else [])
     return [None if value is None else float(next(corrected)) for value in p]

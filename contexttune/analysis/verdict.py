@@ -53,7 +53,7 @@ def missing_reasons(names: tuple[str, str], missing: Missing, verdict: Verdict) 
 
 
 def too_few_reasons(n_seeds: int, n_instances: int, estimate: Estimate | None) -> list[str]:
-    """Why there is no estimate."""
+    """Reasons why there is no estimate."""
     if not n_seeds:
         return ["the arms have no seed in common; run both with the same seeds"]
     if not n_instances:

@@ -22,8 +22,8 @@ NO_EFFECT: Mapping[str, bool] = {"affects_results": False}
 def result_settings(node: Any, key: str) -> Any:
     """The values of a configuration node that can change a result, without the defaults that it omits.
 
-    Each part in it stands for its class's own name and version, wherever that class lives. Left out are nested parts
-    whose class has `affects_results = False`, and fields with `NO_EFFECT`.
+    A part is represented by the name and version of its class, without the module. Nested parts whose class has
+    `affects_results = False` and fields with `NO_EFFECT` are left out.
 
     Raises ConfigError for a part without a version.
     """
@@ -54,17 +54,17 @@ def _affects_results(spec: Field[Any]) -> bool:
 
 
 def identity(cls: type[Any]) -> dict[str, Any]:
-    """What a class contributes to ids: its own name, not its module, and its version. Raises ConfigError without one."""
+    """A class's part of an id: its name, without the module, and its version. Raises ConfigError if it has no version."""
     version = getattr(cls, "version", None)
     if not isinstance(version, int):
         raise ConfigError(
-            f"{cls.__qualname__} states no version: add `version: ClassVar[int] = 1`, and raise it when its results change"
+            f"{cls.__qualname__} has no version: add `version: ClassVar[int] = 1`, and raise it when its results change"
         )
     return {"class": cls.__name__, "version": version}
 
 
 def settings_of(part: Any) -> Any:
-    """As `result_settings`, of a part that is built: with the defaults of its keys."""
+    """The `result_settings` of a built part, including the defaults of its keys."""
     if isinstance(part, Mapping):
         return {name: settings_of(value) for name, value in part.items()}
     if isinstance(part, list):

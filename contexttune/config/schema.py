@@ -27,7 +27,7 @@ class PathsConfig:
     def __post_init__(self) -> None:
         for key, value in vars(self).items():
             if not value:
-                raise ConfigError(f"paths.{key} is empty: name a directory, '.' for this one")
+                raise ConfigError(f"paths.{key} is empty: set it to a directory, such as '.'")
 
 
 @dataclass
@@ -44,7 +44,7 @@ class WorkspaceConfig:
             self.remote.format(repo="owner/name", owner="owner", name="name")
         except (KeyError, IndexError, ValueError):
             raise ConfigError(
-                f"workspace.remote={self.remote!r} may hold only {{repo}}, {{owner}} and {{name}} in braces"
+                f"workspace.remote={self.remote!r} may contain only {{repo}}, {{owner}} and {{name}} in braces"
             ) from None
 
     @property
@@ -94,7 +94,7 @@ class BudgetConfig:
 
 @dataclass
 class AnalysisConfig:
-    """How a group is judged. Its first run registers this before any outcome is known."""
+    """Analysis settings of a group, registered by its first run before any outcome is known."""
 
     control: str = "no_context"  # the condition that all others are compared with
     margin: float = 0.05  # equivalence margin: smaller differences, either way, do not matter in practice
@@ -111,7 +111,7 @@ class AnalysisConfig:
 
 @dataclass
 class ReportConfig:
-    """report.html."""
+    """Settings of report.html."""
 
     trajectories: bool = True
     max_mb: float = 5.0  # trajectories are shortened to keep the file below this
@@ -163,7 +163,7 @@ class CleanConfig:
 
 @dataclass
 class PlanConfig:
-    """task=plan: the effect to detect, and assumptions that an earlier group replaces."""
+    """task=plan: the effect to detect, and assumptions, which measurements of an earlier group replace."""
 
     effect: float = 0.05  # the difference to detect with 80 % power
     seeds: list[int] = field(default_factory=lambda: [1, 3, 5])

@@ -31,7 +31,7 @@ def as_user_error(error: BaseException) -> ContextTuneError | None:
         where = f"{error.filename}: " if error.filename else ""
         return PreflightError(
             f"{where}{error.strerror}: set paths.root (or paths.cache, .artifacts, .results) to a directory that you can "
-            "write to; finished work is kept, and the same command continues"
+            "write to, then run the same command again; finished work is kept"
         )
     return None
 
@@ -41,7 +41,9 @@ def disk_trouble(error: BaseException) -> str | None:
     if not isinstance(error, OSError) or error.errno not in _DISK_OUTAGES:
         return None
     where = f" ({error.filename})" if error.filename else ""
-    return f"{error.strerror}{where}: check the disks of paths.root and TMPDIR; the same command continues"
+    return (
+        f"{error.strerror}{where}: check the disks of paths.root and TMPDIR, then run the same command again"
+    )
 
 
 def _sentence(error: HydraException | OmegaConfBaseException) -> str:
@@ -50,7 +52,7 @@ def _sentence(error: HydraException | OmegaConfBaseException) -> str:
         group = error.missing_cfg_file.rpartition("/")[0]
         return f"Could not find '{error.missing_cfg_file}': {group} must be one of {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
-        return f"{error.override} cannot be parsed: write key=value, and quote a value with spaces or signs twice, 'key=\"a b\"'"
+        return f"{error.override} cannot be parsed: write key=value, and quote a value with special characters twice, 'key=\"a b\"'"
     if found := re.match(r"Could not override '([^'@]+)'\.\s+To append to your config", text):
         inner = str(getattr(error.__cause__, "full_key", None) or "")  # a key of a mapping given as the value
         return unknown_key(inner if inner.startswith(f"{found[1]}.") else found[1])
@@ -72,7 +74,7 @@ def _as_list(override: str) -> str:
 
 
 def _useful_lines(text: str) -> Iterator[str]:
-    """The lines of Hydra's message that mean something to a user."""
+    """The lines of Hydra's message that are useful to a user."""
     for line in text.split("\n\n")[0].splitlines():
         stripped = line.strip()
         if stripped and not stripped.startswith(

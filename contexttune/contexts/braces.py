@@ -1,4 +1,4 @@
-"""Paths with a shell's braces, so that a directory and a suffix are written once: `a/b/{c,d}.py`."""
+"""Writes paths with shell braces, so that a shared directory or suffix appears once: `a/b/{c,d}.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Group(NamedTuple):
 
 
 def braced(paths: Iterable[str], room_chars: int) -> list[str]:
-    """Lines for as many of `paths` as fit, line ends counted; a group stands where its first path does.
+    """Lines for as many of `paths` as fit, line ends counted; a group takes the place of its first path.
 
     No path may contain a brace or a comma.
     """

@@ -61,7 +61,7 @@ def check_unit(unit: Unit) -> None:
     """Raise ConfigError when the unit cannot be counted on this machine."""
     if unit == "tokens" and tokens.vocabulary() is None:
         raise ConfigError(
-            "condition.budget_unit=tokens needs the o200k_base vocabulary that litellm ships, and it is not installed: "
+            "condition.budget_unit=tokens needs litellm's o200k_base vocabulary, which is not installed: "
             "use condition.budget_unit=chars"
         )
 

@@ -38,7 +38,7 @@ class CardsContext(ContextGenerator):
         return Context(text=join(fitted), cards=fitted)
 
     def reasons(self, repo: RepoAtCommit, instance: Instance | None) -> list[str]:
-        """Why each line of the text is there."""
+        """The reason for each line of the text."""
         found = []
         for card in self.build(repo, instance).cards:
             known = self.cards[card.name].reasons(repo.signals)

@@ -36,7 +36,7 @@ class CodeMap(ContextGenerator):
 
     @property
     def length_power(self) -> float:
-        """Files rank by changes times length to this power."""
+        """Files are ranked by changes times length to this power."""
         return FILE_LENGTH_POWER
 
     @abstractmethod
@@ -45,14 +45,14 @@ class CodeMap(ContextGenerator):
 
     @abstractmethod
     def explain(self, repo: RepoAtCommit, file: RankedFile) -> str:
-        """What the rank of a file comes from."""
+        """Explain the rank of a file."""
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         with gc_paused():
             return Context(text=self._map(repo, instance).text)
 
     def reasons(self, repo: RepoAtCommit, instance: Instance | None) -> list[str]:
-        """Why each line of the text is there."""
+        """The reason for each line of the text."""
         return self._map(repo, instance).reasons(lambda file: self.explain(repo, file))
 
     def _map(self, repo: RepoAtCommit, instance: Instance | None) -> MapText:

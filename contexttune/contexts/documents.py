@@ -1,4 +1,4 @@
-"""Documents that models write about commits: each is requested once, whatever uses it, and kept with its cost.
+"""Documents that models write about commits. Each is requested once for all runs, and stored with its cost.
 
 A document lies beside the contexts of its commit, in a directory named by the model and its settings, the prompt and the
 document seed. It contains `document.json`, the prompt, and the journal of the request, which restores the answer after a kill.
@@ -106,7 +106,7 @@ class Documents:
         """The document, from disk or else from the model. `parameters` are sent with the request and contain `seed`.
 
         Raises:
-            NotWritten: it is missing, and models are not asked here.
+            NotWritten: it is missing, and models may not be asked here.
             OverBudget: the budget does not allow another request.
             UnusableDocument: the prompt is too long for the model.
             InfraError: no answer, or the same outage has repeated too often to try again.

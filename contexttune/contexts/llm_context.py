@@ -28,7 +28,7 @@ class LlmContext(Budgeted):
 
     The model is asked once per commit and `document_seed`, which is sent instead of the run's seed, so that runs of all
     seeds share a document. `material` maps headings of the prompt to contexts that need no issue; the last ones are cut
-    when the prompt would exceed `prompt_budget_chars`. {repo} and {budget} are filled in in `instructions`. With
+    when the prompt would exceed `prompt_budget_chars`. {repo} and {budget} in `instructions` are replaced. With
     `temperature` null, the model's own applies.
     """
 
@@ -62,7 +62,7 @@ class LlmContext(Budgeted):
 
     @property
     def asks(self) -> Model:
-        """The model that writes."""
+        """The model that writes the overview."""
         return self.writer or self.model
 
     def inputs(self, instance: Instance) -> Any:

@@ -50,7 +50,7 @@ class MapText(NamedTuple):
     outlined: Sequence[RankedFile] = ()
 
     def reasons(self, explain: Callable[[RankedFile], str]) -> list[str]:
-        """Why each line is there."""
+        """The reason for each line."""
         n_lines = self.text.count("\n") + 1
         known = ["", *map(explain, self.outlined), ""]
         return [*known, *[_NO_OUTLINE] * (n_lines - len(known))][:n_lines]
@@ -121,9 +121,9 @@ def _candidates(files: Iterable[RankedFile], max_chars: int) -> list[_Candidate]
 
 
 def _outlines(files: Sequence[RankedFile], candidates: Sequence[_Candidate]) -> list[_Outline]:
-    """The files of `candidates`, less those whose path costs more than they are worth at the last one's ratio.
+    """The files of `candidates`, except those with less value per character than the last candidate.
 
-    Leading files stay.
+    The path counts as part of the cost. Leading files are always included.
     """
     by_file: dict[int, list[_Candidate]] = {}
     for one in candidates:

@@ -33,7 +33,7 @@ class OracleFiles(Budgeted):
         super().__post_init__()
         if not self.allow_oracle:
             raise ConfigError(
-                "condition=oracle_files reveals files of the gold patch, which makes it an upper bound and not a result: condition.allow_oracle=true runs it"
+                "condition=oracle_files reveals files of the gold patch, which makes it an upper bound and not a result: set condition.allow_oracle=true to run it"
             )
         if "oracle" not in self.name:
             raise ConfigError(f"condition.name={self.name} must contain the word oracle")

@@ -12,7 +12,7 @@ from contexttune.types import Context, Instance
 
 @dataclass(frozen=True, kw_only=True)
 class Placebo(ContextGenerator):
-    """A placebo of the condition `of`, made per commit or per instance as that is."""
+    """A placebo of the condition `of`, made per commit or per instance, as `of` is."""
 
     of: ContextGenerator
 

@@ -60,7 +60,7 @@ class PlaceboNeutral(Placebo):
 
 
 def prose(key: str, n_lines: int) -> str:
-    """`n_lines` sentences; a longer prose of the same key begins with a shorter one."""
+    """`n_lines` sentences; for the same key, a longer text begins with the shorter one."""
     return "\n".join(_sentence(f"{key} {n}") for n in range(n_lines))
 
 

@@ -45,11 +45,11 @@ def shuffled(text: str, key: str) -> str:
 
 
 def _is_movable(line: str) -> bool:
-    """Not headings or blank lines, nor lines that end in blanks, which would be stripped at the end of a text."""
+    """Whether a line is no heading, not blank, and has no trailing blanks, which a text would lose at its end."""
     return bool(line) and line == line.rstrip() and not line.startswith("#")
 
 
 def _order(lines: Sequence[str], key: str) -> list[str]:
-    """Ordered by digests, which are the same in all versions of Python."""
+    """A permutation by digests, which are the same in all versions of Python."""
     ranks = [sha256(f"{key} {n}".encode()).digest() for n in range(len(lines))]
     return [line for _, line in sorted(zip(ranks, lines, strict=True))]

@@ -25,9 +25,9 @@ _OTHER = re.compile(r"(\w[\w.-]*/\w[\w.-]*)@([0-9a-f]{40})")
 class PlaceboWrongRepo(Placebo):
     """The context that `of` makes of another repository, cut to the length of the right one.
 
-    The other commit is `other` (owner/name@sha), or that of an instance of the slice, all shards included. Of a few
-    instances, in an order by a digest of the commit (and of the instance_id, for a context per instance), the first
-    with a context at least as long is used, or else the one with the longest. The log has the length that was reached.
+    The other commit is `other` (owner/name@sha), or that of another instance of the slice, in any shard. A few
+    instances are tried, in an order that depends on the commit (and the instance_id, for a context per instance). The
+    first whose context is long enough is used, else the one with the longest; the length reached is logged.
     """
 
     version: ClassVar[int] = 1

@@ -34,7 +34,7 @@ def count(text: str) -> int:
 
 @cache
 def _encoding() -> tiktoken.Encoding:
-    """Takes half a second to load. The variable that names its directory is set only while loading."""
+    """The encoding, which takes half a second to load. The variable that names its directory is set only while loading."""
     import tiktoken
 
     before = os.environ.get(_CACHE_KEY)

@@ -1,1 +1,1 @@
-"""One run: a condition and a seed, its stages in their order, its records."""
+"""One run (a condition and a seed): its stages, in order, and its records."""

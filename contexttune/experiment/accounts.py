@@ -1,4 +1,4 @@
-"""What each instance of a run has taken, by its journal and its record, and whether the budget allows more."""
+"""Usage of each instance of a run, from its journal and record, and whether the budget allows more."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Accounts:
             self._note(name, spent_for(record, journal, self.price))
 
     def close(self, record: dict[str, Any], paid_before: Paid | None) -> None:
-        """Complete a new record: how many of its calls were replayed, and what the instance took besides it."""
+        """Complete a new record with the number of replayed calls and the instance's other usage."""
         name = record["instance_id"]
         now = self.done.paid(name)
         if now is not None:
@@ -46,12 +46,12 @@ class Accounts:
         self._note(name, spent_for(record, now, self.price))
 
     def is_over_budget(self) -> bool:
-        """Whether no further attempt may begin."""
+        """Whether no further attempt may start."""
         with self._lock:
             reason = self.budget.exceeded()
             if reason and self.stopped_by is None:
                 self.stopped_by = reason
-                log.warning("%s: no further attempt begins", reason)
+                log.warning("%s: no further attempt is started", reason)
         return reason is not None
 
     def _note(self, name: str, spent: Mapping[str, Any]) -> None:

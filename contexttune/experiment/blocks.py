@@ -66,7 +66,7 @@ class Blocks:
     def exit_code(self) -> ExitCode:
         """The result of a run that only builds contexts."""
         for name, why in self.outages.items():
-            log.warning("%s: %s; the same command tries it again", name, why)
+            log.warning("%s: %s; run the same command again to retry it", name, why)
         if self.stopped_by:
             return ExitCode.BUDGET
         return ExitCode.MISSING_UNITS if self.outages else ExitCode.DONE
@@ -169,8 +169,8 @@ def _log_unwritten(condition: str, reasons: Iterable[Reason]) -> None:
     """Log what a dry run leaves out; instances that share a document have the same error."""
     if distinct := {id(error): error for error in reasons if isinstance(error, NotWritten)}:
         message = (
-            "dry run: %d documents of condition=%s are not written yet, and no model is asked. Their prompts "
-            "(prompt.md beside the contexts, %d characters in all) are; prompts of attempts are measured without them"
+            "dry run: %d documents of condition=%s are not written, since no model is asked; their prompts are in "
+            "prompt.md beside the contexts (%d characters in all), and prompts of attempts lack the documents"
         )
         n_chars = sum(error.prompt_chars for error in distinct.values())
         log.info(message, len(distinct), condition, n_chars)

@@ -69,7 +69,7 @@ class Cell:
 
     @property
     def excluded(self) -> list[dict[str, str]]:
-        """The unhealthy instances that the group leaves out. A dry run leaves out the same."""
+        """The unhealthy instances that the group leaves out. A dry run leaves out the same ones."""
         return self.exclusion.of_group(str(self.config.group_id))
 
     @cached_property
@@ -191,13 +191,13 @@ class Cell:
 
     @property
     def workers(self) -> int:
-        """Instances at once: the runner's own number if it has one."""
+        """Number of instances at once: the runner's own if it has one."""
         return int(self.container["runner"].get("workers") or self.config.workers)
 
     @cached_property
     def workspace(self) -> Workspace:
         if shutil.which("git") is None:
-            raise PreflightError("git is not on PATH: install git, which reads the repositories")
+            raise PreflightError("git is not on PATH: install git, which is needed to read repositories")
         keys = self.config.workspace
         return Workspace(layout=self.layout, remote=keys.remote, cache_bytes=keys.cache_bytes)
 

@@ -22,7 +22,7 @@ _CODE = ("contexttune", "conf")
 def code_state() -> dict[str, Any]:
     """The state of the checkout that this process runs from; {} for an installed package.
 
-    Determined once: later changes are not what has been imported.
+    Determined once, since later changes do not affect the imported code.
     """
     return state_of(PACKAGE.parent)
 

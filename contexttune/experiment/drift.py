@@ -55,7 +55,7 @@ def configuration(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Diffe
 
 
 def _has_moved(key: str, then: Any, now: Any) -> bool:
-    """Whether a class is in another module: its name and `version` are what counts."""
+    """Whether a class has only moved to another module, which changes no result."""
     return key.endswith("_target_") and str(then).rpartition(".")[2] == str(now).rpartition(".")[2]
 
 

@@ -1,4 +1,4 @@
-"""What is done already? Decides, from files alone, what a resumed run skips and what it tries again.
+"""Decides, from files alone, what a resumed run skips and what it tries again.
 
 Each instance of a run goes through four steps:
 
@@ -65,7 +65,7 @@ def require_same_context(record: Mapping[str, Any], block: str) -> None:
     """Raise ArtifactError when a final attempt was given another block."""
     if record["block_sha256"] != sha256(block):
         raise ArtifactError(
-            f"the context of {record['instance_id']} changed since this run began: choose another group_id to start anew"
+            f"the context of {record['instance_id']} changed since this run began: choose another group_id to start over"
         )
 
 
@@ -95,7 +95,7 @@ class FinishedWork:
         return {name: record for name, record in found.items() if record}
 
     def paid(self, instance_id: str) -> Paid | None:
-        """What the journal of an instance adds up to."""
+        """Totals of an instance's journal."""
         return paid(self.home(instance_id) / CALLS)
 
     @property
@@ -124,7 +124,7 @@ class FinishedWork:
 
 
 def outcome_of(attempt: Mapping[str, Any] | None, verdict: Mapping[str, Any] | None) -> Outcome:
-    """The verdict on the attempt's own patch; an outage of the attempt or of the grading; else missing."""
+    """The verdict on the attempt's patch; `infra_error` for an outage, `missing` without a verdict."""
     if not attempt:
         return Outcome.MISSING
     return _outcome(attempt["patch_sha256"], verdict) if is_final(attempt) else Outcome.INFRA_ERROR

@@ -129,7 +129,7 @@ class Inference:
         return record
 
     def _run(self, instance: GoldInstance, block: str, out_dir: Path) -> Attempt:
-        """The runner's attempt. Whatever it raises is an outage: nothing was measured."""
+        """Run the attempt. Any exception is an outage, since nothing was measured."""
         try:
             attempt = self.runner.run(
                 instance if self.runner.needs_gold else instance.public(), block, out_dir

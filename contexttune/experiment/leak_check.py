@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 _KINDS = {
     "gold_text": "text of the gold patch",
     "test_text": "text of the test patch",
-    "new_path": "a file that the answer creates",
+    "new_path": "a file that the gold or test patch creates",
     "test_name": "a test that does not exist yet",
     "later_commit": "a commit that is not an ancestor of base_commit",
     "number": "the number of the issue or pull request",

@@ -39,7 +39,7 @@ def manifest(
     *,
     asks_elsewhere: bool,
 ) -> dict[str, Any]:
-    """Settings, code, versions and machine of this process. Has names of environment variables, never their values."""
+    """Settings, code, versions and machine of this process. Contains names of environment variables, never their values."""
     submitted = code_state.submission()
     packages = _packages()
     facts = {

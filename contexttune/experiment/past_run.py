@@ -18,7 +18,7 @@ _OWN_SOURCES = ("hydra", "main", "schema")  # config sources that are not the us
 
 @dataclass(frozen=True, kw_only=True)
 class PastRun:
-    """What it takes to compose the configuration of a run again and to see what has changed since."""
+    """All that is needed to compose the configuration of a run again and to find what has changed since."""
 
     directory: Path
     group_id: str
@@ -39,7 +39,7 @@ def past_run(directory: Path) -> PastRun:
     where = f"reproduce={directory}"
     if not directory.is_dir():
         raise ConfigError(
-            f"{where} is not a directory: give a job's under multirun/, or a run's under results/<group_id>/runs/"
+            f"{where} is not a directory: give that of a job under multirun/, or of a run under results/<group_id>/runs/"
         )
     home = results_of_predictions(directory) if (directory / "preds.jsonl").is_file() else directory
     try:
@@ -56,7 +56,9 @@ def past_run(directory: Path) -> PastRun:
         )
     task = found.config["task"]["name"]
     if task != "run":
-        raise ConfigError(f"{where} is of task={task}, which computes nothing to reproduce: give a run's")
+        raise ConfigError(
+            f"{where} is of task={task}, which computes nothing to reproduce: give the directory of a run"
+        )
     return found
 
 
@@ -66,7 +68,7 @@ def sources(composed: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _of_job(directory: Path) -> PastRun | None:
-    """From the files that Hydra saved, and the job's copy of run.json if there is one."""
+    """A job's run, from the files that Hydra saved, and the job's copy of run.json if there is one."""
     import yaml
 
     saved = directory / ".hydra"

@@ -119,9 +119,9 @@ class Experiment:
             return ExitCode.DONE
         stopped_by = self._inference.stopped_by or self._blocks.stopped_by
         if stopped_by:
-            message = "%s: raise it, and the same command continues with the other %d instances"
+            message = "%s: raise it and run the same command again for the other %d instances"
             log.warning(message, stopped_by, len(missing))
             return ExitCode.BUDGET
-        message = "%d of %d instances have no result; the same command tries them again"
+        message = "%d of %d instances have no result; run the same command again to retry them"
         log.warning(message, len(missing), len(found))
         return ExitCode.MISSING_UNITS

@@ -1,4 +1,4 @@
-"""Rows of results: for each instance of a run, its outcome and what it took."""
+"""Rows of results: for each instance of a run, its outcome and its usage."""
 
 from __future__ import annotations
 

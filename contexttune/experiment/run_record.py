@@ -48,7 +48,7 @@ class RunRecord:
         return record
 
     def check(self) -> None:
-        """Do as `require_fit`; the first run of a group creates group.json."""
+        """Call `require_fit`; the first run of a group creates group.json."""
         cell, healthy_only = self.cell, self.cell.config.slice.healthy_only
         self.require_fit()
         if not healthy_only:  # with it, the instances are decided below, under the lock
@@ -94,7 +94,7 @@ class RunRecord:
             )
 
     def _excluded(self) -> dict[str, Any]:
-        """Decide which instances all arms leave out. The first run does that, which has seen no outcome yet."""
+        """The instances that all arms leave out, chosen by the first run before any outcome is known."""
         if not self.cell.config.slice.healthy_only:
             return {}
         excluded = self.cell.exclusion.decide()
@@ -136,7 +136,7 @@ class RunRecord:
             write_json(job / "run.json", record)
 
     def _seen(self) -> dict[str, Any]:
-        """What shows only while it runs: the model of its own server, kept from earlier sessions, and the GPUs."""
+        """Facts known only while the job runs: the model of its own server, kept from earlier sessions, and its GPUs."""
         served = self.cell.model.served() if self.cell.uses_model else None
         served = served or (read_json(self.path) or {}).get("served")
         return ({"served": served} if served else {}) | gpu.summary(self.path.parent)
@@ -164,13 +164,13 @@ class RunRecord:
         }
 
     def _documents(self, begun: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """What models wrote for the contexts and what it took; the texts are beside the contexts."""
+        """Documents that models wrote for the contexts, with their costs; the texts are beside the contexts."""
         used = self.cell.documents.used if self.cell.wants_documents else {}
         records = [{k: v for k, v in asdict(one).items() if k != "text"} for _, one in sorted(used.items())]
         return records or begun.get("documents", [])
 
     def _afterwards(self, record: Mapping[str, Any], began: float) -> dict[str, Any]:
-        """What is known only at the end: how long it took, and which models and images were used."""
+        """Facts known only at the end: duration, and the models and images used."""
         attempts = self._attempts()
         ran_in = {a["image"]: a["image_digest"] for a in attempts if a.get("image_digest")}
         *earlier, session = record["sessions"]

@@ -209,7 +209,7 @@ def _outcome_in(log_dir: Path, instance_id: str) -> Outcome:
 
 
 def _describes(entry: Mapping[str, Any], key: Mapping[str, str]) -> bool:
-    """Whether an entry of outcomes.json is a verdict on just that patch and task."""
+    """Whether an entry of outcomes.json is a verdict on exactly this patch and task."""
     try:
         is_verdict = Outcome(entry["outcome"]).is_verdict
     except (KeyError, ValueError):

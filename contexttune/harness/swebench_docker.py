@@ -270,7 +270,7 @@ def _sweep(harness_run_ids: Collection[str]) -> None:
         with docker_daemon.connected() as client:
             docker_daemon.remove_containers(client, harness_run_ids)
     except (InfraError, OSError) as error:
-        log.warning("containers of %s may be left: %s", ", ".join(harness_run_ids), error)
+        log.warning("containers of %s may remain: %s", ", ".join(harness_run_ids), error)
 
 
 def _environment() -> dict[str, str]:

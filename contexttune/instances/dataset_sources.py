@@ -1,6 +1,6 @@
 """Where the rows of a slice come from: one class for each kind of dataset.
 
-`slice.dataset` is a location, whose form tells its kind, or a part of its own (`_target_`), as a new benchmark is.
+`slice.dataset` is a location, whose form determines the class, or a part (`_target_`), for a new benchmark.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from contexttune.interfaces import Dataset
 log = logging.getLogger(__name__)
 
 _N_ROWS = {("SWE-bench/SWE-bench_Verified", "test"): 500, ("SWE-bench/SWE-bench_Lite", "test"): 300}
-"""Of the datasets of the shipped slices, to plan without loading them."""
+"""Numbers of rows of the shipped slices, to plan without loading them."""
 
 
 def configured_dataset(config: SliceConfig) -> Dataset:
@@ -64,7 +64,7 @@ def _path(location: str) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class JsonFile(Dataset):
-    """A file of JSON: a list of rows, a mapping whose values are rows, or one row a line (.jsonl)."""
+    """A file of JSON: a list of rows, a mapping whose values are rows, or one row per line (.jsonl)."""
 
     version: ClassVar[int] = 1
     location: str
@@ -84,7 +84,7 @@ class JsonFile(Dataset):
 
 @dataclass(frozen=True, kw_only=True)
 class ParquetFile(Dataset):
-    """A Parquet file with one row an instance."""
+    """A Parquet file with one row per instance."""
 
     version: ClassVar[int] = 1
     location: str
@@ -120,7 +120,7 @@ class TaskRepository(Dataset):
 
 @dataclass(frozen=True, kw_only=True)
 class SavedDataset(Dataset):
-    """A directory that `datasets` has saved."""
+    """A directory saved by the library `datasets`."""
 
     version: ClassVar[int] = 1
     location: str

@@ -75,11 +75,9 @@ class Exclusion:
             name, digest = instance.instance_id, health_records.row_digest(instance)
             reason = known.defect(name, digest)
             if reason and name not in before:
-                log.warning(
-                    "%s is unhealthy (%s), but this group has begun with it and keeps it", name, reason
-                )
+                log.warning("%s is unhealthy (%s), but this group began with it and keeps it", name, reason)
             elif name in before and reason is None and known.is_checked(name, digest):
-                log.warning("%s is healthy now, but this group has begun without it and excludes it", name)
+                log.warning("%s is healthy now, but this group began without it and still excludes it", name)
 
     def _knowledge(self) -> Knowledge:
         return health_records.knowledge(self.layout, self.harness)

@@ -58,7 +58,7 @@ class Check:
         """Why the instance is unhealthy; None if it is not known to be."""
         if self.gold and self.gold["outcome"] != Outcome.RESOLVED:
             why = f" ({self.gold['reason']})" if self.gold["reason"] else ""
-            return f"its gold patch ends as {self.gold['outcome']}{why}"
+            return f"its gold patch is graded as {self.gold['outcome']}{why}"
         if self.no_change and self.no_change["outcome"] == Outcome.RESOLVED:
             return "it is resolved without a fix"
         return None
@@ -81,7 +81,7 @@ def _plain(value: Any) -> Any:
 
 
 def harness_key(settings: Mapping[str, Any], swebench: str | None) -> dict[str, Any]:
-    """What verdicts depend on besides the row: the harness's settings in a group, and swebench's version."""
+    """Inputs of a verdict besides the row: the harness's settings in a group, and swebench's version."""
     return {**settings, "swebench": swebench}
 
 
@@ -204,7 +204,7 @@ def _rows_of(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> tupl
 
 
 def words(health: Mapping[str, Any]) -> str:
-    """What `of_group` found, as a sentence."""
+    """The health of a group as a sentence."""
     left_out = len(health["excluded"])
     suffix = f"; {left_out} unhealthy instances were left out of all arms" if left_out else ""
     if health["ceiling"] is None:

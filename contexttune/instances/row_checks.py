@@ -22,7 +22,7 @@ SHAPES = {
     "repo": r"\w[\w.-]*/\w[\w.-]*",
     "base_commit": r"[0-9a-f]{40}",
 }
-"""Of columns that become paths and arguments of git."""
+"""Patterns of columns that become paths and arguments of git."""
 _NAME_BYTES = 200  # a file name may have 255, and prefixes and suffixes are added to an id
 _RESERVED = ("preds.jsonl", "outcomes.json")  # names of files beside the directories of instances
 

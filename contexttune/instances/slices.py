@@ -41,7 +41,7 @@ def load_rows(config: SliceConfig) -> list[dict[str, Any]]:
 
 
 def count(config: SliceConfig) -> int | None:
-    """How many instances are selected, in all shards; None when only loading a remote dataset could tell.
+    """Number of selected instances in all shards; None when that requires loading a remote dataset.
 
     Raises ConfigError as `load` does, but not for ids that a remote dataset does not have.
     """
@@ -61,7 +61,7 @@ def count(config: SliceConfig) -> int | None:
 
 
 def _repo_of(instance_id: str) -> str:
-    """As SWE-bench names instances: `owner__name-number`."""
+    """The repository in an instance's id, `owner__name-number`."""
     return instance_id.rpartition("-")[0].replace("__", "/", 1)
 
 

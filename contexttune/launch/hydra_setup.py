@@ -1,4 +1,4 @@
-"""Registers the configuration schema and our resolvers with Hydra."""
+"""Registers the configuration schema and resolvers with Hydra."""
 
 from __future__ import annotations
 

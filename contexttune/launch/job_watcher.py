@@ -66,7 +66,7 @@ class JobWatcher:
             if number not in self._begun:
                 self._begun.add(number)
                 host = job_record.process_of(record).host
-                log.info("job %d of %d has begun on %s: %s", number, n_jobs, host, job.command)
+                log.info("job %d of %d started on %s: %s", number, n_jobs, host, job.command)
             if "exit_code" in record:
                 self._ended.add(number)
                 outcome = job_record.words(record)

@@ -52,12 +52,12 @@ def _directory(argument: str) -> Path:
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":  # quoted as for Hydra
         text = text[1:-1]
     if not text:
-        raise ConfigError("reproduce= names no directory: reproduce=multirun/<group_id>/<stamp>/<job>")
+        raise ConfigError("reproduce= is empty: set reproduce=multirun/<group_id>/<stamp>/<job>")
     return Path(text).expanduser().resolve()
 
 
 def _new_group(run: PastRun, typed: Sequence[str]) -> list[str]:
-    """A group of its own, because in the original one the run is finished already; and where the run comes from."""
+    """Overrides for a new group, since the run is finished in its original one, and for the origin of the run."""
     overrides = [f"reproduced_from={quoted(str(run.directory))}"]
     if not any(override.key_or_group == "group_id" for override in _parsed(typed)):
         overrides.append("group_id=${reproduced_group_id:}")

@@ -1,4 +1,4 @@
-"""Slurm for submitit, also without the accounting database, which many clusters lack."""
+"""Slurm support for submitit that also works without the accounting database, which many clusters lack."""
 
 from __future__ import annotations
 

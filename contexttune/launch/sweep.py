@@ -132,7 +132,7 @@ def _planned_job(composed: DictConfig, number: int, overrides: Sequence[str]) ->
 
 
 def _require_groups_that_fit(jobs: Sequence[PlannedJob]) -> None:
-    """Check before any run is recorded as planned: one refused later would stay a gap in its group."""
+    """Check before any run is recorded as planned: one refused later would leave a gap in its group."""
     datasets: dict[str, list[GoldInstance]] = {}  # each is read once
     for job in jobs:
         if (cell := job.cell) is None:

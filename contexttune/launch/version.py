@@ -1,4 +1,4 @@
-"""`--version`: ours, and those of the packages that decide what a score means."""
+"""`--version`: the versions of contexttune and of the packages that determine what a score means."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Watch(Callback):
-    """Refuses commands that Hydra would silently run in a way the user cannot want."""
+    """Refuses commands that Hydra would silently run in an unintended way."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         _before_jobs(config)
@@ -50,7 +50,7 @@ class Watch(Callback):
 
 
 def _before_jobs(config: DictConfig) -> None:
-    """Checks and notes of the launching process, before a file is written."""
+    """Check the command and record its sweep in the launching process, before a file is written."""
     from contexttune.experiment import code_state
     from contexttune.system import redaction
 

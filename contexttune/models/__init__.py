@@ -1,1 +1,1 @@
-"""Endpoints, and doubles that are endpoints too."""
+"""Models: endpoints, the servers behind them, and scripted and replayed substitutes."""

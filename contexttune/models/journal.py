@@ -34,7 +34,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Paid:
-    """What an instance's calls took, whether or not their answers were used."""
+    """Usage of an instance's calls, whether or not their answers were used."""
 
     n_calls: int
     usage: Usage
@@ -56,12 +56,10 @@ def read_calls(path: Path) -> list[Line]:
     try:
         lines = read_jsonl(path)
     except ValueError:
-        raise ArtifactError(f"{path} is damaged: move it away, and its calls are made again") from None
+        raise ArtifactError(f"{path} is damaged: move it away to repeat its calls") from None
     for line in lines:
         if not isinstance(line, dict) or line.get("schema_version") != _SCHEMA_VERSION:
-            raise ArtifactError(
-                f"{path} was written by another version: move it away, and its calls are made again"
-            )
+            raise ArtifactError(f"{path} was written by another version: move it away to repeat its calls")
     return lines
 
 
@@ -136,7 +134,7 @@ def _lock(file: IO[bytes], path: Path) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 file.close()
-                raise InfraError(f"another process is at work on {path}") from None
+                raise InfraError(f"another process is using {path}") from None
             time.sleep(_POLL_S)
         except OSError:  # a file system without locks: the run's own lock has to suffice
             return

@@ -49,7 +49,7 @@ class JournaledModel(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class JournaledClient:
-    """Answers from the journal at `path` as long as the same is asked, then from `client`.
+    """Answers from the journal at `path` as long as the requests are the same, then from `client`.
 
     Pickles until the first call.
     """
@@ -116,7 +116,7 @@ class JournaledClient:
 
 
 def _answered(line: Line, *, n_requests: int = 0, waited_s: float = 0.0, replayed_s: float = 0.0) -> Answered:
-    """Built from the line even when it was just written: a resumed attempt must see the same answer."""
+    """The answer, built from the line even when it was just written: a resumed attempt must see the same answer."""
     if line["response"] is None:
         raise ContextWindowExceeded(line["refused"])
     return Answered(answer_in(line["response"]), n_requests, waited_s, replayed_s)

@@ -1,4 +1,4 @@
-"""What the answers of one attempt took, and the limits on it."""
+"""Token usage and cost of one attempt, and limits on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contexttune.types import Answered, Usage
 
 @dataclass(frozen=True, kw_only=True)
 class TokenLimits:
-    """Limits of an attempt by tokens; None: no limit."""
+    """Token limits of an attempt; None: no limit."""
 
     completion_tokens: int | None = None
     total_tokens: int | None = None

@@ -75,7 +75,7 @@ class OpenAICompatible(JournaledModel):
         if self.server.starts:
             if self.base_url:
                 raise ConfigError(
-                    f"model.base_url={self.base_url} is set, and model.server starts a server of its own: set model/server=none, or unset it"
+                    f"model.base_url={self.base_url} is set, and model.server starts a server of its own: set model/server=none, or unset model.base_url"
                 )
             object.__setattr__(self, "api_key_env", None)  # a server of the job checks no key
         if self.timeout_s <= 0:

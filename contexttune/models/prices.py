@@ -1,4 +1,4 @@
-"""What tokens cost. A model without a price has an unknown cost (None), which is not a cost of 0."""
+"""Prices of tokens. A model without a price has an unknown cost (None), which is not a cost of 0."""
 
 from __future__ import annotations
 

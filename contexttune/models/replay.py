@@ -22,7 +22,7 @@ class Replay(Model):
     """Answers the requests of a recorded run with their recorded answers, and no other request.
 
     Model name and sampling parameters are read from the journal; only the seed is the cell's own. A request that was
-    not recorded is an outage of its instance; that may be the last one of an attempt that the wall clock ended.
+    not recorded is an outage of its instance, possibly after the last answer before a wall-clock limit.
 
     Attributes:
         source: `artifacts/preds/<group_id>/<run_id>`; or `artifacts/preds/<group_id>`, and each cell of a sweep replays

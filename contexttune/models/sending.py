@@ -1,8 +1,8 @@
 """Send one request to an endpoint: wait for the rate limit, retry transient errors, measure the waiting.
 
-It knows nothing about the request, so that whatever passes requests on can use it. A call that is to be paid only
+It knows nothing about the request, so that anything that forwards requests can use it. A call that is to be paid only
 once is wrapped in `journaled.JournaledClient`, which asks its client only for what is not on disk; `metering.Meter`
-adds up what the answers took.
+adds up the usage of the answers.
 """
 
 from __future__ import annotations

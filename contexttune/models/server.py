@@ -1,4 +1,4 @@
-"""Who serves the model: somebody else, or a server that the job starts before the first call and stops after the last."""
+"""The model's server: an external one, or one that the job starts before the first call and stops after the last."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Server:
 
     @property
     def address(self) -> Address | None:
-        """Where it listens; None unless this job has started it."""
+        """Address of the server; None unless this job has started it."""
         return None
 
     def preflight(self, name: str) -> None:
@@ -41,7 +41,7 @@ class Server:
         """Stop what `start` started."""
 
     def served(self) -> Mapping[str, Any] | None:
-        """What it reported about itself, for run.json; also after `stop`."""
+        """Facts that the server reported, for run.json; also after `stop`."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""What a run has spent, by its journals and records, and what it may spend in all."""
+"""Spending of a run, from its journals and records, and the limits on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contexttune.models.prices import Price, cost_usd
 from contexttune.types import Usage
 
 SPENT = ("n_calls", "prompt_tokens", "completion_tokens", "cost_usd", "wall_s")
-"""Fields of an attempt record that say what it took; its `earlier` has the same for everything before the attempt."""
+"""Fields of an attempt record with its usage; its `earlier` has the same for everything before the attempt."""
 # limit of the budget -> the fields that count towards it
 _COUNTED = {
     "calls": ("n_calls",),
@@ -27,7 +27,7 @@ Spent = Mapping[str, Any]
 
 
 def spent_in(record: Spent | None) -> Spent:
-    """What an instance has taken according to its record: the attempt and `earlier`."""
+    """Usage of an instance according to its record: the attempt and `earlier`."""
     if record is None:
         return {}
     earlier: Spent = record.get("earlier") or {}
@@ -35,7 +35,7 @@ def spent_in(record: Spent | None) -> Spent:
 
 
 def spent_for(record: Spent | None, paid: Paid | None, price: Price | None) -> Spent:
-    """What an instance has taken according to its journal, which survives a kill; without one, to its record."""
+    """Usage of an instance according to its journal, which survives a kill, or else to its record."""
     by_record = spent_in(record)
     if paid is None:
         return by_record
@@ -44,7 +44,7 @@ def spent_for(record: Spent | None, paid: Paid | None, price: Price | None) -> S
 
 
 def earlier_than(record: Spent, before: Spent | None, paid: Paid | None, price: Price | None) -> Spent:
-    """What the instance took besides the attempt of `record`; {} for nothing.
+    """Usage of the instance besides the attempt of `record`; {} if there is none.
 
     Replayed answers belong to the attempt: each was paid for once.
 
@@ -69,7 +69,7 @@ def _spent(n_calls: int, tokens: Mapping[str, int | None], price: Price | None, 
 
 
 class Budget:
-    """Adds up what a run's instances and documents took. Not thread-safe."""
+    """Adds up the usage of a run's instances and documents. Not thread-safe."""
 
     def __init__(self, limits: BudgetConfig, price: Price | None) -> None:
         """Raises ConfigError when the cost is limited and the price unknown."""
@@ -85,11 +85,11 @@ class Budget:
         return self._limits["cost_usd"] is not None
 
     def note(self, name: str, spent: Spent) -> None:
-        """Set what an instance has taken so far in all of its attempts, or a document that the run has paid for."""
+        """Set the usage of an instance in all of its attempts, or of a document that the run has paid for."""
         self._spent[name] = spent
 
     def exceeded(self) -> str | None:
-        """Why nothing further may begin, or None."""
+        """The reason why no further work may start, or None."""
         for key, fields in _COUNTED.items():
             spent = sum(one.get(name) or 0 for one in self._spent.values() for name in fields)
             limit = self._limits[key]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _TOO_MANY_TOKENS = 10**12
 IMPORTING = threading.RLock()
-"""Taken to import openai: its modules import each other, so two threads importing at once can see half of it."""
+"""Lock for importing openai: its modules import each other, so two threads importing at once can see half of it."""
 
 
 class ContextWindowExceeded(Exception):

@@ -30,7 +30,7 @@ def group_caveats(group: Group, analysis: Analysis) -> list[str]:
 
 
 def comparison_caveats(group: Group, analysis: Analysis) -> list[str]:
-    """Caveats of a group in a comparison, where its own control plays no part."""
+    """Caveats of a group in a comparison, which does not use its own control."""
     return [*_validity(group), *_changed(analysis), *_run_differences(group), *_documents(group, analysis)]
 
 

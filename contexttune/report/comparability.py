@@ -45,7 +45,7 @@ def unlike_prompts(rows: Iterable[Row]) -> tuple[int, int]:
 
 
 def is_code_state(difference: Difference) -> bool:
-    """Whether the difference is in our commit or uncommitted changes, which seldom change a result."""
+    """Whether the difference is in contexttune's commit or uncommitted changes, which seldom change a result."""
     return difference[0] in _CODE
 
 

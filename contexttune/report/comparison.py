@@ -52,7 +52,7 @@ class Comparison:
 def compare_groups(
     a: Group, b: Group, analysis: Analysis, *, force: bool, margin_of_b: float | None = None
 ) -> Comparison:
-    """Contrast the arms of b with those of a: each common condition with itself, or without any, all with all.
+    """Contrast the arms of b with those of a: each common condition with itself; all with all if none is common.
 
     `analysis` is that of a; a different `margin_of_b` becomes a remark.
     Raises ConfigError if the groups differ in more than the condition, unless `force`.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def summarize_condition(arm: Arm, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Condition:
-    """Summarize a condition, given its records, and its rows whether measured or not."""
+    """Summarize a condition, given its run records and its rows, including those of missing results."""
     from contexttune.analysis.rates import rate_ci95
     from contexttune.analysis.seed_noise import repeats
     from contexttune.report.summary_schema import Condition

@@ -66,7 +66,7 @@ def require_known(config: AnalysisConfig, cells: Sequence[Mapping[str, Any]]) ->
 
 
 def _analysis_keys(overrides: Sequence[str]) -> set[str]:
-    """Keys of `analysis` that are overridden, be it with their defaults."""
+    """Keys of `analysis` that are overridden, even with their defaults."""
     keys = [text.lstrip("+").partition("=")[0] for text in overrides]
     return {key.removeprefix("analysis.") for key in keys if key.startswith("analysis.")}
 

@@ -213,7 +213,7 @@ def _closing(text: str) -> dict[int, int]:
 
 
 def expanded(word: str) -> Iterator[str]:
-    """Brace expansion as in a shell, limited to the first names of a very large one."""
+    """Brace expansion as in a shell, cut off after the first names of a very large one."""
     return iter([word]) if word.count("{") > _MAX_BRACES else islice(_expand(word), _MAX_EXPANDED)
 
 

@@ -131,7 +131,7 @@ class Tree:
     )
 
     def shared(self, make: Callable[[Tree], T]) -> T:
-        """`make(self)`, called once per tree and `make`: how the signals of a commit share what they compute."""
+        """`make(self)`, called once per tree and `make`, so that the signals of a commit share the result."""
         if make not in self._shared:
             self._shared[make] = make(self)
         found: T = self._shared[make]

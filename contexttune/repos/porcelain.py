@@ -1,4 +1,4 @@
-"""GitPython for what people do with git by hand: clone, fetch, look at changes."""
+"""Git commands that people also run by hand (clone, fetch, status), through GitPython."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a supervised agent reports about itself, and how its end is classified."""
+"""Progress reports of a supervised agent, and the classification of its end."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class AgentRunner(Runner):
 
     @abstractmethod
     def testbed(self, instance: Instance) -> AbstractContextManager[Testbed]:
-        """Where the attempt happens."""
+        """The testbed of the attempt."""
 
     @abstractmethod
     def work(
@@ -96,7 +96,7 @@ class AgentRunner(Runner):
 
     @property
     def details(self) -> Mapping[str, Any]:
-        """What else the record of an attempt says."""
+        """Further fields of the record of an attempt."""
         return {}
 
     @property
@@ -182,7 +182,7 @@ class AgentRunner(Runner):
         )
 
     def _recovered(self, testbed: Testbed) -> str:
-        """The diff of an attempt without a submission. Raises InfraError when there is none and it is to be graded."""
+        """The diff of an attempt without a submission. Raises InfraError if it is missing but needed."""
         try:
             return testbed.diff().decode("utf-8", "surrogateescape")
         except DiffTimeout as error:

@@ -1,4 +1,4 @@
-"""The reference patch: proves images and harness before money is spent."""
+"""The reference patch, to check images and harness before money is spent."""
 
 from __future__ import annotations
 

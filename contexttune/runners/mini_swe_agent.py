@@ -28,7 +28,7 @@ class MiniSweAgent(MiniRunner):
         if self.sandbox == "bwrap" and find_bwrap() is None:
             raise PreflightError(
                 "runner=mini_swe_agent needs bubblewrap, which is missing or refused by the kernel: install bubblewrap, choose "
-                "runner=mini_swe_agent_swebench, or, where the machine itself may be lost, runner.sandbox=none"
+                "runner=mini_swe_agent_swebench, or, on a disposable machine, runner.sandbox=none"
             )
         super().preflight()
 

@@ -19,7 +19,7 @@ ReadText = Callable[[str], str | None]
 
 @dataclass
 class Hunk:
-    """Lines with their ` `, `-` or `+`, and the line number in the header (1-based; None: without one)."""
+    """Lines with their ` `, `-` or `+`, and the line number in the header (1-based; None if it has none)."""
 
     line: int | None
     body: Lines = field(default_factory=list)

@@ -102,7 +102,7 @@ def _is_over(report: Report, started: float, wall_limit_s: float) -> bool:
 def _cut_short(worker: Any, source: Any, report: Report) -> Report:
     """End the worker, and return the report that it sends then, or else its last one.
 
-    A submission that was under way at the limit counts. An outage does not: the time was over.
+    A submission under way at the limit counts. An outage does not, because the time was used up anyway.
     """
     with suppress(ProcessLookupError):
         os.kill(worker.pid, signal.SIGTERM)
@@ -162,9 +162,9 @@ def _end_with_program() -> None:
 
 @cache
 def _socket_folder() -> str:
-    """Make the fork server listen in a new directory: in the temporary one, if a socket's path can be so long.
+    """Make the fork server listen in a new directory, in /tmp if the temporary one's path is too long for a socket.
 
-    The server removes it when this process is gone, however it ended.
+    The server removes the directory after this process has ended, however it ended.
     """
     parent = tempfile.gettempdir()
     if len(os.fsencode(parent)) > _FOLDER_BYTES:

@@ -1,1 +1,1 @@
-"""Where commands of agents and tests run: containers, bubblewrap, their shells and testbeds."""
+"""Sandboxes for commands of agents and tests: containers, bubblewrap, their shells and testbeds."""

@@ -57,7 +57,7 @@ class Apptainer(Engine):
     """Images are files in the cache, converted from those of the registry; changes go to a scratch directory."""
 
     name: ClassVar[str] = "apptainer"
-    remedy: ClassVar[str] = "see what `apptainer version` says"
+    remedy: ClassVar[str] = "check the output of `apptainer version`"
     _lists: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def preflight(self) -> None:

@@ -107,13 +107,13 @@ class Docker(Engine):
 @dataclass(frozen=True, kw_only=True)
 class Podman(Docker):
     name: ClassVar[str] = "podman"
-    remedy: ClassVar[str] = "see what `podman info` says"
+    remedy: ClassVar[str] = "check the output of `podman info`"
 
     def _without_proxies(self) -> list[str]:
         return ["--http-proxy=false"]
 
     def _pull(self, image: str, timeout_s: float) -> ExecResult:
-        """Pull from Docker Hub where the name has no registry: podman has no default one."""
+        """Pull an image; a name without a registry is pulled from Docker Hub, since podman has no default."""
         host, slash, _ = image.partition("/")
         is_full = bool(slash) and (host == "localhost" or "." in host or ":" in host)
         return super()._pull(image if is_full else f"docker.io/{image}", timeout_s)

@@ -1,6 +1,6 @@
 """The Docker daemon that the SWE-bench harness uses.
 
-The harness talks to it by the Docker SDK, so questions about its images and containers take the same way, and
+The harness talks to it by the Docker SDK, so its images and containers are queried in the same way, and
 reach the same daemon. Containers of agents are started by the command line, see docker.py.
 """
 

@@ -1,4 +1,4 @@
-"""What a container engine does for an attempt, by its command line. A new engine is one class of each kind here."""
+"""Container engines, used through their command lines. A new engine subclasses Container and Engine."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FINAL = ("not found", "manifest unknown", "access denied", "invalid reference")
 
 @dataclass(frozen=True, kw_only=True)
 class Container(ABC):
-    """A running container. It pickles: a worker runs commands in it, and the program takes its diff."""
+    """A running container. Can be pickled: a worker runs commands in it, and the program takes its diff."""
 
     executable: str
     name: str
@@ -53,7 +53,7 @@ class Container(ABC):
         """The command line that runs `command` in /testbed, connected to standard input if `stdin`."""
 
     def problem(self, timeout_s: float) -> str | None:
-        """None while it runs, else what is wrong."""
+        """The problem with the container; None while it runs."""
         state = subprocesses.run(self._state_argv(), timeout_s=timeout_s, limit_bytes=_STATE_BYTES)
         if state.timed_out:
             return f"{self.executable} does not answer"

@@ -1,4 +1,4 @@
-"""Commands over a checkout on this machine: in bubblewrap or, where that is asked for, without it."""
+"""Runs commands in a checkout on this machine: in bubblewrap or, if configured, without it."""
 
 from __future__ import annotations
 

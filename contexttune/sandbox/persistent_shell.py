@@ -98,7 +98,7 @@ class PersistentShell:
                 pipe.close()
 
     def _send(self, script: str) -> bool:
-        """Whether the client took the script as a whole; a part of it is not run."""
+        """Send a script; return whether the client took all of it. An incomplete script is not run."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(script.encode())

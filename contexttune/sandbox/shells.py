@@ -1,4 +1,4 @@
-"""Shells that run an agent's commands: in a container, or over a checkout. They pickle."""
+"""Shells that run an agent's commands, in a container or in a checkout. They can be pickled."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class ContainerShell:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckoutShell:
-    """Runs commands over a checkout on this machine."""
+    """Runs commands in a checkout on this machine."""
 
     sandbox: LocalSandbox
     date: int = 0  # of the files, in seconds since 1970: see file_dates

@@ -1,4 +1,4 @@
-"""The testbed of one attempt: created before it, asked for its diff, removed after it."""
+"""The testbed of one attempt: created before it, diffed at its end, removed after it."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class DiffTimeout(InfraError):
 
 
 class Testbed(Protocol):
-    """Where one attempt happens."""
+    """The repository and the shell of one attempt."""
 
     @property
     def shell(self) -> Shell: ...
 
     @property
     def described(self) -> Mapping[str, Any]:
-        """What the attempt's record says about it."""
+        """Fields for the attempt's record."""
         ...
 
     def diff(self) -> bytes:

@@ -58,7 +58,7 @@ class CodeIndex(Signal):
             raise ConfigError(f"signal.code_index.min_share must be between 0 and 1, got {self.min_share}")
 
     def extract(self, tree: Tree) -> dict[str, Any]:
-        """Sorted by path."""
+        """The index, sorted by path."""
         found, share = _code_files(tree)
         listed = found if share >= self.min_share else {}
         records = self._records(tree, set(listed.values()))
@@ -74,7 +74,7 @@ class CodeIndex(Signal):
         return {"files": files, "skipped": skipped, "share": round(share, 4)}
 
     def _records(self, tree: Tree, wanted: Set[tuple[str, str]]) -> dict[tuple[str, str], _Record]:
-        """By (language, blob)."""
+        """Records by (language, blob)."""
         known: dict[tuple[str, str], _Record] = {}
         for language in sorted({language for language, _ in wanted}):
             blobs = sorted(blob for own, blob in wanted if own == language)

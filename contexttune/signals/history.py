@@ -8,7 +8,7 @@ from contexttune.repos.git import Running, Tree, git
 
 
 class History:
-    """The last commits of a history, less merges; git reads them beside this process."""
+    """The last non-merge commits of a history, which git reads in the background."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree

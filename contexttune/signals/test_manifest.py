@@ -86,7 +86,7 @@ def _commands(name: str, text: str) -> Iterator[str]:
 
 
 def _configures(name: str, text: str) -> bool:
-    """Whether a file holds settings of pytest or nose."""
+    """Whether a file contains settings of pytest or nose."""
     if name in ("pytest.ini", ".pytest.ini", "conftest.py"):
         return True
     if name in ("setup.cfg", "tox.ini"):

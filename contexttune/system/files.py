@@ -67,7 +67,7 @@ def read_json(path: Path, kind: type = dict) -> Any:
     except ValueError as error:
         found, reason = None, str(error)
     else:
-        reason = f"it holds a {type(found).__name__}"
+        reason = f"it contains a {type(found).__name__}"
     if not isinstance(found, kind):
         raise DamagedFile(
             f"{path} is damaged ({reason}): restore it, or move it away and repeat the command that wrote it"
@@ -119,7 +119,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             if line and number < len(lines) - 1:
                 raise DamagedFile(
-                    f"{path} is damaged in line {number + 1}: move it away, and its content is computed again"
+                    f"{path} is damaged in line {number + 1}: move it away, and its content will be computed again"
                 ) from None
     return rows
 

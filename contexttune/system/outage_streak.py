@@ -8,7 +8,7 @@ _LIMIT = 3
 
 
 class OutageStreak:
-    """The latest consecutive outages. Three with the same message: the rest of the queue would meet it too."""
+    """The latest consecutive outages. After three with the same message, the rest of the queue would fail too."""
 
     def __init__(self) -> None:
         self._messages: deque[str] = deque(maxlen=_LIMIT)

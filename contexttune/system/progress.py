@@ -27,7 +27,7 @@ _MAX_ROWS = 12  # of the live table; further items are only counted
 def console() -> Console:
     """The console that tables, progress and log lines share, so that they do not overwrite each other.
 
-    A file or a pipe has no width: it gets one that all our tables fit into.
+    A file or a pipe has no width: it gets one that all tables fit into.
     """
     import rich
 

@@ -96,7 +96,7 @@ class _Lock:
             with suppress(OSError):  # the disk may be unavailable for a moment
                 if self._is_lost() and not released.is_set():
                     log.error(
-                        "this process stood still so long that another took over its run (%s)", self.path
+                        "this process was suspended so long that another took over its run (%s)", self.path
                     )
                     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job
                         os._exit(ExitCode.INTERRUPTED)
@@ -131,7 +131,7 @@ class _Lock:
             if (now_at is not None and now_at != beat_at) or (found and found.process.is_running):
                 if _read(self.path) != found:
                     return  # another process has taken it over meanwhile
-                raise PreflightError(f"{who}, is at work on this run ({self.path}): wait for it, or stop it")
+                raise PreflightError(f"{who}, is working on this run ({self.path}): wait for it, or stop it")
             time.sleep(_POLL_S)
         self._remove(found)
 
@@ -142,7 +142,7 @@ class _Lock:
         silent_s = self._now() - beat_at
         if not self._waited and silent_s <= self._lifetime_s:
             self._waited = True
-            message = "%s, was at work on this run: waiting for its heartbeat, for at most %.0f s"
+            message = "%s, was working on this run: waiting up to %.0f s for its heartbeat"
             log.info(message, who, self._lifetime_s)
         return silent_s <= self._lifetime_s
 

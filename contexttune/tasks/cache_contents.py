@@ -1,4 +1,4 @@
-"""The content of the cache, and which of it can be deleted. Everything in it can be rebuilt; none of it is a result."""
+"""Content of the cache, and what can be deleted from it. Everything in it can be rebuilt; none of it is a result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TEMPORARY_DAYS = 1.0  # write_atomic renames its temporary files within seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Deletable:
-    """Something in the cache that is not needed, and why."""
+    """An item of the cache that is not needed, and the reason."""
 
     reason: str
     path: Path
@@ -107,7 +107,7 @@ def _worktrees(layout: Layout, unused_days: float) -> Section:
 
 
 def _unused_days(worktree: Path) -> float:
-    """Days since its last use, the time of its mark. An incomplete one has no mark, and counts from its creation."""
+    """Days since the last use, which updates the mark; an incomplete checkout has no mark: since its creation."""
     mark = _mark(worktree)
     last = (mark if mark.exists() else worktree).stat().st_mtime
     return (time.time() - last) / _DAY_S

@@ -13,7 +13,7 @@ from contexttune.tasks.health_check import HealthCheck
 
 @dataclass(frozen=True, kw_only=True)
 class Health(Task):
-    """Grade the gold patch and an empty change on each instance of the slice. The same command resumes."""
+    """Grade the gold patch and an empty change on each instance of the slice. Repeating the command resumes."""
 
     name: str = "health"
 

@@ -29,7 +29,7 @@ _NAMES = {"gold": "the gold patch", "no_change": "a patch that changes nothing"}
 
 @dataclass
 class HealthCheck:
-    """Checks the instances of a slice on this machine. The same command resumes."""
+    """Checks the instances of a slice on this machine. Repeating the command resumes."""
 
     cell: Cell
 
@@ -83,7 +83,7 @@ class HealthCheck:
         self._write({name: {kind: verdict} for name, verdict in verdicts.items()}, digests)
 
     def _confirm(self) -> None:
-        """Mark the checks of the present images as current, among those of several images of one instance."""
+        """Mark the checks of the present images as current: an instance may have checks of several images."""
         digests = self._digests(self.instances)
         self._write({name: {} for name in self._known(digests)}, digests)
 
@@ -152,7 +152,7 @@ class HealthCheck:
         )
         if not n_missing or self.cell.config.dry_run:
             return ExitCode.DONE
-        log.warning("%d instances are not fully checked; the same command checks them again", n_missing)
+        log.warning("%d instances are not fully checked; run the same command again to check them", n_missing)
         return ExitCode.MISSING_UNITS
 
 

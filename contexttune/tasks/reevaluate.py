@@ -1,4 +1,4 @@
-"""Grades discordant instances, whose results differ between two arms, again: if the verdicts differ, the tests are flaky.
+"""Grades discordant instances (results differ between arms) again: if the verdicts differ, the tests are flaky.
 
 The run's own verdict stays unchanged. Further verdicts are made in directories of their own,
 runs/<run_id>/reevaluations/<number>/, and collected in runs/<run_id>/reevaluations.json.
@@ -84,7 +84,7 @@ def reevaluate(layout: Layout, group_id: str, times: int, config: AnalysisConfig
             *(entry["instance_id"], entry["run_id"], entry["outcome"], ", ".join(entry["again"])),
         )
     if n_missing:
-        log.warning("%d verdicts are missing; the same command grades them again", n_missing)
+        log.warning("%d verdicts are missing; run the same command again to grade them", n_missing)
     return n_missing
 
 

@@ -118,7 +118,7 @@ def test_two_processes_never_write_one_journal_and_a_dead_one_holds_nothing(tmp_
         assert holder.stdout.readline() == "held\n"
         monkeypatch.setattr(journal, "_LOCK_TIMEOUT_S", 0.3)
         with serving(*numbered()) as server:
-            with pytest.raises(InfraError, match="another process is at work on"):
+            with pytest.raises(InfraError, match="another process is using"):
                 said(server, tmp_path, "a")
             assert server.requests == []
             monkeypatch.setattr(journal, "_LOCK_TIMEOUT_S", 60)

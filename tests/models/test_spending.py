@@ -101,7 +101,7 @@ def test_a_run_that_used_up_its_budget_exits_5_and_continues_with_a_higher_one(t
         keys = (*KEYS, *MODEL, "slice.limit=3")
         done = contexttune(*keys, "budget.calls=2", cwd=tmp_path, OPENAI_BASE_URL=server.url)
         assert done.returncode == 5, done.stdout
-        assert "budget.calls=2 is used up (2): raise it, and the same command continues" in done.stdout
+        assert "budget.calls=2 is used up (2): raise it and run the same command again" in done.stdout
         assert len(server.requests) == 2
         assert contexttune(*keys, cwd=tmp_path, OPENAI_BASE_URL=server.url).returncode == 0
         assert len(server.requests) == 3

@@ -133,7 +133,7 @@ def test_a_second_start_leaves_the_first_ones_container_alone(boxed_agent):
         second = boxed_agent.run(server.url)
         said, _ = program.communicate(timeout=60)
     assert second.returncode == 3, second.stdout + second.stderr
-    assert "is at work on this run" in second.stdout + second.stderr
+    assert "is working on this run" in second.stdout + second.stderr
     assert program.returncode == 0, said
     assert boxed_agent.attempt()["status"] == "submitted"
 

@@ -28,7 +28,7 @@ from tests.harness.cells import cell, dataset
 NAMES = ("calc-good", "calc-nofix", "calc-badgold")
 REASONS = {
     "calc-nofix": "it is resolved without a fix",
-    "calc-badgold": "its gold patch ends as unresolved",
+    "calc-badgold": "its gold patch is graded as unresolved",
 }
 MakeCell = Callable[..., Cell]
 
@@ -208,7 +208,7 @@ def test_what_is_unhealthy_on_any_machine_is_left_out_before_limit_and_shards(ma
         make(*HEALTHY[:1], "group_id=h", "slice.shard_count=2", f"slice.shard_index={i}") for i in (0, 1)
     ]
     assert [ids(shard) for shard in shards] == [["calc-nofix"], ["calc-badgold"]]
-    reason = {"instance_id": "calc-good", "reason": "its gold patch ends as unresolved on node2"}
+    reason = {"instance_id": "calc-good", "reason": "its gold patch is graded as unresolved on node2"}
     assert read_json(shards[0].layout.group("h") / "group.json")["excluded"] == [reason]
 
 
@@ -299,7 +299,7 @@ def test_the_ceiling_is_of_the_groups_rows_and_harness(make: MakeCell) -> None:
     found = health_records.of_group(made.layout, "g", NAMES)
     assert (found["ceiling"], found["n_checked"]) == (0.5, 2)
     assert found["unhealthy"] == [
-        {"instance_id": "calc-badgold", "reason": "its gold patch ends as unresolved on node1"}
+        {"instance_id": "calc-badgold", "reason": "its gold patch is graded as unresolved on node1"}
     ]
     words = "ceiling: the gold patch resolves 1 of 2 checked instances (of 3); unhealthy: calc-badgold"
     assert health_records.words(found) == words

@@ -31,7 +31,7 @@ class RankedSourcesCard(Card):
     """A card whose lines name ranked sources."""
 
     def reasons(self, signals: Mapping[str, Any]) -> Mapping[str, str]:
-        """Path -> what its value comes from."""
+        """Path -> explanation of its value."""
         modules, hot = signals["py_index"]["modules"], signals["hot_paths"]
         n_changes = {item["path"]: item["commits"] for item in hot["by_churn"]}
         return {

@@ -1,1 +1,1 @@
-"""Which files and which of their definitions a change is likely to touch."""
+"""Rankings of files and definitions by how likely a change is to touch them."""

@@ -29,7 +29,7 @@ def named_files(issue: Issue, modules: Mapping[str, str]) -> dict[str, float]:
 def _add(
     found: dict[str, float], mentions: Iterable[str], weight: float, by_name: Mapping[str, list[str]]
 ) -> bool:
-    """Add the files whose paths match; several matches of one mention share the weight. Whether there was any."""
+    """Add the files whose paths match, which share the weight; return whether there are any."""
     any_match = False
     for mention in mentions:
         for path in (paths := _longest_suffix_matches(mention, by_name)):

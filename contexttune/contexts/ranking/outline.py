@@ -1,4 +1,4 @@
-"""Files and their definitions, as rankings value them and maps show them."""
+"""Files and definitions with the values that rankings give them."""
 
 from __future__ import annotations
 

@@ -37,12 +37,12 @@ def activities(
 
 
 def explanation(value: float, n_changes: int, n_commits: int, length_lines: int) -> str:
-    """What an activity comes from, in words."""
+    """Explain an activity in words."""
     return f"{value:.1f}: {n_changes} changes in {n_commits} commits, {length_lines} lines"
 
 
 def explain(file: RankedFile, signals: Mapping[str, Any]) -> str:
-    """What the activity of a file comes from, in words."""
+    """Explain the activity of a file in words."""
     churn, length_lines = signals["churn"], n_lines(symbols_of(signals, file.path))
     return explanation(file.value, len(churn["ages"].get(file.path, ())), churn["n_commits"], length_lines)
 

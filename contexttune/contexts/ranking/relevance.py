@@ -34,7 +34,7 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """One issue against one commit."""
+    """Ranking of the files of one commit for one issue."""
 
     repo: RepoAtCommit
     issue: Issue
@@ -155,6 +155,6 @@ class Ranking:
 
 
 def explain(file: RankedFile) -> str:
-    """What the score of a file comes from, in words."""
+    """Explain the score of a file in words."""
     terms = ", ".join(f"{name} {amount:.2f}" for name, amount in file.evidence if amount >= _MIN_SHOWN)
     return f"{file.value:.2f}: {terms}"

@@ -29,7 +29,7 @@ class Files:
         return found if isinstance(found, dict) else {}
 
     def tail(self, path: Path, n_bytes: int) -> str | None:
-        """The last `n_bytes` as text; None without such a file."""
+        """The last `n_bytes` as text; None if there is no such file."""
         try:
             if not self._is_allowed(path):
                 return None

@@ -25,7 +25,7 @@ def by_instance(rows: Sequence[Row], conditions: Sequence[str]) -> dict[str, lis
 
 
 def shares(rows: Sequence[Row], conditions: Sequence[str]) -> list[float | None]:
-    """Resolved share of the measured attempts per condition; None without one."""
+    """Resolved share of the measured attempts per condition; None if there is none."""
     found: list[float | None] = []
     for name in conditions:
         own = [row for row in rows if row["condition"] == name and Outcome(row["outcome"]).is_verdict]

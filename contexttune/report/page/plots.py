@@ -77,7 +77,7 @@ def _farthest(interval: Sequence[float]) -> float:
 
 
 def scatter(instances: Mapping[str, Sequence[Row]], control: str, treatment: str) -> dict[str, Any] | None:
-    """Mean cost per attempt in both arms, one point per instance, on logarithmic axes; None without two points.
+    """Mean cost per attempt in both arms, one point per instance, on logarithmic axes; None for fewer than two points.
 
     Returns measure, points [{id, x, y, kind}], ticks [(position, label)] and the number of instances left out.
     """

@@ -1,4 +1,4 @@
-"""What the page's template shows of summary.json: texts made safe, marks with their positions."""
+"""Values of summary.json for the page's template: texts made safe, marks with their positions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _forest(summary: Json) -> dict[str, Any] | None:
 
 
 def _costs(summary: Json) -> dict[str, Any] | None:
-    """Cost ratios of all contrasts on one axis; None without any."""
+    """Cost ratios of all contrasts on one axis; None if there are none."""
     contrasts = [(one, table_rows.cost_rows(one)) for one in summary["contrasts"] if one["costs"]]
     if not contrasts:
         return None

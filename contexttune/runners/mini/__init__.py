@@ -1,1 +1,1 @@
-"""mini-swe-agent as a runner: its agent loop and prompts, in places, processes and limits of our own."""
+"""mini-swe-agent as a runner: its agent loop and prompts, with contexttune's testbeds, processes and limits."""

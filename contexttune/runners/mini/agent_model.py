@@ -1,4 +1,4 @@
-"""mini-swe-agent's model interface over our endpoint client, with counted requests and token limits."""
+"""mini-swe-agent's model interface over the endpoint client, with counted requests and token limits."""
 
 from __future__ import annotations
 

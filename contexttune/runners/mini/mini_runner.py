@@ -48,7 +48,7 @@ class MiniRunner(AgentRunner):
 
     @property
     def request_parameters(self) -> Mapping[str, Any]:
-        """What each request carries besides messages and sampling."""
+        """Parameters of each request besides messages and sampling."""
         keep_quiet()
         return self._protocol.parameters()
 

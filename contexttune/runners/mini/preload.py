@@ -1,4 +1,4 @@
-"""Imported once by the process that workers are forked from: what they would import each for itself."""
+"""Modules imported once by the process that workers are forked from, so that no worker has to."""
 
 import atexit
 import gc
@@ -34,7 +34,7 @@ def _remove_sockets() -> None:
 
 
 def _exercise() -> None:
-    """Send a request to a server of our own: workers then share what a process builds for its first one.
+    """Send a request to a local server, so that workers share what a process builds for its first request.
 
     If this fails, each worker builds it for itself.
     """

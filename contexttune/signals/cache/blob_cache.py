@@ -1,4 +1,4 @@
-"""Facts about blobs, cached on disk under the blob's SHA-1. A lost entry costs time, nothing else."""
+"""Facts about blobs, cached on disk under the blob's SHA-1. Losing an entry only costs time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the scanner finds in a blob, as the blob cache stores it."""
+"""The scanner's results for a blob, as the blob cache stores them."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def symbols(content: bytes, language: str) -> list[dict[str, Any]]:
 
 
 def definitions(content: bytes, language: str) -> list[Definition]:
-    """In the order of the file, outer before inner. Raises UnreadableSource for minified or too complex files."""
+    """Definitions in the order of the file, outer before inner. Raises UnreadableSource for minified or too complex files."""
     if len(content) >= _MINIFIED_BYTES and len(content) > _MINIFIED_LINE * (content.count(b"\n") + 1):
         raise UnreadableSource("minified")
     if b"\0" in content:
@@ -89,7 +89,7 @@ def definitions(content: bytes, language: str) -> list[Definition]:
 
 
 def _parsed(content: bytes, language: str) -> Tree:
-    """Limited by steps rather than seconds, so that the result is the same on every machine."""
+    """The syntax tree. Parsing is limited by steps rather than seconds, so that the result is the same on every machine."""
     n_steps = 0
 
     def read(at: int, _point: object) -> bytes:

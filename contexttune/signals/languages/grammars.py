@@ -24,7 +24,7 @@ LANGUAGES = {
     ".rb": "ruby",
     ".php": "php",
 }
-"""End of a file's name -> language."""
+"""File name suffix -> language."""
 
 _PACKAGES = {
     "javascript": ("tree_sitter_javascript", "language"),
@@ -54,7 +54,7 @@ def language_of(path: str) -> str | None:
 
 @cache
 def grammar(language: str) -> Grammar:
-    """Loaded once, as that takes some milliseconds."""
+    """The grammar of a language, loaded once because that takes some milliseconds."""
     from tree_sitter import Language, Parser, Query
 
     package, function = _PACKAGES[language]

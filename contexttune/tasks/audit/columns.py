@@ -16,7 +16,7 @@ DIFFERENCES = ("difference", "budget", "files", "symbols", "MRR")
 
 
 def note() -> str:
-    """What the columns mean."""
+    """Meaning of the columns."""
     return (
         "Percentages with 95 % bootstrap intervals over instances (six or more). files: gold files named; macro: mean over repositories; "
         "written out: by full path; any: instances with at least one. symbols: gold symbols named among the lines of their file. MRR: mean "
@@ -55,7 +55,7 @@ def _share(mean: Mapping[str, Any] | None) -> str:
 
 
 def difference_note(reference: str) -> str:
-    """What the numbers of the differences mean."""
+    """Meaning of the numbers in the table of differences."""
     return (
         f"Differences are condition minus {reference}, paired by instance, in percentage points (MRR: in hundredths), with 95 % bootstrap "
         "intervals over instances (six or more). * marks an interval on one side of 0: better or worse."

@@ -44,7 +44,7 @@ class Subject:
 
 
 def prepare(cell: Cell, instance: GoldInstance) -> Subject:
-    """Read what contexts of an instance are measured against. Raises ArtifactError when the commit cannot be read."""
+    """Read the commit and the gold targets of an instance. Raises ArtifactError when the commit cannot be read."""
     repo = cell.repository(instance.repo, instance.base_commit)
     paths = Paths.of(entry.path for entry in repo.tree.entries if entry.is_file)
     return Subject(

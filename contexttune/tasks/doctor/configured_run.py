@@ -72,7 +72,7 @@ def _room(n_images: int, home: Path | None) -> Iterator[tuple[State, str]]:
 
 
 def _largest_image_gb() -> float:
-    """The upper end of what task=plan assumes."""
+    """The largest image size that task=plan assumes."""
     import yaml
 
     plan = yaml.safe_load((config_dir() / "task" / "plan.yaml").read_text(encoding="utf-8"))
@@ -95,7 +95,7 @@ def model(cell: Cell) -> Iterator[tuple[State, str]]:
     if cell.price is None and cell.answers_from == "endpoint":
         yield (
             State.WARNING,
-            "its price is unknown, so costs are: set model.price={prompt: USD, completion: USD} per million tokens",
+            "its price is unknown, so costs are unknown too: set model.price={prompt: USD, completion: USD} per million tokens",
         )
 
 

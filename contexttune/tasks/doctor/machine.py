@@ -55,7 +55,7 @@ def _directory(key: str, path: Path) -> Iterator[tuple[State, str]]:
         if key == "cache" and path.is_dir():  # a shared cache may be read-only
             yield (
                 State.WARNING,
-                f"{path} is read-only ({error.strerror}): what it lacks is computed in each run",
+                f"{path} is read-only ({error.strerror}): missing entries are computed in each run",
             )
             return
         raise PreflightError(

@@ -108,6 +108,6 @@ def _n_instances(config: Config) -> int:
     n = config.plan.instances or slices.count(config.slice)
     if n is None:
         raise ConfigError(
-            f"the slice has to read {config.slice.dataset} to count its instances: set plan.instances=N"
+            f"instances cannot be counted without loading {config.slice.dataset}: set plan.instances=N"
         )
     return n

@@ -78,7 +78,7 @@ def measured(layout: Layout, group_id: str, control: str) -> dict[str, Range]:
 
 
 def usd_of(attempt: Mapping[str, Range], price: Price) -> Range:
-    """Cost of an attempt: from few tokens, mostly cached, to many that are not."""
+    """Cost range of an attempt: from few, mostly cached tokens to many uncached ones."""
 
     def cost(end: str, share: float) -> float:
         prompt, completion = (getattr(attempt[f"{kind}_tokens"], end) for kind in ("prompt", "completion"))

@@ -21,7 +21,7 @@ _LABELS = {
     "tau": "SD of the effect between instances, logits",
     "calls": "model calls per attempt",
     "prompt_tokens": "prompt tokens per attempt",
-    "cached_share": "share of them read from the cache",
+    "cached_share": "share of prompt tokens read from the cache",
     "completion_tokens": "completion tokens per attempt",
     "usd": "USD per attempt",
     "wall_s": "seconds per attempt",
@@ -151,11 +151,11 @@ def _enough_instances(study: Study, planned: Sequence[SeedPlan]) -> list[str]:
 def _remarks(study: Study) -> list[str]:
     """Definitions of the terms in the table."""
     lines = [
-        "Detectable: with 80 % power at the two-sided 5 % level. Hours: of attempts, run after run, without grading."
+        "Detectable: with 80 % power at the two-sided 5 % level. Hours: attempts only, one run after the other, without grading."
     ]
     if study.n_conditions > 2:
         lines.append(
-            f"p values of {study.n_conditions - 1} treatments are corrected (Holm), which takes more than the table says."
+            f"p values of {study.n_conditions - 1} treatments are corrected (Holm), which requires more than the table shows."
         )
     return lines
 

@@ -47,7 +47,7 @@ def summary(records: Records) -> Iterator[tuple[State, str]]:
     saved = read_json(home / "summary.json")
     if saved is None:
         raise ArtifactError(
-            f"{home}/summary.json does not exist: task=report group_id={records.group_id} writes it"
+            f"{home}/summary.json does not exist: run task=report group_id={records.group_id} to write it"
         )
     found = group.read(records.layout, records.group_id)
     made = summarize(records.layout, found, Analysis(**saved["analysis"]))

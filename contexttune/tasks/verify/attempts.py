@@ -170,4 +170,4 @@ def runs(records: Records) -> Iterator[tuple[State, str]]:
     n_results = sum(len(run["instances"]) for run in records.runs)
     yield State.OK, f"{len(records.runs)} runs, {n_results} results"
     if n_open:
-        yield State.WARNING, f"{n_open} runs are not finished: the same command continues them"
+        yield State.WARNING, f"{n_open} runs are not finished: run their commands again to finish them"
