@@ -52,7 +52,7 @@ class Exclusion:
         """
         if not self.grades:
             raise ConfigError(
-                f"slice.healthy_only=true needs a harness that grades, and harness={self.harness['name']} does not"
+                f"slice.healthy_only=true: harness={self.harness['name']} grades nothing, choose a harness that does"
             )
         known, unhealthy, unchecked, n_kept = self._knowledge(), [], [], 0
         for instance in self._candidates():

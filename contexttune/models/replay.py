@@ -91,7 +91,7 @@ class NoEndpoint:
     ) -> NoReturn:
         raise InfraError(
             f"{self.source} does not have this request: replay with the settings, versions and seed of that run, or use an "
-            "endpoint where commands print something else each time"
+            "endpoint if the output of commands varies between runs"
         )
 
     def __exit__(self, *exc: object) -> None: ...

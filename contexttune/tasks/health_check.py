@@ -38,7 +38,7 @@ class HealthCheck:
         cell = self.cell
         if not cell.harness.grades:
             raise ConfigError(
-                f"experiment=health needs a harness that grades: harness={cell.harness.name} does not"
+                f"harness={cell.harness.name} grades nothing: choose one that does, such as harness=swebench_docker"
             )
         cell.harness.preflight(self.instances)
         with _alone(self.path.with_suffix(".lock")):
