@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RepoAtCommit:
-    """A repository at `base_commit`, without its future."""
+    """A repository at `base_commit`, without later commits."""
 
     repo: str
     base_commit: str
@@ -63,7 +63,7 @@ class Dataset(ABC):
     """Rows in the columns of SWE-bench: a slice selects instances from them."""
 
     version: ClassVar[int]
-    location: str  # what messages call it
+    location: str  # its name in messages
     is_local: ClassVar[bool] = True  # whether `rows` is quick and needs no network
 
     @property

@@ -86,7 +86,7 @@ class Document:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a condition says about a repository; an agent reads `text`."""
+    """A condition's text about a repository, as an agent reads it."""
 
     text: str
     cards: Sequence[CardText] = ()

@@ -43,7 +43,7 @@ def missing_reasons(names: tuple[str, str], missing: Missing, verdict: Verdict) 
             f"{n} of {planned} results of {name}"
             for name, (n, planned) in zip(names, (missing.control, missing.treatment), strict=True)
         )
-        return [f"the arms are missing unequal shares, {per_arm}, which can look like an effect; {_RETRY}"]
+        return [f"unequal shares of results are missing, {per_arm}, which can look like an effect; {_RETRY}"]
     if share_missing(missing) > TOLERABLE and bounds_differ(missing, verdict):
         return [
             f"{100 * share_missing(missing):.1f} % of the results are missing and could change the verdict: "

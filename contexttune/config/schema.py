@@ -231,7 +231,7 @@ class Config:
         ):
             if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
                 raise ConfigError(
-                    f"{key}={name!r} must be letters, digits, '.', '_' and '-', at most 100 (and no path)"
+                    f"{key}={name!r} must consist of at most 100 letters, digits, '.', '_' and '-'"
                 )
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:

@@ -14,7 +14,7 @@ _OTHERS = "Other files:"
 _NO_OUTLINE = "no room for an outline; likeliest first"
 _LEADING = 6  # files that are outlined wherever there is room, since readers begin at the top
 _MIN_CHARS = 2  # of a definition: a letter and a blank
-_SHORTLIST = 2  # candidates, in multiples of the budget: files that are not worth their path leave room
+_SHORTLIST = 2  # candidates, in multiples of the budget: dropping files whose path costs too much leaves room
 
 
 class _Candidate(NamedTuple):

@@ -119,7 +119,7 @@ class Blocks:
         _log_unwritten(cell.condition, self.absent.values())
 
     def _as_shown(self, instance: GoldInstance) -> Instance:
-        """What the generator may see of an instance."""
+        """The instance as the generator may see it."""
         return instance if self.cell.gold_context else instance.public()
 
     def _context(self, instance: Instance) -> str:

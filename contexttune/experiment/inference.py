@@ -67,7 +67,7 @@ class Inference:
     def run(self, instances: Sequence[GoldInstance], blocks: Mapping[str, str]) -> dict[str, Record]:
         """Attempt every instance without a final attempt; return the records of attempts by instance_id.
 
-        An instance without a block is not attempted: it is an outage if `no_context` says why, else it is left alone.
+        An instance without a block is not attempted: it is an outage if `no_context` has the reason, else it is skipped.
         preds.jsonl is derived from the records and sorted, so it is the same however often the run was interrupted.
         """
         records = self.load_accounts(instances)

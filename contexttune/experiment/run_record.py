@@ -181,7 +181,7 @@ class RunRecord:
         }
 
     def _harness_images(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Digests of the images that the harness used; one that is recorded already belongs to the verdict."""
+        """Digests of the images that the harness used; a recorded one is kept, since the verdict was made with it."""
         cell, known = self.cell, record["images"].get("harness", {})
         used = {i.image for i in cell.instances} if "evaluate" in cell.config.stages else set()
         graded_in = known | cell.image_digests("harness", sorted(used - known.keys()))

@@ -1,4 +1,4 @@
-"""The row's eval script in bubblewrap, graded by swebench's parsers. Not the official harness."""
+"""Runs eval scripts in bubblewrap and grades with swebench's parsers. Not the official harness."""
 
 from __future__ import annotations
 

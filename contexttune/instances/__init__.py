@@ -1,1 +1,1 @@
-"""Datasets, slices of them, and which instances can be graded."""
+"""Datasets, slices of them, and health checks of instances."""

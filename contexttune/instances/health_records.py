@@ -1,4 +1,4 @@
-"""Which instances can be graded: the verdicts on their gold patch and on a patch that changes nothing.
+"""Health checks of instances: the verdicts on their gold patch and on a patch that changes nothing.
 
 results/health/<host>.json has one entry for each dataset row, harness and image digest that was checked on that machine.
 An instance is unhealthy if the last check on any machine found its gold patch unresolved, or resolved it without a fix.

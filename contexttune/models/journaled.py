@@ -1,4 +1,4 @@
-"""A model seen by one attempt: every call goes through the journal of the instance's directory."""
+"""A model as used by one attempt: every call goes through the journal of the instance's directory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EMPTY: Line = {"response": None, "refused": None, "n_requests": None, "took_s":
 
 
 class Client(Protocol):
-    """What answers a call that is not in the journal. Pickles, without its open connections."""
+    """Answers the calls that are not in the journal. Can be pickled, without its open connections."""
 
     @property
     def sampling(self) -> Mapping[str, Any]:
@@ -51,7 +51,7 @@ class JournaledModel(Model):
 class JournaledClient:
     """Answers from the journal at `path` as long as the requests are the same, then from `client`.
 
-    Pickles until the first call.
+    Can be pickled until the first call.
     """
 
     client: Client

@@ -105,7 +105,9 @@ class OpenAICompatible(JournaledModel):
             ) from None
         # any other answer is fine: not every server lists its models
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise PreflightError(f"{without_passwords(self._url)} refuses the key in {self.api_key_env}")
+            raise PreflightError(
+                f"{without_passwords(self._url)} refuses the key in {self.api_key_env}: set a valid one"
+            )
 
     def probe(self, parameters: Mapping[str, Any]) -> Completion | None:
         """The answer to one tiny request; None where the server starts with the job.
@@ -132,7 +134,7 @@ class OpenAICompatible(JournaledModel):
     ) -> Answered:
         """The endpoint's answer to `messages`; `parameters` are further fields of the request.
 
-        `on_wait` is called whenever a wait begins that is not the model's own time.
+        `on_wait` is called at the start of each wait that does not count as the model's time.
 
         Raises:
             ContextWindowExceeded: the endpoint says that the prompt is too long.
@@ -168,7 +170,7 @@ class OpenAICompatible(JournaledModel):
         return replace(self, server=RunningServer(listens=address) if address else NoServer())
 
     def served(self) -> Mapping[str, Any] | None:
-        """What the job's own server reported about itself, and how long it took to load."""
+        """Facts that the job's own server reported, and its load time."""
         return self.server.served()
 
     def __enter__(self) -> Self:

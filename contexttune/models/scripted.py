@@ -19,7 +19,7 @@ from contexttune.paths import resolve
 
 log = logging.getLogger(__name__)
 
-_CHARS_PER_TOKEN = 4  # the server's way to count tokens, the same everywhere
+_CHARS_PER_TOKEN = 4  # the server's token counts, the same on any machine
 _HOST = "127.0.0.1"
 
 
@@ -31,7 +31,7 @@ class Rule:
     contains: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
     finish_reason: str = "stop"
-    turn: int | None = None  # only the conversation's turn of that number, from 0; None: any
+    turn: int | None = None  # number of the turn in the conversation, from 0; None: any
     commands: list[str] = field(default_factory=list)  # calls of an agent's bash tool
 
     def matches(self, request: str, turn: int) -> bool:
@@ -44,7 +44,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Scripted(JournaledModel):
-    """Replies from a YAML file: a list of rules, of which the first that matches answers."""
+    """Replies from a YAML file, a list of rules: the first rule that matches answers."""
 
     version: ClassVar[int] = 1
     answers_from: ClassVar[str] = "script"

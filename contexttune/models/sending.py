@@ -40,7 +40,7 @@ class Sender:
             request: makes one HTTP request and returns the answer.
             estimate_tokens: what to charge to the rate limit until the answer is there.
             tokens_of: prompt and completion tokens of an answer; 0 where the endpoint did not count them.
-            on_wait: called whenever a wait begins that is not the model's own time.
+            on_wait: called at the start of each wait that does not count as the model's time.
         """
 
         def once() -> tuple[T, float]:

@@ -51,7 +51,7 @@ class PortTaken(Exception):
 
 @dataclass(frozen=True)
 class Address:
-    """How another process reaches a server that this job has started."""
+    """Address of a server started by this job, for use by other processes."""
 
     base_url: str
     log_path: Path

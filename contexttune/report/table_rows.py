@@ -139,7 +139,7 @@ def _repeats(summary: Json) -> list[tuple[str, Json]]:
 
 
 def contrast_row(contrast: Json) -> TextRow:
-    """One contrast in short."""
+    """Main numbers of one contrast."""
     delta = contrast["delta"] or {}
     ratios = {cost["measure"]: cost["ratio"] for cost in contrast["costs"]}
     return {

@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 from contexttune.errors import ArtifactError
 
 T = TypeVar("T")
-_PIPE_BYTES = 1 << 20  # what Linux allows everyone: with less, git and its reader wait for each other
+_PIPE_BYTES = 1 << 20  # Linux's limit for ordinary users: with less, git and its reader wait for each other
 
 # The user's and the system's configuration must not change what an experiment sees.
 _ENV = {
@@ -119,7 +119,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Tree:
-    """A commit, read from the object store of a repository, without its future."""
+    """A commit, read from the object store of a repository, without later commits."""
 
     git_dir: Path
     repo: str

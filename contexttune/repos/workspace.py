@@ -159,7 +159,7 @@ def _split_password(url: str) -> tuple[str, dict[str, str]]:
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=host)), {
         "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"credential.{parts.scheme}://{host}.helper",  # for no other host
+        "GIT_CONFIG_KEY_0": f"credential.{parts.scheme}://{host}.helper",  # for this host only
         "GIT_CONFIG_VALUE_0": _HELPER,
         "CONTEXTTUNE_GIT_USER": unquote(parts.username or ""),
         "CONTEXTTUNE_GIT_PASSWORD": unquote(parts.password or ""),

@@ -119,7 +119,7 @@ def _cut_short(worker: Any, source: Any, report: Report) -> Report:
 
 
 def _end(worker: Any, *, is_done: bool) -> None:
-    """End the worker and its process group. SIGTERM first: only the worker can end what has left its group."""
+    """End the worker and its process group. SIGTERM first: only the worker can end processes that have left its group."""
     if not is_done:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(worker.pid, signal.SIGTERM)

@@ -151,7 +151,7 @@ class Engine(ABC):
 
     @abstractmethod
     def listing(self, container: Container) -> list[str]:
-        """The commit of /testbed when the container started ("" if git did not tell), and the files at it."""
+        """The commit of /testbed when the container started ("" if unknown), and the files at it."""
 
     def _name_prefix(self, label: str) -> str:
         return "contexttune-"

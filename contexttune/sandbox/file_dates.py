@@ -1,6 +1,6 @@
-"""File dates of a checkout: those of the commit, so that a listing prints the same in every attempt at an instance.
+"""Gives the files of a checkout the date of its commit, so that listings are the same in all attempts.
 
-A repeated attempt is answered from its journal only as long as its commands print what they printed before.
+A repeated attempt is answered from its journal only as long as its commands print the same as before.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class ContainerTestbed:
             reason = " ".join(done.stderr.decode(errors="replace").split())[-300:]
             self.shell.require_running(reason)
             log.warning("no diff of %s: %s", self.shell.container.name, reason)
-            return b""  # a part of a diff is worthless
+            return b""  # an incomplete diff is useless
         return done.output
 
     def files(self) -> frozenset[str]:
@@ -130,7 +130,7 @@ class CheckoutTestbed:
             is_tracked = _PATCH_FILE in self.tree.by_path
             paths = [*_WITHOUT_BYTECODE, *([] if is_tracked else [f":(exclude){_PATCH_FILE}"])]
             _remove_repositories(worktree)
-            # a file that git cannot add (a pipe, an unreadable one) must not cost the rest
+            # a file that git cannot add (a pipe, an unreadable one) must not prevent adding the rest
             added = try_git(*repository, *_NO_USER_RULES, *_ADD, *paths, cwd=worktree, env=index.env)
             if b"No space left" in added.stderr:
                 raise InfraError("the disk is full")

@@ -17,7 +17,7 @@ class History:
         self._changes: list[list[str]] = []
 
     def start(self, n_commits: int) -> None:
-        """Begin reading the last `n_commits`, except those that were asked for before."""
+        """Begin reading the last `n_commits`, except those that are being read already."""
         if n_commits <= self._n_asked:
             return
         flags = ("--no-merges", f"--skip={self._n_asked}", f"--max-count={n_commits - self._n_asked}")

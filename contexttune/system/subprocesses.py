@@ -32,7 +32,7 @@ class ExecResult:
     returncode: int  # -1: ended by a limit
     stderr: bytes = b""
     timed_out: bool = False
-    truncated: bool = False  # it printed more than it may
+    truncated: bool = False  # ended at the limit of its output
 
 
 def dies_with_parent() -> Callable[[], None]:

@@ -27,7 +27,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What a check has found; `message` names the remedy of a problem."""
+    """Result of a check; `message` names the remedy of a problem."""
 
     check: str
     state: State

@@ -96,7 +96,7 @@ class Reevaluation:
     run: Mapping[str, Any]
 
     def grade(self, times: int, names: Collection[str]) -> int:
-        """Add the missing ones of the verdicts 1 to `times` for these instances; returns how many stay missing."""
+        """Add the missing ones of the verdicts 1 to `times` for these instances; returns the number still missing."""
         predictions = {
             row["instance_id"]: row
             for row in read_jsonl(self._predictions)

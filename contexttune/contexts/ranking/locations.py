@@ -53,7 +53,7 @@ def _n_shared(path: list[str], parts: list[str]) -> int:
 
 
 def _modules(dotted: Iterable[str], modules: Mapping[str, str]) -> list[str]:
-    """The longest module prefix of each dotted name; a top-level package alone is no clue."""
+    """The longest module prefix of each dotted name; a top-level package alone does not count."""
     paths = {name: path for path, name in modules.items() if "." in name}
     found = []
     for name in dotted:

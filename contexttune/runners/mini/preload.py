@@ -14,7 +14,7 @@ from contexttune.runners.mini.silence import keep_quiet
 from contexttune.runners.supervisor import SOCKETS
 
 _HEAVY = (
-    "openai.resources.chat.completions",  # with the whole of openai.resources, which takes seconds
+    "openai.resources.chat.completions",  # imports all of openai.resources, which takes seconds
     "httpcore._sync.http11",
     "minisweagent.agents.default",
     "minisweagent.models.utils.actions_text",

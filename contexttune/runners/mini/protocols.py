@@ -1,4 +1,4 @@
-"""How a conversation carries commands and their outputs: one class for each `runner.protocol`."""
+"""Formats of commands and their outputs in a conversation: one class for each `runner.protocol`."""
 
 from __future__ import annotations
 

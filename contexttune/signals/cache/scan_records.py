@@ -15,7 +15,7 @@ _LISTS = ("imports", "symbols")
 
 
 def packed(record: Record) -> CacheEntry:
-    """The lists become the body, as JSON one after the other; their sizes are in the head."""
+    """The record as a cache entry: JSON of its lists in the body, their sizes and all else in the head."""
     lists = [record[key] for key in _LISTS if key in record]
     sizes = [size for one in lists for size in (len(one.raw), len(one))]
     head = [record["n_bytes"], record.get("doc"), record.get("unparsed"), *sizes]
@@ -23,7 +23,7 @@ def packed(record: Record) -> CacheEntry:
 
 
 def unpacked(entry: CacheEntry) -> Record:
-    """The record that was `packed`; its lists are not decoded yet."""
+    """The inverse of `packed`; lists are decoded on access."""
     n_bytes, doc, unparsed, *sizes = entry.head
     record: Record = {"n_bytes": n_bytes}
     if sizes:

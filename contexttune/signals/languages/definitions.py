@@ -73,7 +73,7 @@ class _Enclosing(NamedTuple):
 
 
 def symbols(content: bytes, language: str) -> list[dict[str, Any]]:
-    """Records as those of `py_index`: {"name", "kind", "line", "signature"}. Raises UnreadableSource."""
+    """Records like those of `py_index`: {"name", "kind", "line", "signature"}. Raises UnreadableSource."""
     keys = ("name", "kind", "line", "signature")
     return [{key: getattr(one, key) for key in keys} for one in definitions(content, language)]
 

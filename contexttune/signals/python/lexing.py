@@ -50,7 +50,7 @@ def cut_strings(source: str) -> Code:
 
 
 def cut_strings_exactly(source: str) -> Code:
-    """The same by examining every string and comment: slower, and right about odd quotes too."""
+    """Like `cut_strings`, but examines every string and comment: slower, and correct for unusual quotes too."""
     spans, closed = [], True
     for found in _TOKEN.finditer(source):
         if found.lastgroup == "comment":

@@ -137,7 +137,7 @@ class Arm:
         return list(generator.reasons(repo, self._visible(generator, instance)))
 
     def _visible(self, generator: ContextGenerator, instance: GoldInstance) -> Instance | None:
-        """What the generator may see of the instance."""
+        """The instance as the generator may see it; None if it needs none."""
         if not generator.per_instance:
             return None
         return instance if self.cell.gold_context else instance.public()
