@@ -28,7 +28,7 @@ class ContextTuneError(Exception):
 
 
 class ConfigError(ContextTuneError):
-    """The configuration asks for something impossible."""
+    """The configuration is invalid."""
 
     exit_code = ExitCode.BAD_CONFIG
 

@@ -69,7 +69,7 @@ def run_command(arguments: Sequence[str]) -> ExitCode:
             if wants_traceback:
                 raise
             code = _report(error, session)
-        except SystemExit as stopped:  # from argparse or our callback, which have printed why
+        except SystemExit as stopped:  # from argparse or the callback, which have printed the reason
             code = ExitCode(int(stopped.code or 0))
         return _close(code, session)
 

@@ -90,7 +90,7 @@ class Context:
 
     text: str
     cards: Sequence[CardText] = ()
-    documents: Sequence[Document] = ()  # that the text was made from
+    documents: Sequence[Document] = ()  # the documents that the text was made from
 
 
 class Message(dict[str, str]):
@@ -124,8 +124,8 @@ class Answered(NamedTuple):
 
     completion: ChatCompletion
     n_requests: int  # HTTP requests, including retries; 0 for an answer from the journal
-    waited_s: float  # for an outage to end and for the rate limit; not the model's time
-    replayed_s: float = 0.0  # how long the model took for an answer that now comes from the journal
+    waited_s: float  # waiting for the rate limit and for outages to end; not the model's time
+    replayed_s: float = 0.0  # original duration of an answer that now comes from the journal
 
 
 class AttemptStatus(StrEnum):
@@ -151,9 +151,9 @@ class Attempt:
     error: str | None = None
     recovered_patch: str = ""  # the diff when a limit was reached; not the submission
     recovered_submitted: bool = False  # whether runner.submit_recovered made it the prediction
-    prompts_sha256: str = ""  # of the runner's own prompts, which are the same in every arm
+    prompts_sha256: str = ""  # digest of the runner's own prompts, which are the same in every arm
     uptake: Mapping[str, Any] | None = None  # how the agent used the block, if there is a trajectory
-    details: Mapping[str, Any] = field(default_factory=dict)  # of the runner: image digest, sandbox, requests
+    details: Mapping[str, Any] = field(default_factory=dict)  # the runner's: image digest, sandbox, requests
 
 
 class Outcome(StrEnum):

@@ -12,7 +12,7 @@ from contexttune.analysis.evidence import Interval
 from contexttune.analysis.outcomes import Floats
 
 _RESAMPLES = 5000
-_MIN_VALUES = 6  # of five values, all lie on one side of 0 by chance in one of sixteen samples
+_MIN_VALUES = 6  # five values are all on one side of 0 by chance in one of sixteen samples
 
 
 def mean_ci95(values: Floats) -> Interval | None:

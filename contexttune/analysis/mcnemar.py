@@ -11,7 +11,7 @@ from scipy.stats import binom, binomtest
 
 from contexttune.analysis.evidence import Interval
 
-_PRECISION = 1e-10  # of an interval's ends
+_PRECISION = 1e-10  # precision of an interval's ends
 _FAR = 1e3  # stands for an infinite score, which the root finder cannot handle
 _CACHED = 4096  # bounds and simulations ask for the same few counts again and again
 

@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 MEASURES = (
     *("prompt_tokens", "completion_tokens", "n_calls", "n_steps", "cost_usd", "wall_s"),
-    "steps_to_patch",  # until the agent first touches a file that its patch changes
+    "steps_to_patch",  # steps until the agent first touches a file that its patch changes
 )
 
 

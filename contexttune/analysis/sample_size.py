@@ -13,7 +13,7 @@ from contexttune.analysis.evidence import Estimate, RequiredSample
 from contexttune.analysis.outcomes import Floats, Pairs
 
 MAX_SEEDS = 100  # beyond it, only more instances are sensible
-ASSUMED_ICC = 0.5  # with one seed, whose repeatability is unknown: the middle of published values
+ASSUMED_ICC = 0.5  # used with one seed, which shows no ICC: the middle of published values
 _TOKENS = ("prompt_tokens", "completion_tokens")
 
 

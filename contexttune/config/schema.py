@@ -179,7 +179,7 @@ class PlanConfig:
             if not 0 < getattr(self, key) < 1:
                 raise ConfigError(f"plan.{key} must be between 0 and 1, got {getattr(self, key)}")
         if not self.seeds or min(self.seeds) < 1 or self.conditions < 2 or self.tau < 0:
-            raise ConfigError("plan needs seeds of at least 1, at least 2 conditions and tau of at least 0")
+            raise ConfigError("plan needs seeds >= 1, conditions >= 2 and tau >= 0")
         if self.instances is not None and self.instances < 1:
             raise ConfigError(f"plan.instances must be at least 1, got {self.instances}")
 

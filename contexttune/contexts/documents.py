@@ -1,6 +1,6 @@
 """Documents that models write about commits. Each is requested once for all runs, and stored with its cost.
 
-A document lies beside the contexts of its commit, in a directory named by the model and its settings, the prompt and the
+A document is stored beside the contexts of its commit, in a directory named by the model and its settings, the prompt and the
 document seed. It contains `document.json`, the prompt, and the journal of the request, which restores the answer after a kill.
 """
 
@@ -38,7 +38,7 @@ _MAX_WORD_CHARS = 1000
 class _Request:
     """A document that may have to be written."""
 
-    home: Path  # its directory
+    home: Path  # directory of the document
     model: Model
     repo: RepoAtCommit
     messages: Sequence[Message]

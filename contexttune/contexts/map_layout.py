@@ -13,7 +13,7 @@ from contexttune.contexts.ranking.outline import RankedFile
 _OTHERS = "Other files:"
 _NO_OUTLINE = "no room for an outline; likeliest first"
 _LEADING = 6  # files that are outlined wherever there is room, since readers begin at the top
-_MIN_CHARS = 2  # of a definition: a letter and a blank
+_MIN_CHARS = 2  # shortest definition: a letter and a blank
 _SHORTLIST = 2  # candidates, in multiples of the budget: dropping files whose path costs too much leaves room
 
 

@@ -110,7 +110,7 @@ def _of_record(directory: Path, record: dict[str, Any]) -> PastRun | None:
 def _stages(record: dict[str, Any]) -> list[str]:
     """The stages of all sessions: the last command may only have graded what an earlier one inferred."""
     done = {stage for session in record["sessions"] for stage in session["stages"]}
-    needed = {"signals", "context"} if "inference" in done else set()  # they leave no session
+    needed = {"signals", "context"} if "inference" in done else set()  # stages that leave no session
     return [stage for stage in STAGES if stage in done | needed]
 
 

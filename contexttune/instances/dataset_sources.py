@@ -124,7 +124,7 @@ class SavedDataset(Dataset):
 
     version: ClassVar[int] = 1
     location: str
-    split: str = "test"  # of a directory that has several
+    split: str = "test"  # chosen split of a directory that has several
 
     def rows(self) -> list[dict[str, Any]]:
         from datasets import DatasetDict, load_from_disk

@@ -156,7 +156,7 @@ def command(slice_settings: Mapping[str, Any], harness_name: str) -> str:
     """The command that checks a slice, quoted for a shell."""
     name, limit = slice_settings["name"], slice_settings.get("limit")
     narrowed = [f"slice.dataset={slice_settings['dataset']}"] if name == "custom" else []
-    if limit and not slice_settings.get("healthy_only"):  # it may need instances beyond the limit
+    if limit and not slice_settings.get("healthy_only"):  # may need instances beyond the limit
         narrowed.append(f"slice.limit={limit}")
     chosen = shlex.join([f"slice={name}", *narrowed, f"harness={harness_name}"])
     return f"python -m contexttune experiment=health {chosen}"

@@ -42,7 +42,7 @@ class JobWatcher:
         for job in self._jobs:
             record = job_record.read(job.directory) or {}
             code = ExitCode(record.get("exit_code", ExitCode.MISSING_UNITS))
-            if code is ExitCode.INTERRUPTED:  # that job, not this process
+            if code is ExitCode.INTERRUPTED:  # the job was interrupted, not this process
                 code = ExitCode.MISSING_UNITS
             if code is not ExitCode.DONE:
                 log.warning("%s: %s", job.command, job_record.words(record))

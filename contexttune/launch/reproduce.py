@@ -1,6 +1,6 @@
 """`reproduce=<run dir>`: the overrides of a past run, put on the command line before Hydra parses it.
 
-The configuration is composed anew with today's defaults and checks, so everything that an ordinary command can do
+The configuration is composed again with today's defaults and checks, so everything that an ordinary command can do
 (-m, launchers, --cfg, further overrides) works. What has changed since is reported by experiment/drift.py.
 """
 

@@ -49,7 +49,7 @@ class Session:
     watcher: JobWatcher | None = None
     _summaries: dict[str, Mapping[str, Any]] = field(
         default_factory=dict
-    )  # of groups that have not changed since
+    )  # summaries of groups that have not changed since
 
     def begin_job(self) -> None:
         """Count a job of this process, and drop the summaries that it may make stale."""

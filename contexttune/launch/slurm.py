@@ -68,7 +68,7 @@ def refusal(error: Exception) -> ConfigError | None:
     if not isinstance(error, FailedJobError):
         return None
     message = "; ".join(line.removeprefix("sbatch: error: ") for line in str(error).splitlines())
-    return ConfigError(f"Slurm refuses the jobs: {message}: see the keys of hydra.launcher")
+    return ConfigError(f"Slurm refuses the jobs ({message}): check the keys of hydra.launcher")
 
 
 def _results(job: Any) -> list[Any]:

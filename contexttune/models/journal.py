@@ -27,7 +27,7 @@ CALLS = "calls.jsonl"
 _SCHEMA_VERSION = 1
 _LOCK_TIMEOUT_S = 15.0  # a worker whose program was killed ends within seconds
 _POLL_S = 0.1
-_MIN_FREE_BYTES = 16_000_000  # for the answers of all attempts in progress
+_MIN_FREE_BYTES = 16_000_000  # room for the answers of all attempts in progress
 
 Line = dict[str, Any]
 

@@ -56,7 +56,7 @@ class JournaledClient:
 
     client: Client
     path: Path
-    source: Path | None = None  # another run's journal to answer from instead
+    source: Path | None = None  # another run's journal, from which answers are taken instead
     _open: list[Journal] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def chat(

@@ -44,8 +44,8 @@ class Meter:
     n_requests: int = 0
     usage: Usage = field(default_factory=lambda: Usage(prompt_tokens=0, completion_tokens=0))
     cost_usd: float | None = 0.0  # None once the cost of an answer is unknown
-    waited_s: float = 0.0  # for the endpoint to recover and for the rate limit
-    replayed_s: float = 0.0  # what replayed answers took when they were first given
+    waited_s: float = 0.0  # waiting for the endpoint to recover and for the rate limit
+    replayed_s: float = 0.0  # original duration of replayed answers
     served_model: str = ""
 
     def count(self, answered: Answered) -> float | None:

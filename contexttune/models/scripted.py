@@ -51,7 +51,7 @@ class Scripted(JournaledModel):
     seed: int
     name: str = "scripted"
     script: str
-    base_url: None = None  # it starts its own server; keys of other models are accepted and ignored
+    base_url: None = None  # unused: it starts its own server; keys of other models are accepted and ignored
     api_key_env: None = None
     temperature: float | None = 0.0
     max_tokens: int | None = 4096

@@ -179,7 +179,7 @@ class ServerProcess:
         return {"models": models, "version": version}
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Log it at once when the server exits without being told to."""
+        """Log an unexpected exit of the server at once."""
         status = process.wait()
         if status != STOPPED:
             log.error("the model server %s; %s", _ended(status), self._log())

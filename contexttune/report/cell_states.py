@@ -75,7 +75,7 @@ def read_planned(layout: Layout, group_id: str) -> list[dict[str, Any]]:
 
 
 def _record(path: Path, group_id: str) -> dict[str, Any]:
-    """A record with the ids of its directories: its own are not trusted, because ids become paths."""
+    """A record with the ids of its directories: the recorded ids are not trusted, because ids become paths."""
     record: dict[str, Any] = read_json(path)
     return record | {"run_id": path.parent.name, "group_id": group_id}
 

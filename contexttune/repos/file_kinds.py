@@ -12,4 +12,4 @@ NOT_CODE = (
     + r"|(?:^|/)(?:__tests__|__mocks__|spec|vendor|third[_-]?party|c?extern|externals?|locale)/"
     + r"|\.min\.js\Z|(?:^|/)[^/]*[._-](?:test|spec)\.[a-z]+\Z"
 )
-"""The same, with the conventions of other languages than Python, and test and minified files."""
+"""NOT_PRODUCT and the conventions of languages other than Python, test files and minified files."""

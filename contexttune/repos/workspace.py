@@ -135,7 +135,7 @@ class Workspace:
         from git import CommandError
 
         reason = ""
-        for refs in (_REFS, [commit]):  # by its id: a commit that no branch or tag contains any more
+        for refs in (_REFS, [commit]):  # fetched by its id: a commit that no branch or tag contains any more
             try:
                 commands.fetch(url, *refs, quiet=True)
             except CommandError as error:

@@ -28,7 +28,7 @@ class Report:
     n_requests: int = 0
     cost_usd: float | None = None
     waited_s: float = 0.0  # spent on outages of the endpoint, which the agent is not charged for
-    replayed_s: float = 0.0  # what replayed answers took when they were first given
+    replayed_s: float = 0.0  # original duration of replayed answers
     waiting_since_s: float | None = None  # monotonic; None: not waiting now
     mentions: list[list[str]] | None = None  # step -> what its commands name that looks like a path
     served_model: str = ""

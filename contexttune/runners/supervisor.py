@@ -24,16 +24,16 @@ Job = TypeVar("Job")
 
 SOCKETS = "CONTEXTTUNE_SOCKETS"  # the variable with the directory that the fork server removes when it ends
 _POLL_S = 0.2
-_GRACE_S = 3.0  # for a worker to write its trajectory; the run may wait twice as long
+_GRACE_S = 3.0  # time for a worker to write its trajectory; the run may wait twice as long
 _LAST_WORDS_S = 2.0
-_FOLDER_BYTES = 40  # longest directory of a socket: its path may have 107 bytes, and the rest is ours
+_FOLDER_BYTES = 40  # longest directory of a socket: its path may have 107 bytes, including the name
 
 
 @cache
 def fork_server(preload: str) -> ForkServerContext:
     """Start the process that workers are forked from, which imports the module `preload` in the background.
 
-    Call it before there are threads. Later calls return the same context.
+    Call it before starting threads. Later calls return the same context.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([preload])
@@ -143,7 +143,7 @@ def _run_worker(work: Callable[[Job, Connection], None], job: Job, sink: Connect
         threading.Thread(target=_end_with_program, daemon=True).start()
         work(job, sink)
     except (Stopped, BrokenPipeError):
-        pass  # nobody waits for the report any more
+        pass  # the report is no longer awaited
 
 
 def _raise_stopped(*_: object) -> NoReturn:

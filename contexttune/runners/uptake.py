@@ -13,8 +13,8 @@ from contexttune.sandbox.engine import TESTBED
 _TOKEN = re.compile(r"[\w@+./-]+")
 _CD = re.compile(r"(?:^|[;&|({]|\bthen\b|\bdo\b)\s*cd\s+([\w@+./-]+)", re.MULTILINE)
 _PATCHED = re.compile(r"^(?:---|\+\+\+) [ab]/(.+?)\t?$", re.MULTILINE)
-_MAX_WORDS = 10_000  # from the brace expansion of one command
-_MAX_CHARS = 200_000  # of one command; the rest is data
+_MAX_WORDS = 10_000  # number of words from the brace expansion of one command
+_MAX_CHARS = 200_000  # characters read of one command; the rest is data
 
 
 def mentions_of(messages: Iterable[Mapping[str, Any]]) -> list[list[str]]:

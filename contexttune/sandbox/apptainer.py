@@ -1,4 +1,4 @@
-"""Apptainer (or singularity), for clusters without a Docker daemon. Written from its manual: see docs/adr/0012."""
+"""Apptainer (or singularity), for clusters without a Docker daemon. Implemented from its manual: see docs/adr/0012."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ class Apptainer(Engine):
     def _pull(self, image: str, timeout_s: float) -> ExecResult:
         path = self._file(image)
         with locked(path.with_name(f"{path.name}.lock")):
-            if path.exists():  # another process was faster
+            if path.exists():  # another process has converted it meanwhile
                 return ExecResult(output=b"", returncode=0)
-            for leftover in path.parent.glob(f".{path.name}.*"):  # of a dead process, as we hold the lock
+            for leftover in path.parent.glob(f".{path.name}.*"):  # left by a dead process
                 leftover.unlink()
             aside = path.with_name(f".{path.name}.{os.getpid()}")
             source = image if "://" in image else f"docker://{image}"

@@ -92,7 +92,7 @@ def _prefixes() -> set[Path]:
 
 
 def _links_to_python() -> Iterator[Path]:
-    """The symlinks from `bin/python` to the program that lie outside the directories bound already.
+    """The symlinks from `bin/python` to the program that are outside the directories bound already.
 
     Each is bound by itself, because its directory may be a home with private files.
     """

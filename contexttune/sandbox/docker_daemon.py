@@ -64,5 +64,5 @@ def remove_containers(client: DockerClient, harness_run_ids: Iterable[str]) -> N
             log.info("removing container %s of an interrupted evaluation", container.name)
             try:
                 container.remove(force=True)
-            except APIError as error:  # it may be being removed already
+            except APIError as error:  # its removal may be in progress
                 log.warning("container %s: %s", container.name, error)

@@ -15,7 +15,7 @@ from contexttune.sandbox.engine import TESTBED
 from contexttune.system import subprocesses
 from contexttune.system.subprocesses import ExecResult
 
-_FILES = "/run"  # where `files` is seen
+_FILES = "/run"  # path of `files` in the sandbox
 
 
 @dataclass(frozen=True, kw_only=True)

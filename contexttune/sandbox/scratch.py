@@ -32,7 +32,7 @@ def named(label: str, name: str) -> Path:
     path = Path(tempfile.gettempdir()) / f"{prefix(label)}{fingerprint(name)}"
     try:
         path.mkdir(mode=stat.S_IRWXU)
-    except FileExistsError:  # one that could not be removed, or another user's
+    except FileExistsError:  # the directory could not be removed, or is another user's
         return Path(tempfile.mkdtemp(prefix=f"{path.name}-"))
     return path
 

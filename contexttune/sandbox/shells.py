@@ -20,7 +20,7 @@ COMMAND_FILE = "command.sh"
 _OUTPUT_BYTES = 10_000_000
 _GRACE_S = 15.0  # what the engine's client may take beyond the command's own time limit
 _KILLED = 137  # a shell's exit status for SIGKILL
-_TIMED_OUT = 124  # that of `timeout`
+_TIMED_OUT = 124  # exit status of `timeout` at its limit
 _CLIENT_FAILED = (125, 126, 127, _KILLED)
 _DYING_S = 1.0
 _ARGUMENT_BYTES = 100_000  # the kernel takes arguments of up to 128 KiB each
@@ -134,7 +134,7 @@ class CheckoutShell:
     """Runs commands in a checkout on this machine."""
 
     sandbox: LocalSandbox
-    date: int = 0  # of the files, in seconds since 1970: see file_dates
+    date: int = 0  # date of the files in seconds since 1970: see file_dates
 
     def run(self, command: str, timeout_s: int) -> ExecResult:
         # a file, because an argument has a limit of 128 KiB

@@ -17,7 +17,7 @@ from contexttune.signals.cache.raw_json import JsonList
 from contexttune.signals.languages.grammars import language_of
 from contexttune.signals.python.source import printable
 
-_LAYOUT = 1  # of a cache entry
+_LAYOUT = 1  # version of the layout of cache entries
 _ROWS = 5_000  # written at once: packed records take memory
 _NOT_CODE = re.compile(NOT_CODE, re.IGNORECASE)
 

@@ -133,7 +133,7 @@ def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
 def locked(path: Path, timeout_s: float = -1) -> Iterator[None]:
     """Lock the file `path`; the system releases the lock when its holder dies. Raises filelock.Timeout.
 
-    On a file system without locks the existence of a file is the lock, which stays if its holder dies on another machine.
+    On a file system without locks, a file serves as the lock; it remains if its holder dies on another machine.
     """
     from filelock import FileLock, SoftFileLock
 

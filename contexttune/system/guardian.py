@@ -19,8 +19,8 @@ from types import FrameType
 from contexttune.system import subprocesses
 from contexttune.system.process_id import stat_fields
 
-GRACE_S = 10.0  # for the command to end after SIGTERM
-KILL_S = 10.0  # for the kernel to end a killed process, which a driver may delay
+GRACE_S = 10.0  # time for the command to end after SIGTERM
+KILL_S = 10.0  # time for the kernel to end a killed process, which a driver may delay
 STOPPED = 128 + signal.SIGTERM
 _POLL_S = 0.1
 

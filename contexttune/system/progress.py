@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FILE_COLUMNS = 120
-_MAX_ROWS = 12  # of the live table; further items are only counted
+_MAX_ROWS = 12  # rows of the live table; further items are only counted
 
 
 def console() -> Console:

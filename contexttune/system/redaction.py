@@ -47,7 +47,7 @@ def require_no_secrets(composed: Mapping[str, Any]) -> None:
             )
         if key.startswith("hydra.job.env_set.") and _VARIABLE.search(key) and "${" not in value:
             raise ConfigError(
-                f"{key} contains a secret, and the configuration is written to files: export the variable, which jobs inherit"
+                f"{key} contains a secret, and the configuration is written to files: export the variable instead, which jobs inherit"
             )
         if key.endswith("api_key_env") and "${" not in value and not _NAME.fullmatch(value):
             raise ConfigError(

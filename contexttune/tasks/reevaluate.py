@@ -174,7 +174,7 @@ class Reevaluation:
         return [instance for instance in self.cell.instances if instance.instance_id in names]
 
     def _check(self, instances: Sequence[GoldInstance]) -> None:
-        """Preflight, and warn if the harness or an image differs from the verdict's."""
+        """Preflight, and warn if the harness or an image differs from that of the first verdict."""
         cell, run = self.cell, self.run
         self.harness.preflight(instances)
         recorded = run["manifest"].get("harness") or {}  # early versions recorded neither this nor images
@@ -186,4 +186,4 @@ class Reevaluation:
         images = run.get("images", {}).get("harness", {})
         for image, digest in cell.image_digests("harness", sorted({i.image for i in instances})).items():
             if images.get(image, digest) != digest:
-                log.warning("%s: the image %s differs from the verdict's", run["run_id"], image)
+                log.warning("%s: the image %s differs from that of the first verdict", run["run_id"], image)

@@ -32,7 +32,7 @@ def is_source(path: str) -> bool:
 
 
 def is_unambiguous(path: str) -> bool:
-    """Whether the path can be told from the text around it, braces included, and does not break its line."""
+    """Whether the path is recognizable in text, also within braces, and contains no line break."""
     return not _AMBIGUOUS.search(path) and path.isprintable()
 
 

@@ -29,7 +29,7 @@ class Index(Generic[K]):
     normalisation: float = 0.75  # b
     _counts: dict[K, dict[str, float]] = field(default_factory=dict)
     _lengths: dict[K, float] = field(default_factory=dict)
-    _query_words: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each identifier
+    _query_words: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by identifier
 
     def add(self, key: K, identifiers: Mapping[str, int], weight: float = 1.0) -> None:
         """Add a part of a document. Only parts of weight 1 add to its length."""

@@ -10,7 +10,7 @@ from contexttune.contexts.ranking.outline import RankedFile, definitions, n_line
 FILE_LENGTH_POWER, SYMBOL_LENGTH_POWER = 0.33, 0.7  # defaults of maps and cards
 _UNSEEN = 0.05  # changes assumed of a file without any in the window
 _SHORT_LINES = 20  # added to every length, so that a file without definitions has one
-_OUTLINE_CHARS = 40  # of a short outline: bounds how many files are looked into
+_OUTLINE_CHARS = 40  # length of a short outline; bounds the number of files that are read
 
 
 def activity(changes: float, length_lines: int, *, length_power: float = FILE_LENGTH_POWER) -> float:

@@ -27,7 +27,7 @@ class Weights:
     name: float = 0.5  # definitions that the issue names
     place: float = 0.8  # path, module or stack frame in the issue
     prior: float = 0.2  # activity
-    path_words: float = 6.0  # of words in paths and names of definitions, relative to words in the text
+    path_words: float = 6.0  # weight of words in paths and definition names, relative to the text
     sharpness: float = 4.0  # power that turns a score into a probability
     length_power: float = 0.3  # longer definitions are likelier, by their length to this power
 

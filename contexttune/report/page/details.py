@@ -17,7 +17,7 @@ from contexttune.report.page.steps import Step, branches, partings, prompt_of, s
 from contexttune.system.files import read_jsonl, sha256
 
 Row = Mapping[str, Any]
-_TAIL_BYTES = 16_000  # of a test log
+_TAIL_BYTES = 16_000  # bytes read from the end of a test log
 _END_OF_TESTS = ">>>>> End Test Output"  # the harness's cleanup follows
 _KINDS = ("FAIL_TO_PASS", "PASS_TO_PASS")
 _LISTED_TESTS = 40

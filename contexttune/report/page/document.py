@@ -20,7 +20,7 @@ from contexttune.report.table_rows import control_first
 from contexttune.system.files import write_atomic
 
 _HOME = PACKAGE / "report" / "page"
-_SCRIPT = ("matrix.js", "instance.js", "start.js")  # one function: the first opens it, the last closes it
+_SCRIPT = ("matrix.js", "instance.js", "start.js")  # parts of one function, so their order matters
 _NOTE_BYTES = 2_000  # reserved for the notes about shortened texts
 _MAX_ATTEMPTS = 20_000  # with more, details would be too short to be useful and take minutes to read
 _EMPTY = Fitted(blocks=[], limits=LADDER[0], fits=True)

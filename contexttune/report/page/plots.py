@@ -15,9 +15,9 @@ from contexttune.report.page.escape import visible
 _MARGIN = 3.0  # free space at either end of a row, in percent
 _NICE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 _FACTORS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
-SIDE = 320.0  # of the square of a scatter plot
+SIDE = 320.0  # side of the square of a scatter plot
 _SLACK = 1e-9
-_MIN_SPAN = 0.3  # of a logarithmic axis, in decades
+_MIN_SPAN = 0.3  # minimum length of a logarithmic axis, in decades
 Place = Callable[[float], float]
 
 

@@ -13,7 +13,7 @@ from contexttune.report.page.details import Detail, Limit, Row
 
 _WHOLE = 10**9
 _SAMPLE = 200  # attempts of either kind, from which the total size is estimated
-_SHARE = 0.97  # of the room that an estimate may fill
+_SHARE = 0.97  # share of the room that an estimate may fill
 _STEPS = [  # (trajectory, text)
     Limit(trajectory=trajectory, text=text)
     for trajectory, text in (
@@ -28,7 +28,7 @@ _STEPS = [  # (trajectory, text)
         *((4_000, 4_000), (3_000, 3_000), (2_000, 2_500), (1_500, 2_000), (1_000, 1_500)),
     )
 ]
-_USEFUL = 5  # of _STEPS; shorter trajectories can hardly be followed
+_USEFUL = 5  # number of _STEPS; shorter trajectories are hard to follow
 _NONE = [Limit(trajectory=0, text=n) for n in (1_500, 800, 300, 0)]
 
 

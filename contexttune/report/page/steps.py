@@ -10,7 +10,7 @@ from typing import Any
 
 from contexttune.report.page.escape import middle_cut, visible
 
-_MIN_CHARS = 60  # of a shortened text; below it, whole steps are left out
+_MIN_CHARS = 60  # length of a shortened text; below it, whole steps are left out
 _STEP_CHARS = 3 * _MIN_CHARS
 
 

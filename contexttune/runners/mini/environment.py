@@ -19,7 +19,7 @@ class ShellEnvironment:
 
     shell: Shell
     timeout_s: int
-    described: dict[str, Any]  # for the trajectory
+    described: dict[str, Any]  # described in the trajectory
     magic_lines: tuple[str, ...] = (MAGIC,)
     config: Any = None  # required by mini-swe-agent, unused
 

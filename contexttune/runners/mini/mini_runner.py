@@ -58,7 +58,7 @@ class MiniRunner(AgentRunner):
 
     @property
     def _configuration(self) -> Mapping[str, Any]:
-        """Prompts, templates and variables, as the protocol has them."""
+        """Prompts, templates and variables of the protocol."""
         return self._protocol.configuration(self.workspace.layout, self.v1_prompts)
 
     @property
@@ -101,7 +101,7 @@ class MiniRunner(AgentRunner):
         )
 
     def _prompts(self) -> dict[str, Any]:
-        """mini-swe-agent's settings of its agent, without limits."""
+        """Agent settings of mini-swe-agent, without limits."""
         agent = self._configuration["agent"]
         own = {key: agent[key] for key in ("system_template", "instance_template")}
         return own | dict(self._protocol.agent_settings)

@@ -23,7 +23,7 @@ class AgentProtocol(ABC):
     """Stateless: a job has its name, and the worker looks it up in `PROTOCOLS`."""
 
     name: ClassVar[str]
-    agent_settings: ClassVar[Mapping[str, Any]] = {}  # of mini-swe-agent's loop, besides prompts and limits
+    agent_settings: ClassVar[Mapping[str, Any]] = {}  # of mini-swe-agent's loop, except prompts and limits
     magic_lines: ClassVar[tuple[str, ...]] = (MAGIC,)  # first lines of a submission
     login_shell: ClassVar[bool] = False  # whether commands in a container run in a login shell
 

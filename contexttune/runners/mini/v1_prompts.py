@@ -43,7 +43,7 @@ class V1Prompts:
 
     agent: Mapping[str, Any]
     variables: Mapping[str, Any]  # environment variables of commands
-    sha256: str  # of the YAML
+    sha256: str  # digest of the YAML
 
 
 @cache

@@ -46,7 +46,7 @@ class Job:
 
 def work(job: Job, sink: Connection) -> None:
     """Run the attempt and send a report after every answer, and one at the end."""
-    logging.getLogger("minisweagent").handlers.clear()  # it would write to our console
+    logging.getLogger("minisweagent").handlers.clear()  # they would write to the console
     report = Report()
 
     def on_answer(model: AgentModel) -> None:

@@ -10,7 +10,7 @@ from contexttune.signals.cache.raw_json import JsonList
 Record = dict[str, Any]
 """What `scan` returns and the size, `n_bytes`; the size alone for a file that was too large to be scanned."""
 
-LAYOUT = 3  # of the entries
+LAYOUT = 3  # version of the layout of entries
 _LISTS = ("imports", "symbols")
 
 

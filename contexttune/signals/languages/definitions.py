@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 VERSION = 2  # raise it when results change: with a query, this module, or the release of a grammar
 
-_MAX_STEPS = 10_000  # of a hundred parser steps each: a megabyte of real code needs 7,000
+_MAX_STEPS = 10_000  # units of a hundred parser steps; a megabyte of real code needs 7,000
 _CHUNK_BYTES = 65_536
 _MINIFIED_BYTES, _MINIFIED_LINE = (
     1_000,
     200,
 )  # minimum size of a minified file, and the average length of its lines
 _MAX_SIGNATURE_CHARS = 300
-_MAX_DEPTH = 40  # of nested definitions; deeper ones are qualified as those at this depth
+_MAX_DEPTH = 40  # depth of nested definitions; deeper ones are qualified as if at this depth
 
 _NAME = re.compile(r"[~#$@]?[^\W\d][\w$]*[?!=]?\Z")
 _PART = re.compile(r"::|\.|\\|->")

@@ -132,7 +132,7 @@ class Arm:
         return built if budget_chars is None else replace(built, text=cut(built.text, budget_chars))
 
     def reasons(self, repo: RepoAtCommit, instance: GoldInstance) -> list[str]:
-        """Why each line of the configured context is there, as far as the generator knows."""
+        """The reason for each line of the configured context, as far as the generator knows."""
         generator = self.generator(None)
         return list(generator.reasons(repo, self._visible(generator, instance)))
 

@@ -15,7 +15,7 @@ METRICS = (
     "file",
     "symbol",
     "reciprocal_rank",
-)  # those of SHARES that conditions and settings are compared by
+)  # the SHARES by which conditions and settings are compared
 ALL = "all"
 _NOT_NAMED, _SEVERAL = "issue names no gold file", "several gold files"
 HARD = (_NOT_NAMED, _SEVERAL)  # kinds for which a context matters most

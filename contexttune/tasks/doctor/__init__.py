@@ -24,7 +24,7 @@ class Doctor(Task):
 
     def execute(self, cfg: DictConfig) -> TaskResult:
         findings = check.run_checks(CHECKS, cell_of(cfg))
-        if problems := check.failed(findings):  # in one sentence, which is all that a sweep shows of a job
+        if problems := check.failed(findings):  # one sentence, since a sweep shows no more of a job
             raise PreflightError(f"this run would fail here: fix {', '.join(problems)}")
         log.info("this run would work here%s", check.warnings(findings))
         return TaskResult()

@@ -130,7 +130,7 @@ def _answer(study: Study, planned: Sequence[SeedPlan]) -> list[str]:
             f"Detecting {wanted} on these {n} takes {_seed_words(needed)}{_at_low_icc(study, needed)}: "
             f"{taken.attempts:,} attempts, {span(taken.tokens)} tokens{usd}."
         )
-    return [*lines, f"Or instances: {', '.join(more)}."]
+    return [*lines, f"Instances needed instead: {', '.join(more)}."]
 
 
 def _at_low_icc(study: Study, needed: int) -> str:
