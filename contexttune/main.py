@@ -56,9 +56,7 @@ def run_command(arguments: Sequence[str]) -> ExitCode:
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     with process_state_restored(), new_session() as session:
         hydra_setup.register()
-        os.environ["HYDRA_FULL_ERROR"] = (
-            "1"  # raise errors instead of printing them: Hydra's messages name a wrong remedy
-        )
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors: Hydra's own messages name a wrong remedy
         try:
             sys.argv[1:] = reproduce.expand(list(arguments))
             _compose_and_run()

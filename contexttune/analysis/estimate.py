@@ -55,7 +55,7 @@ def _by_t(values: Floats) -> Estimate:
 
 
 def _by_wider_t(values: Floats) -> Estimate:
-    """The t estimate, with error and intervals widened to at least those of as many whole gains and losses.
+    """The t estimate, its error and intervals widened to cover those of McNemar's method.
 
     If one instance of 50 differs by a fifth, t gives an interval of one point either way, though 50 instances cannot
     exclude that others differ by much more. p needs no correction: see benchmarks/statistics.py.

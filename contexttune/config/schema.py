@@ -163,7 +163,7 @@ class CleanConfig:
 
 @dataclass
 class PlanConfig:
-    """task=plan: the effect to detect, and assumptions, which measurements of an earlier group replace."""
+    """task=plan: the effect to detect, and assumptions, which `group` replaces by measurements."""
 
     effect: float = 0.05  # the difference to detect with 80 % power
     seeds: list[int] = field(default_factory=lambda: [1, 3, 5])

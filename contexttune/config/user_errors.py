@@ -41,9 +41,7 @@ def disk_trouble(error: BaseException) -> str | None:
     if not isinstance(error, OSError) or error.errno not in _DISK_OUTAGES:
         return None
     where = f" ({error.filename})" if error.filename else ""
-    return (
-        f"{error.strerror}{where}: check the disks of paths.root and TMPDIR, then run the same command again"
-    )
+    return f"{error.strerror}{where}: check the disks of paths.root and TMPDIR, then run the command again"
 
 
 def _sentence(error: HydraException | OmegaConfBaseException) -> str:

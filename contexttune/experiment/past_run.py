@@ -56,9 +56,7 @@ def past_run(directory: Path) -> PastRun:
         )
     task = found.config["task"]["name"]
     if task != "run":
-        raise ConfigError(
-            f"{where} is of task={task}, which computes nothing to reproduce: give the directory of a run"
-        )
+        raise ConfigError(f"{where} is of task={task}, which cannot be reproduced: give that of a run")
     return found
 
 

@@ -105,9 +105,8 @@ class OpenAICompatible(JournaledModel):
             ) from None
         # any other answer is fine: not every server lists its models
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise PreflightError(
-                f"{without_passwords(self._url)} refuses the key in {self.api_key_env}: set a valid one"
-            )
+            url = without_passwords(self._url)
+            raise PreflightError(f"{url} refuses the key in {self.api_key_env}: set a valid key")
 
     def probe(self, parameters: Mapping[str, Any]) -> Completion | None:
         """The answer to one tiny request; None where the server starts with the job.

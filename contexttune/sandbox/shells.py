@@ -85,7 +85,7 @@ class ContainerShell:
         )
 
     def _run_in_persistent_shell(self, raw: bytes, timeout_s: int) -> ExecResult | None:
-        """None when the command was not run: it does not fit, or there was no space for its output."""
+        """The result; None if the command was not run, because it is too long or there is no space for its output."""
         if len(shlex.quote(raw.decode()).encode()) > _PIPED_BYTES or b"\0" in raw:
             return None
         if self._persistent and not self._persistent[0].is_open:  # a command may have killed it

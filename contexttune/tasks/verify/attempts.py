@@ -73,7 +73,7 @@ def verdicts(records: Records) -> Iterator[tuple[State, str]]:
 
 
 def _judged(harness: Record, home: Path, patches: Mapping[str, str]) -> Mapping[str, Outcome]:
-    """Verdicts read again from the harness's files; {} unless the harness is ours: a record may name any module."""
+    """Verdicts read again from the harness's files; {} for a foreign harness, since records may name any module."""
     if not str(harness["_target_"]).startswith("contexttune.harness."):
         return {}
     filled = {name: patch for name, patch in patches.items() if patch.strip()}
