@@ -274,7 +274,7 @@ def errors(copy: Path, what: str) -> tuple[list[str], str]:
         "two": [f"reproduce={run}", f"reproduce={run}"],
         "unknown key": [f"reproduce={run}", "nosuch=1"],
     }[what], {
-        "nothing": "names no directory",
+        "nothing": "is empty",
         "absent": "no/such/run is not a directory",
         "a file": "is not a directory",
         "empty": "has no record of a run",
