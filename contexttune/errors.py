@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
 
 
 class ContextTuneError(Exception):
-    """Stops the run. Takes one string, so that it can be pickled back from a worker."""
+    """Stops the run. Takes one string, so that workers can return it by pickle."""
 
     exit_code = ExitCode.FAILED
 

@@ -101,7 +101,7 @@ class Card(ABC):
         """Markdown without a heading, most important line first; None when there is nothing to say."""
 
     def reasons(self, signals: Mapping[str, Any]) -> Mapping[str, str]:
-        """Path -> why it is listed, for the lines that begin with a path."""
+        """Path -> the reason for listing it, for the lines that begin with a path."""
         return {}
 
 

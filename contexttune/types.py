@@ -27,7 +27,7 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class GoldInstance(Instance):
-    """An instance with its answer. Functions that need the answer take this type by name."""
+    """An instance with its answer. Functions that need the answer declare this type."""
 
     patch: str
     test_patch: str

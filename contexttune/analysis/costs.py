@@ -86,7 +86,7 @@ def _ratio(top: Floats, bottom: Floats) -> float | None:
 
 
 def _per_resolved_ci95(usd: Floats, resolved: Floats) -> Interval | None:
-    """Inverse of the interval of resolved instances per USD, which exists in resamples that resolve nothing."""
+    """Inverse of the interval of resolved instances per USD, which is defined even for resamples that resolve nothing."""
     ci95 = _ratio_ci95(resolved, usd)
     return (1 / ci95[1], 1 / ci95[0]) if ci95 and ci95[0] > 0 else None
 

@@ -1,4 +1,4 @@
-"""Missing results: whether the arms lost equally many, and whether the lost ones could change the verdict."""
+"""Missing results: whether both arms have equal shares of them, and whether they could change the verdict."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class Design:
         return 30.0 + 6 * self.tau  # logits: every instance is resolved
 
     def _shift(self, effect: float) -> float | None:
-        """The shift in logits with mean difference `effect`; None where there is none."""
+        """The shift in logits with mean difference `effect`; None if there is none."""
 
         def excess(shift: float) -> float:
             control, treatment = self._probabilities(shift)

@@ -64,7 +64,7 @@ def _strata(parts: Mapping[str, Floats]) -> list[Stratum]:
 
 
 def _stratum(name: str, part: Floats, p_bh: float | None) -> Stratum:
-    """Uses the method of the whole contrast, so that a single repository has the same interval as the whole."""
+    """The stratum, by the method of the whole contrast: a single repository gets the same interval as the whole."""
     found = estimate_difference(part)
     return Stratum(
         name=name,

@@ -72,7 +72,7 @@ class FileContext(Budgeted):
         return Path(_FIELD.sub(lambda found: values[found[1]], self.path)).expanduser()
 
     def _read(self, file: Path) -> str | None:
-        """The file's text; None when it does not exist and may be missing."""
+        """The file's text; None if it does not exist and `missing` allows that."""
         try:
             text = file.read_bytes().decode("utf-8-sig", errors="replace")
         except FileNotFoundError:

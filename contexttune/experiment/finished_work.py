@@ -32,7 +32,7 @@ _NO_MEASUREMENT = ("", AttemptStatus.INFRA_ERROR.value)
 
 
 def saved_block(stage: ContextStage, instance: Instance) -> str | None:
-    """The context block of an instance, unless it or the signals of its commit have to be made (again)."""
+    """The context block of an instance; None if it or the signals of its commit have to be made (again)."""
     has_signals = stage.layout.signals(instance.repo, instance.base_commit).exists()
     return stage.saved_block(instance) if has_signals else None
 

@@ -61,7 +61,7 @@ def past_run(directory: Path) -> PastRun:
 
 
 def sources(composed: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The user's own among Hydra's config sources."""
+    """Hydra's config sources that are the user's own."""
     return [dict(source) for source in composed if source["provider"] not in _OWN_SOURCES]
 
 

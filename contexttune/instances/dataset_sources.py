@@ -1,4 +1,4 @@
-"""Where the rows of a slice come from: one class for each kind of dataset.
+"""Sources of the rows of a slice: one class for each kind of dataset.
 
 `slice.dataset` is a location, whose form determines the class, or a part (`_target_`), for a new benchmark.
 """

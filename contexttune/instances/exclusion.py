@@ -46,7 +46,7 @@ class Exclusion:
         return list(group["excluded"])
 
     def decide(self) -> Excluded:
-        """The unhealthy instances by today's health records, up to the limit of the slice.
+        """The unhealthy instances by the current health records, up to the limit of the slice.
 
         Raises ConfigError when an instance has not been checked.
         """

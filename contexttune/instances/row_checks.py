@@ -28,7 +28,7 @@ _RESERVED = ("preds.jsonl", "outcomes.json")  # names of files beside the direct
 
 
 def checked(rows: list[dict[str, Any]], location: str) -> list[dict[str, Any]]:
-    """The same rows. Raises ConfigError for missing columns, malformed values and duplicate ids."""
+    """The rows, checked. Raises ConfigError for missing columns, malformed values and duplicate ids."""
     where = f"slice.dataset={location}"
     if not rows:
         raise ConfigError(f"{where} has no rows")

@@ -24,7 +24,7 @@ _MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 
 
 def expand(argv: Sequence[str]) -> list[str]:
-    """`argv` with `reproduce=DIR` replaced by the run's overrides; what else is typed takes precedence.
+    """`argv` with `reproduce=DIR` replaced by the run's overrides; other typed overrides take precedence.
 
     Raises ConfigError if there is no such run.
     """

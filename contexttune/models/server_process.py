@@ -57,7 +57,7 @@ class Address:
     log_path: Path
 
     def exit_notice(self) -> str:
-        """What to append to an outage's message when the server has exited; "" while it answers or is too busy to."""
+        """Addition to an outage's message if the server has exited; "" while it answers or is busy."""
         # a request, not only a connection: a dying server may still accept connections
         connection = http.client.HTTPConnection(self.base_url.split("/")[2], timeout=_ALIVE_TIMEOUT_S)
         try:

@@ -109,7 +109,7 @@ def _mapping(value: Any, key: str) -> Mapping[str, Any]:
 
 
 def _count(usage: Mapping[str, Any], key: str) -> int | None:
-    """A token count, or None where the value is no plausible one: sums and prices must not fail on it."""
+    """A token count, or None if the value is implausible: sums and prices must not fail on it."""
     value = usage.get(key)
     counted = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _TOO_MANY_TOKENS
     return value if counted else None

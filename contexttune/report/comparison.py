@@ -92,7 +92,7 @@ def compare_groups(
 
 
 def compare_seeds(group: Group, analysis: Analysis) -> Comparison:
-    """A/A comparison: contrast each two seeds of a condition as if they were arms.
+    """A/A comparison: contrast every pair of seeds of a condition as if they were arms.
 
     Raises ConfigError if no condition has two seeds.
     """

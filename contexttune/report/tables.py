@@ -67,7 +67,7 @@ def show_comparison(comparison: Comparison, path: Path) -> None:
 def _print_table(
     title: str, rows: Sequence[table_rows.TextRow], headings: Iterable[str] | None = None
 ) -> None:
-    """Print the columns named by `headings`, or all, without those that hold no value."""
+    """Print the columns named by `headings`, or all, without empty ones."""
     if not rows:
         return
     rows = table_rows.without_empty_columns(rows)

@@ -21,7 +21,7 @@ class CommitIndex:
     def apply(self, patch: str, *, trust_line_numbers: bool = False) -> str | None:
         """The diff after applying `patch`, or None when `git apply --check` refuses it.
 
-        `trust_line_numbers` accepts hunks without trailing context elsewhere than at the end of a file.
+        With `trust_line_numbers`, hunks without trailing context need not be at the end of a file.
         """
         raw = patch.encode("utf-8", "surrogateescape")
         attempts: list[tuple[str, ...]] = [(), ("--recount",), ("--recount", "--ignore-whitespace")]

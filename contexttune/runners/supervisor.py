@@ -132,7 +132,7 @@ def _end(worker: Any, *, is_done: bool) -> None:
 
 
 class Stopped(BaseException):
-    """SIGTERM in a worker. Not an Exception, so that nobody takes it for an error of the agent."""
+    """SIGTERM in a worker. Not an Exception, so that it is not mistaken for an error of the agent."""
 
 
 def _run_worker(work: Callable[[Job, Connection], None], job: Job, sink: Connection) -> None:

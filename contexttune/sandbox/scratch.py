@@ -1,4 +1,4 @@
-"""Scratch directories of attempts, which can be removed whatever was done in them."""
+"""Scratch directories of attempts, removable whatever commands did in them."""
 
 from __future__ import annotations
 

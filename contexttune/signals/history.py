@@ -43,7 +43,7 @@ class History:
 
 
 def _changed_paths(out: bytes, commits: Iterable[str]) -> Iterator[list[str]]:
-    """From the output of `diff-tree -z`, where the paths of a commit follow its name."""
+    """Changed paths in the output of `diff-tree -z`, where the paths of a commit follow its name."""
     found: dict[str, list[str]] = {name: [] for name in commits}
     current: list[str] = []
     for word in out.decode("utf-8", "surrogateescape").split("\0"):

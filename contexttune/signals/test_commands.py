@@ -73,7 +73,7 @@ def prose_commands(text: str) -> Iterator[str]:
 
 
 def no_commands(text: str) -> Iterator[str]:
-    """For files that configure a framework and state no command."""
+    """No commands: the reader of files that only configure a framework."""
     del text
     return iter(())
 

@@ -40,7 +40,7 @@ class Section:
 
 
 def sections(layout: Layout, *, limit_bytes: int, unused_days: float) -> list[Section]:
-    """Everything in the cache. Raises ArtifactError for what cannot be read."""
+    """Everything in the cache. Raises ArtifactError if something cannot be read."""
     cache, known = layout.cache, {"mirrors", "worktrees", "blobs"}
     others = sorted(path for path in cache.glob("*") if path.name not in known)
     return [
@@ -107,7 +107,7 @@ def _worktrees(layout: Layout, unused_days: float) -> Section:
 
 
 def _unused_days(worktree: Path) -> float:
-    """Days since the last use, which updates the mark; an incomplete checkout has no mark: since its creation."""
+    """Days since the last use of a checkout (the time of its mark), or since its creation if it is incomplete."""
     mark = _mark(worktree)
     last = (mark if mark.exists() else worktree).stat().st_mtime
     return (time.time() - last) / _DAY_S

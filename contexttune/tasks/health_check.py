@@ -34,7 +34,7 @@ class HealthCheck:
     cell: Cell
 
     def run(self) -> ExitCode:
-        """Check what has not been checked, and log unhealthy instances. Raises ConfigError, PreflightError."""
+        """Check the unchecked instances, and log the unhealthy ones. Raises ConfigError, PreflightError."""
         cell = self.cell
         if not cell.harness.grades:
             raise ConfigError(

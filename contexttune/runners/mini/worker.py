@@ -29,7 +29,7 @@ _COUNTS = ["n_calls", "n_steps", "n_requests", "usage", "cost_usd", "waited_s", 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """All that an attempt needs, as values that pickle. The endpoint has the name of a key, not the key."""
+    """Everything that an attempt needs, as picklable values. The endpoint has the name of a key, not the key."""
 
     instance_id: str
     task: str
