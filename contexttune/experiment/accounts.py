@@ -28,7 +28,7 @@ class Accounts:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self, instances: Iterable[Instance], records: Mapping[str, Mapping[str, Any]]) -> None:
-        """Tell the budget what earlier sessions have spent."""
+        """Charge the spending of earlier sessions to the budget."""
         for name in (i.instance_id for i in instances):
             record = records.get(name)
             # the journal, which may have megabytes, adds nothing to a final record

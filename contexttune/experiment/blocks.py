@@ -32,7 +32,7 @@ class Blocks:
     """The signals and context stages of one run.
 
     Attributes:
-        before_documents: tells the budget what the run has spent so far.
+        before_documents: charges earlier spending of the run to the budget.
         absent: instance_id -> why it has no context.
         stopped_by: the budget that ended the writing of documents.
     """

@@ -28,9 +28,9 @@ def code_state() -> dict[str, Any]:
 
 
 def state_of(checkout: Path) -> dict[str, Any]:
-    """Commit, whether files differ from it, and a digest of those that do; {} where there is no git checkout.
+    """The commit, whether files differ from it, and a digest of these; {} if this is not a git checkout.
 
-    Tracked files count, and untracked ones in the code's directories: a checkout may hold the output of runs.
+    Untracked files count only in the code's directories, since a checkout may contain the output of runs.
     """
     if not (checkout / ".git").exists():
         return {}

@@ -91,7 +91,7 @@ class Inference:
         return final | attempted
 
     def load_accounts(self, instances: Sequence[GoldInstance]) -> dict[str, Record]:
-        """Tell the budget what was spent before, and return the latest records."""
+        """Charge earlier spending to the budget, and return the latest records."""
         records = self._done.attempts(instances)
         self._accounts.load(instances, records)
         return records

@@ -43,8 +43,8 @@ class Replay(Model):
         """Raise ConfigError unless `source` has a journal."""
         if not any(True for run in self._runs() for _ in run.glob(f"*/{CALLS}")):
             raise ConfigError(
-                f"model.source={self.source} has no run of this condition and seed with {CALLS} in it: give "
-                "artifacts/preds/<group_id>, or a run's own directory in it"
+                f"model.source={self.source} has no run of this condition and seed with {CALLS}: give "
+                "artifacts/preds/<group_id>, or the directory of a run in it"
             )
 
     def recorded(self, out_dir: Path) -> JournaledClient:

@@ -50,7 +50,7 @@ def is_code_state(difference: Difference) -> bool:
 
 
 def group_differences(runs: Sequence[Run]) -> list[Difference]:
-    """Differences of each run from the first run, and from the first of its shard; each key once."""
+    """Differences of each run from the first run and from the first run of its shard; each key once."""
     first_of_shard: dict[tuple[Any, ...], Run] = {}
     found: dict[str, Difference] = {}
     for run in runs:

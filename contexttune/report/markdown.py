@@ -68,7 +68,7 @@ def _contrast(contrast: Mapping[str, Any], above: Sequence[str] = ()) -> Iterato
 
 
 def _table(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """A table after an empty line; nothing for no rows."""
+    """A table after an empty line; nothing if there are no rows."""
     if rows:
         yield from ("", f"| {' | '.join(rows[0])} |", f"|{' --- |' * len(rows[0])}")
     for row in rows:

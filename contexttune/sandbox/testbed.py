@@ -116,7 +116,7 @@ class CheckoutTestbed:
     tree: Tree
 
     def diff(self) -> bytes:
-        """Diff with the mirror's repository over the agent's files: the agent's own .git is not trusted."""
+        """Diff of the agent's files with the mirror's repository, because the agent's own .git is not trusted."""
         try:
             return self._diff()
         except ArtifactError:

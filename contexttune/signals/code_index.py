@@ -38,7 +38,7 @@ class _Record(NamedTuple):
 class CodeIndex(Signal):
     """{"files": {path: {"language", "symbols"}}, "skipped": [{"path", "reason"}], "share": float}.
 
-    Symbols have the keys of those of `py_index` (name, kind, line, signature), as a list or a JsonList. `name` is
+    Symbols have the same keys as in `py_index` (name, kind, line, signature), as a list or a JsonList. `name` is
     qualified by the classes, functions and modules around it in the file; `kind` is class (also for interfaces,
     structs, traits, enums and types), function or method; `line` counts from 1 and is that of the name.
 
