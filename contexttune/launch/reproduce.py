@@ -84,7 +84,7 @@ def _config_flags(run: PastRun, typed: Sequence[str]) -> list[str]:
     if directory and not any(argument.startswith(("--config-dir", "-cd")) for argument in typed):
         if not Path(directory).is_dir():
             raise ConfigError(
-                f"the configuration of {run.directory} came from {directory}, which is gone: give --config-dir"
+                f"the configuration of {run.directory} came from {directory}, which no longer exists: set --config-dir"
             )
         flags += ["--config-dir", directory]
     return flags

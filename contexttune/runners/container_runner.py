@@ -76,7 +76,7 @@ class ContainerRunner(AgentRunner, UsesImages):
             log.info("removed %d containers that a killed process had left", n_containers)
 
     def prepare(self, instances: Sequence[Instance]) -> None:
-        """Pull missing images, a few at once. A failure makes the attempts that need the image an outage."""
+        """Pull missing images, a few at once. If one cannot be pulled, the attempts that need it become outages."""
         try:
             images = dict.fromkeys(instance.image for instance in instances)
             missing = [image for image in images if self.engine.digest(image) is None]

@@ -86,9 +86,9 @@ def supervise(
 def _is_over(report: Report, started: float, wall_limit_s: float) -> bool:
     """Whether the attempt has used its time, not counting outages of the endpoint.
 
-    A replayed answer counts with the time that it first took, so that a repeated attempt gets no more time.
+    A replayed answer counts with its original duration, so that a repeated attempt gets no more time.
 
-    Raises InfraError when a single outage takes as long as an attempt may.
+    Raises InfraError when a single outage lasts as long as the time limit of an attempt.
     """
     now = time.monotonic()
     since = report.waiting_since_s

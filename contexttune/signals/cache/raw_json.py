@@ -89,7 +89,7 @@ def dump_lines(value: Any) -> bytes:
 
 
 def _folded(value: Any, lists: list[bytes | memoryview]) -> Any:
-    """`value` with gaps in place of its lists, which go to `lists` and so are copied only once."""
+    """`value` with its lists replaced by gaps and appended to `lists`, so that they are copied only once."""
     if isinstance(value, dict):
         return {key: _folded(value[key], lists) for key in sorted(value)}
     if type(value) is JsonList:
