@@ -298,7 +298,7 @@ def test_a_dry_run_asks_nobody_and_says_what_it_leaves_out(tmp_path):
     with serving(GOOD) as server:
         done = contexttune(*RUN, "dry_run=true", cwd=tmp_path, OPENAI_BASE_URL=server.url)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "dry run: 6 documents of condition=llm_context are not written yet" in done.stdout
+        assert "dry run: 6 documents of condition=llm_context" in done.stdout
         assert server.requests == []
         prompts = {
             path.read_text() for path in tmp_path.glob("artifacts/contexts/*/*/documents/*/*/prompt.md")

@@ -39,5 +39,5 @@ def test_jobs_are_logged_when_they_begin_and_end(jobs, caplog, monkeypatch):
     watcher._thread.join(timeout=30)
     assert not watcher._thread.is_alive(), "it ends with the last job"
     begun, ended = (record.getMessage() for record in caplog.records)
-    assert begun.startswith("job 0 of 1 has begun")
+    assert begun.startswith("job 0 of 1 started")
     assert ended.startswith("job 0 ended (1 of 1)")

@@ -55,7 +55,7 @@ def test_each_cell_of_a_sweep_replays_its_own_run_without_an_endpoint(finished, 
     arguments = (*RUN, ARMS, "seed=0,1", "group_id=h", "model=replay", f"model.source={source}")
     done = contexttune("-m", *arguments, cwd=tmp_path, OPENAI_BASE_URL="http://127.0.0.1:9/v1")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "A replay: the model's answers are those of an earlier run" in done.stdout
+    assert "replayed from an earlier run" in done.stdout
     then, now = attempts(finished, "g"), attempts(tmp_path, "h")
     assert len(then) == 8
     assert {key: same(record) for key, record in now.items()} == {

@@ -184,8 +184,8 @@ def test_a_server_is_part_of_a_result_and_its_patience_is_not():
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"command": ["serve"]}, r"must hold \{port\}"),
-        ({"command": ["serve", "{port}", "{modle}"]}, r"has \{modle\}"),
+        ({"command": ["serve"]}, r"must contain \{port\}"),
+        ({"command": ["serve", "{port}", "{modle}"]}, r"\{modle\}"),
         ({"startup_timeout_s": 0.0}, r"startup_timeout_s must be above 0"),
         ({"command": "serve {port}"}, r"model\.server\.command='serve \{port\}'"),
         ({"run_dir": "/tmp"}, r"model\.server\.run_dir is not a key"),
@@ -216,7 +216,11 @@ def test_weights_are_the_name_unless_they_are_said():
 @pytest.mark.parametrize(
     ("made", "error", "words"),
     [
-        (CommandServer(command=["no-such-program", "{port}"]), PreflightError, "no program no-such-program"),
+        (
+            CommandServer(command=["no-such-program", "{port}"]),
+            PreflightError,
+            "no-such-program is not on PATH",
+        ),
         (LlamaCpp(command=["true", "{port}"]), ConfigError, r"model\.server\.weights is not set"),
         (LlamaCpp(command=["true", "{port}"], weights="absent.gguf"), PreflightError, "is not a file"),
     ],

@@ -51,7 +51,7 @@ def test_a_finished_run_is_made_again_without_an_endpoint(any_agent):
     again.root.mkdir()
     done = again.run("http://127.0.0.1:9/v1", instances=BOTH)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "A replay" in done.stdout
+    assert "replayed from an earlier run" in done.stdout
     assert again.predictions() == any_agent.predictions()
     for instance in (ROTA, TABLET):
         then, now = any_agent.attempt(instance), again.attempt(instance)
