@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    sys.path.append(
+        str(Path.cwd())
+    )  # for parts in the current directory, which a console script does not see
     # Imports stay inside: the workers of agents import this module too, and need no Hydra.
     match sys.argv[1:]:
         case []:

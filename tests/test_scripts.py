@@ -210,7 +210,7 @@ def test_what_cannot_be_is_said_before_the_program_starts(tmp_path, flags, words
         (("--runner", "single_shoot", "--dry_run"), "mini_swe_agent_swebench"),
         (("--conditions", "no_such", "--dry_run"), "baseline_context"),
         (("--limit", "0", "--dry_run", *DEMO), "slice.limit must be at least 1"),
-        (("--run_id", "a/b", "--dry_run", *DEMO), "group_id='a/b' must be"),
+        (("--run_id", "a/b", "--dry_run", *DEMO), "group_id='a/b' must"),
     ],
 )
 def test_what_cannot_be_is_said_in_the_programs_own_words(tmp_path, command_of, flags, words):

@@ -98,7 +98,7 @@ def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None 
     for name in given:
         if name not in known or name in SERVICES:
             keys = ", ".join(sorted(set(known) - set(SERVICES)))
-            raise ConfigError(f"{key}.{name} is not a key of {cls.__name__}; its keys are {keys}")
+            raise ConfigError(f"{key}.{name} is not a key of {cls.__name__}; its keys are {keys or 'none'}")
     for name, spec in known.items():
         if name not in given and name not in SERVICES and spec.default is spec.default_factory is MISSING:
             raise ConfigError(f"{key}.{name} is not set and {cls.__name__} needs it")
@@ -114,18 +114,30 @@ def wants(node: Mapping[str, Any], service: str, key: str) -> bool:
     )
 
 
+def name_of(node: Mapping[str, Any], key: str) -> str:
+    """The name of a part in its YAML, which ids and directories are made of. Raises ConfigError."""
+    if not node.get("name"):
+        raise ConfigError(f"{key}.name is not set: add `name: ...` to the YAML of this {key}")
+    return str(node["name"])
+
+
 def target_class(node: Mapping[str, Any], key: str) -> type[Any]:
-    """The class that `node` names. Raises ConfigError when it cannot be imported or is not a dataclass."""
+    """The class that `node` names. Raises ConfigError when it cannot be imported or constructed."""
     name = str(node.get("_target_") or "")
     if not name:
-        raise ConfigError(f"{key} is not set: choose an option of this group, see --help")
+        missing = "has no _target_: add `_target_: module.Class` to its YAML" if node else "is not set"
+        raise ConfigError(f"{key} {missing}, or choose an option of this group, see --help")
     module, _, attribute = name.rpartition(".")
     try:
         cls = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"{key}._target_={name} cannot be imported: {error}") from None
+        raise ConfigError(
+            f"{key}._target_={name} cannot be imported: {error}; Python looks in the current directory and PYTHONPATH"
+        ) from None
     if not (isinstance(cls, type) and is_dataclass(cls)):
         raise ConfigError(f"{key}._target_={name} must be a dataclass")
+    if missing_methods := ", ".join(sorted(getattr(cls, "__abstractmethods__", ()))):
+        raise ConfigError(f"{key}._target_={name} does not define {missing_methods}")
     return cls
 
 

@@ -45,6 +45,8 @@ def disk_trouble(error: BaseException) -> str | None:
 
 
 def _sentence(error: HydraException | OmegaConfBaseException) -> str:
+    if raised := re.search(r"ConfigError raised while resolving interpolation: (.+)", str(error)):
+        return raised[1]
     text, cause = str(error), next(_useful_lines(str(error.__cause__ or "")), "")
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group = error.missing_cfg_file.rpartition("/")[0]

@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from contexttune import paths
-from contexttune.config.build import build, result_settings, target_class, wants
+from contexttune.config.build import build, name_of, result_settings, target_class, wants
 from contexttune.config.schema import Config
 from contexttune.config.validation import check
 from contexttune.contexts.context_files import ContextStage
@@ -40,6 +40,8 @@ def cell_of(cfg: DictConfig) -> Cell:
     config = check(cfg)
     container = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
     assert isinstance(container, dict)
+    for key in ("runner", "condition", "harness"):
+        name_of(container[key], key)
     return Cell(config, {str(key): value for key, value in container.items()})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from contexttune.config.build import result_settings, wants
+from contexttune.config.build import name_of, result_settings, wants
 from contexttune.config.schema import Config
 from contexttune.experiment.past_run import PastRun, past_run
 from contexttune.paths import slug
@@ -40,7 +40,7 @@ def run_id(config: Config, container: dict[str, Any]) -> str:
     """Condition, seed, a hash of the settings, and the shard if there are several."""
     shard = config.slice
     suffix = f"-shard{shard.shard_index}of{shard.shard_count}" if shard.shard_count > 1 else ""
-    name = f"{slug(container['condition']['name'])}-s{config.seed}-{fingerprint(run_settings(container))}"
+    name = f"{slug(name_of(container['condition'], 'condition'))}-s{config.seed}-{fingerprint(run_settings(container))}"
     return name + suffix
 
 
@@ -50,7 +50,7 @@ def default_group_id(*, _root_: DictConfig) -> str:
     An OmegaConf resolver (`${default_group_id:}`), because the name is part of Hydra's own directories.
     """
     container = _chosen_parts(_root_)
-    names = [slug(container[key].get("name")) for key in ("slice", "runner")]
+    names = [slug(name_of(container[key], key)) for key in ("slice", "runner")]
     if wants(container["runner"], "model", "runner"):
         names.append(slug(container["model"].get("name")))
     return "-".join([*(name[:40] for name in names), fingerprint(group_settings(container), 6)])
@@ -83,5 +83,5 @@ def model_name_or_path(container: dict[str, Any], uses_model: bool) -> str:
     """The field `model_name_or_path` of predictions: model (if any), runner and condition."""
     names = [container["model"]["name"]] if uses_model else []
     return "__".join(
-        slug(name) for name in [*names, container["runner"]["name"], container["condition"]["name"]]
+        slug(name) for name in [*names, *(name_of(container[key], key) for key in ("runner", "condition"))]
     )

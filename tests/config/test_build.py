@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import pytest
 
-from contexttune.config.build import NO_EFFECT, build, result_settings, settings_of, wants
+from contexttune.config.build import NO_EFFECT, build, name_of, result_settings, settings_of, wants
 from contexttune.errors import ConfigError
+from contexttune.interfaces import Runner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ def test_settings_do_not_depend_on_where_a_class_lives_but_on_its_version(monkey
 def test_a_part_without_a_version_is_refused(monkeypatch):
     unversioned = module_with_part(monkeypatch, "unversioned", None)
     for bad in (unversioned, node(inner={"a": unversioned})):
-        with pytest.raises(ConfigError, match="Same states no version"):
+        with pytest.raises(ConfigError, match="Same has no version"):
             result_settings(bad, "runner")
 
 
@@ -116,3 +117,19 @@ def test_settings_of_a_built_part_leave_out_what_cannot_change_a_result_and_what
     assert settings_of(one) == settings_of(other)
     assert settings_of(one) == {"class": "Outer", "version": 1, "name": "x", "limit": None, "inner": {}}
     assert settings_of(build(node(limit=1), "runner", {"seed": 7})) != settings_of(one)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfinished(Runner):
+    version: ClassVar[int] = 1
+    name: str = "unfinished"
+
+
+def test_a_class_that_lacks_a_method_is_named_with_the_method():
+    with pytest.raises(ConfigError, match=r"runner\._target_=.*Unfinished does not define run"):
+        build({"_target_": f"{__name__}.Unfinished"}, "runner")
+
+
+def test_a_part_without_a_name_is_refused_by_its_key():
+    with pytest.raises(ConfigError, match=r"runner\.name is not set"):
+        name_of({"_target_": "x.Y"}, "runner")
