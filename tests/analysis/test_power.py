@@ -118,5 +118,5 @@ def test_an_effect_that_the_rate_leaves_no_room_for_is_never_seen():
 
 @pytest.mark.parametrize("wrong", [{"icc": 0}, {"icc": 1}, {"resolve_rate": 0}, {"n_seeds": 0}, {"tau": -1}])
 def test_impossible_designs_are_refused(wrong):
-    with pytest.raises(ValueError, match="no such design"):
+    with pytest.raises(ValueError, match="invalid design"):
         design(**wrong)

@@ -167,7 +167,7 @@ CHANGES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a summary that is gone": (
         "summary",
         lambda root: (root / f"results/{GROUP}/summary.json").unlink(),
-        f"task=report group_id={GROUP} writes it",
+        f"task=report group_id={GROUP}",
     ),
 }
 
