@@ -221,7 +221,7 @@ def test_an_instance_without_a_check_is_refused_with_the_command_that_checks_it(
         RunRecord(made).check()
     assert not (made.layout.group("g") / "group.json").exists()
     assert ids(make(*HEALTHY, "slice.limit=1", "group_id=h")) == ["calc-good"]  # the others are not reached
-    with pytest.raises(ConfigError, match="harness=none does not"):
+    with pytest.raises(ConfigError, match="harness=none grades nothing"):
         RunRecord(make(*HEALTHY, "harness=none", "group_id=i")).check()
     know(make(), dict.fromkeys(NAMES, True))
     with pytest.raises(ConfigError, match="all 3 selected instances are unhealthy"):
