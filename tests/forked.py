@@ -35,6 +35,7 @@ def can_fork(env: Mapping[str, str]) -> bool:
     if not hasattr(os, "pidfd_open") or env.get("CONTEXTTUNE_FRESH"):
         return False
     changed = {name for name, _ in env.items() ^ _AT_START.items()}
+    changed.discard("TIKTOKEN_CACHE_DIR")  # litellm sets it as a test imports it
     if "PYTHONPATH" not in _AT_START and not _has_the_program(env.get("PYTHONPATH", "")):
         changed.discard("PYTHONPATH")
     return not any(name.startswith(_STARTUP) for name in changed)
