@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from contexttune.analysis.contrasts import contrast_arms, judge
 from contexttune.analysis.outcomes import MEASURES, Arm, Pairs, pair
 
 
@@ -31,3 +32,23 @@ def pairs(control, treatment, *, repos=None, difficulties=None, amounts=None) ->
     known = {"repos": repos, "difficulties": difficulties}
     left, right = ({m: v[side] for m, v in (amounts or {}).items()} for side in (0, 1))
     return pair(arm("control", control, **known, **left), arm("treatment", treatment, **known, **right))
+
+
+def judged(control, treatment, margin=0.05, unfinished=None):
+    """The one judgement of two arrays."""
+    own = {("control", "treatment"): pairs(control, treatment)}
+    (found,) = judge(own, margin=margin, unfinished=unfinished or {}).values()
+    return found
+
+
+def contrast(control, treatment, margin=0.05):
+    both = {"control": arm("control", control), "treatment": arm("treatment", treatment)}
+    (found,) = contrast_arms(both, control="control", margin=margin, unfinished={})
+    return found
+
+
+def outcomes(lots, n, k, effect=0.0, tau=0.7):
+    """Two arms (n, k) of instances between impossible and trivial, the treatment's logits shifted by `effect`."""
+    rates = lots.beta(0.5, 0.5, n).clip(1e-6, 1 - 1e-6)
+    moved = 1 / (1 + np.exp(-(np.log(rates / (1 - rates)) + effect + tau * lots.normal(size=n))))
+    return tuple((lots.random((n, k)) < q[:, None]).astype(float) for q in (rates, moved))

@@ -7,31 +7,11 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from contexttune.analysis.contrasts import Family, contrast_arms, judge
+from contexttune.analysis.contrasts import Family, contrast_arms
 from contexttune.analysis.evidence import Verdict
-from tests.analysis.arrays import arm, pairs
+from tests.analysis.arrays import arm, contrast, judged, outcomes
 
 NAN = float("nan")
-
-
-def judged(control, treatment, margin=0.05, unfinished=None):
-    """The one judgement of two arrays."""
-    own = {("control", "treatment"): pairs(control, treatment)}
-    (found,) = judge(own, margin=margin, unfinished=unfinished or {}).values()
-    return found
-
-
-def contrast(control, treatment, margin=0.05):
-    both = {"control": arm("control", control), "treatment": arm("treatment", treatment)}
-    (found,) = contrast_arms(both, control="control", margin=margin, unfinished={})
-    return found
-
-
-def outcomes(lots, n, k, effect=0.0, tau=0.7):
-    """Two arms (n, k) of instances between impossible and trivial, the treatment's logits shifted by `effect`."""
-    rates = lots.beta(0.5, 0.5, n).clip(1e-6, 1 - 1e-6)
-    moved = 1 / (1 + np.exp(-(np.log(rates / (1 - rates)) + effect + tau * lots.normal(size=n))))
-    return tuple((lots.random((n, k)) < q[:, None]).astype(float) for q in (rates, moved))
 
 
 def test_discordant_instances_are_listed_the_largest_difference_first():

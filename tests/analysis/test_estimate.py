@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from contexttune.analysis.contrasts import contrast_arms, judge
 from contexttune.analysis.estimate import (
     MCNEMAR,
     PAIRED_T,
@@ -16,29 +15,9 @@ from contexttune.analysis.estimate import (
 )
 from contexttune.analysis.evidence import Verdict
 from contexttune.analysis.mcnemar import equivalence_p, score_interval, standard_error
-from tests.analysis.arrays import arm, pairs
+from tests.analysis.arrays import contrast, judged, outcomes, pairs
 
 FLIPPED = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
-
-
-def judged(control, treatment, margin=0.05, unfinished=None):
-    """The one judgement of two arrays."""
-    own = {("control", "treatment"): pairs(control, treatment)}
-    (found,) = judge(own, margin=margin, unfinished=unfinished or {}).values()
-    return found
-
-
-def contrast(control, treatment, margin=0.05):
-    both = {"control": arm("control", control), "treatment": arm("treatment", treatment)}
-    (found,) = contrast_arms(both, control="control", margin=margin, unfinished={})
-    return found
-
-
-def outcomes(lots, n, k, effect=0.0, tau=0.7):
-    """Two arms (n, k) of instances between impossible and trivial, the treatment's logits shifted by `effect`."""
-    rates = lots.beta(0.5, 0.5, n).clip(1e-6, 1 - 1e-6)
-    moved = 1 / (1 + np.exp(-(np.log(rates / (1 - rates)) + effect + tau * lots.normal(size=n))))
-    return tuple((lots.random((n, k)) < q[:, None]).astype(float) for q in (rates, moved))
 
 
 def test_one_seed_is_judged_by_mid_p_mcnemar():
