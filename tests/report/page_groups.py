@@ -14,12 +14,17 @@ from contexttune.injection import block
 from contexttune.paths import Layout
 from contexttune.report import group as groups
 from contexttune.report import page, summary
+from contexttune.report.page.details import Records
 from contexttune.system.files import sha256, write_atomic, write_json, write_jsonl
 from tests.report.contrasts import contrast
 
 GROUP = "g"
 COMMIT = "c" * 40
 CONTEXT = "# The repository\n\nTests lie in tests/.\n"
+TESTS = {
+    "FAIL_TO_PASS": {"failure": ["tests/test_f.py::test_new"], "success": ["tests/test_f.py::test_other"]},
+    "PASS_TO_PASS": {"failure": [], "success": ["tests/test_f.py::test_old"]},
+}
 
 
 def tool_step(number: int, command: str, said: str = "I look.", output: str = "fine") -> list[dict[str, Any]]:
@@ -140,3 +145,8 @@ def unpacked(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         json.loads(zlib.decompress(base64.b64decode(line))) for line in text[1].split("\n") if line
     ]
     return index, details
+
+
+def details_of(place, name="a"):
+    rows = [row for row in groups.read(place, GROUP).rows if row["instance_id"] == name]
+    return Records(place, GROUP, trajectories=True).read(rows)

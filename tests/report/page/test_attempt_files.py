@@ -5,11 +5,11 @@ import pytest
 
 from contexttune.errors import ConfigError
 from contexttune.report import group
-from contexttune.report.page.details import Records
 from contexttune.system.files import write_json
 from tests.gitrepos import layout
 from tests.report.page_groups import (
     GROUP,
+    details_of,
     write_run,
 )
 
@@ -17,11 +17,6 @@ from tests.report.page_groups import (
 @pytest.fixture
 def place(tmp_path):
     return layout(tmp_path)
-
-
-def details_of(place, name="a"):
-    rows = [row for row in group.read(place, GROUP).rows if row["instance_id"] == name]
-    return Records(place, GROUP, trajectories=True).read(rows)
 
 
 def test_a_received_results_directory_cannot_read_files_of_its_recipient(tmp_path):

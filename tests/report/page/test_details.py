@@ -1,32 +1,21 @@
 import pytest
 
-from contexttune.report import group
-from contexttune.report.page.details import Records
 from contexttune.system.files import write_json
 from tests.gitrepos import layout
 from tests.report.page_groups import (
     COMMIT,
     CONTEXT,
-    GROUP,
+    TESTS,
     conversation,
+    details_of,
     tool_step,
     write_run,
 )
-
-TESTS = {
-    "FAIL_TO_PASS": {"failure": ["tests/test_f.py::test_new"], "success": ["tests/test_f.py::test_other"]},
-    "PASS_TO_PASS": {"failure": [], "success": ["tests/test_f.py::test_old"]},
-}
 
 
 @pytest.fixture
 def place(tmp_path):
     return layout(tmp_path)
-
-
-def details_of(place, name="a"):
-    rows = [row for row in group.read(place, GROUP).rows if row["instance_id"] == name]
-    return Records(place, GROUP, trajectories=True).read(rows)
 
 
 def test_details_of_an_instance_are_read_from_disk(place):

@@ -7,16 +7,12 @@ from contexttune.system.files import write_json
 from tests.gitrepos import layout
 from tests.report.page_groups import (
     GROUP,
+    TESTS,
     conversation,
     unpacked,
     write_page,
     write_run,
 )
-
-TESTS = {
-    "FAIL_TO_PASS": {"failure": ["tests/test_f.py::test_new"], "success": ["tests/test_f.py::test_other"]},
-    "PASS_TO_PASS": {"failure": [], "success": ["tests/test_f.py::test_old"]},
-}
 
 
 @pytest.fixture
