@@ -22,7 +22,7 @@ _ROOT = Path(__file__).parent.parent
 # Beginnings of the names of variables that an interpreter, the C library or an imported package reads as it starts.
 _STARTUP = (
     *("PYTHON", "LANG", "LC_", "LD_", "TZ", "PATH", "HOME", "XDG_", "SSL_"),
-    *("COVERAGE_", "GIT_", "HF_", "OMP_", "OPENBLAS_", "MSWEA_", "LITELLM_", "TIKTOKEN_", "SWEBENCH_"),
+    *("COVERAGE_", "GIT_PYTHON_", "HF_", "OMP_", "OPENBLAS_", "MSWEA_", "LITELLM_", "TIKTOKEN_", "SWEBENCH_"),
 )
 _AT_START = dict(os.environ)
 
@@ -32,13 +32,16 @@ def can_fork(env: Mapping[str, str]) -> bool:
 
     CONTEXTTUNE_FRESH=1 makes every process a fresh one.
     """
-    if not hasattr(os, "pidfd_open") or env.get("CONTEXTTUNE_FRESH"):
-        return False
+    return hasattr(os, "pidfd_open") and not env.get("CONTEXTTUNE_FRESH") and not changed_at_start(env)
+
+
+def changed_at_start(env: Mapping[str, str]) -> set[str]:
+    """Names of variables that are read at the start and have another value in `env`."""
     changed = {name for name, _ in env.items() ^ _AT_START.items()}
     changed.discard("TIKTOKEN_CACHE_DIR")  # litellm sets it as a test imports it
     if "PYTHONPATH" not in _AT_START and not _has_the_program(env.get("PYTHONPATH", "")):
         changed.discard("PYTHONPATH")
-    return not any(name.startswith(_STARTUP) for name in changed)
+    return {name for name in changed if name.startswith(_STARTUP)}
 
 
 def _has_the_program(search_path: str) -> bool:

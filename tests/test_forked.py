@@ -11,7 +11,7 @@ import pytest
 
 from tests import command_line
 from tests.command_line import contexttune, environment, start
-from tests.forked import Forked, can_fork
+from tests.forked import Forked, can_fork, changed_at_start
 from tests.models.fault_server import ok, serving, stall
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="commands are forked on Linux only")
@@ -74,7 +74,7 @@ def test_it_can_be_killed_when_it_has_ended_until_that_is_heard(tmp_path):
 
 
 def test_what_is_read_at_the_start_needs_a_fresh_process(tmp_path):
-    assert can_fork(environment(OPENAI_API_KEY="any", COLUMNS="80", TMPDIR=str(tmp_path)))
+    assert changed_at_start(environment(OPENAI_API_KEY="any", COLUMNS="80", TMPDIR=str(tmp_path))) == set()
     for name in ("PYTHONHASHSEED", "PATH", "HOME", "HF_HUB_OFFLINE_", "LC_ALL"):
         assert not can_fork(environment(**{name: "/another"}))
     (tmp_path / "contexttune").mkdir()
