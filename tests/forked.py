@@ -24,6 +24,8 @@ _STARTUP = (
     *("PYTHON", "LANG", "LC_", "LD_", "TZ", "PATH", "HOME", "XDG_", "SSL_"),
     *("COVERAGE_", "GIT_PYTHON_", "HF_", "OMP_", "OPENBLAS_", "MSWEA_", "LITELLM_", "TIKTOKEN_", "SWEBENCH_"),
 )
+# Set by what a test imports or calls in its own process; a fork sets them for itself.
+_SET_BY_IMPORTS = ("TIKTOKEN_CACHE_DIR", "MSWEA_GLOBAL_CONFIG_DIR", "MSWEA_SILENT_STARTUP")
 _AT_START = dict(os.environ)
 
 
@@ -38,7 +40,7 @@ def can_fork(env: Mapping[str, str]) -> bool:
 def changed_at_start(env: Mapping[str, str]) -> set[str]:
     """Names of variables that are read at the start and have another value in `env`."""
     changed = {name for name, _ in env.items() ^ _AT_START.items()}
-    changed.discard("TIKTOKEN_CACHE_DIR")  # litellm sets it as a test imports it
+    changed -= {name for name in _SET_BY_IMPORTS if env.get(name) == os.environ.get(name)}
     if "PYTHONPATH" not in _AT_START and not _has_the_program(env.get("PYTHONPATH", "")):
         changed.discard("PYTHONPATH")
     return {name for name in changed if name.startswith(_STARTUP)}
