@@ -68,7 +68,7 @@ def main() -> None:
     if args.what != "maps":
         steps = _parsed(args.mirror, args.commits, lean=args.what == "lean_parser")
     scanned = _Scanned()
-    logger = logging.getLogger("contexttune.signals.python.python_files")
+    logger = logging.getLogger("contexttune.signals.cache.blob_facts")
     logger.addHandler(scanned)
     logger.setLevel(logging.DEBUG)
     next(steps)  # imports

@@ -66,7 +66,7 @@ class Layout:
 
     @property
     def blob_cache(self) -> Path:
-        return self.cache / "blobs" / "records.sqlite"
+        return self.cache / "blobs" / "facts.sqlite"
 
     @property
     def rates(self) -> Path:

@@ -12,7 +12,6 @@ import orjson
 from contexttune.config.build import settings_of
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
-from contexttune.signals.cache.raw_json import dump_lines
 from contexttune.signals.python import scan
 from contexttune.system.files import fingerprint, write_atomic
 from contexttune.system.gc_pause import gc_paused
@@ -43,6 +42,24 @@ def _extract(tree: Tree, signals: Sequence[Signal]) -> dict[str, Any]:
     for signal in signals:
         signal.start(tree)
     return {signal.name: signal.extract(tree) for signal in signals}
+
+
+def dump_lines(value: Any) -> bytes:
+    """Sorted JSON for people and diffs: one line for each key of a dict, and one for a whole list."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(_folded(value), option=options)
+
+
+def _folded(value: Any) -> Any:
+    """`value` with its lists encoded, since orjson would indent their items.
+
+    Encoded lists are copied, because the bytes that orjson returns occupy several kilobytes.
+    """
+    if isinstance(value, dict):
+        return {key: _folded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return orjson.Fragment(bytes(memoryview(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))))
+    return value
 
 
 def _version(signal: Signal) -> str:

@@ -18,8 +18,7 @@ class PyIndex(Signal):
     """{"modules": {path: {"module", "doc", "symbols"}}, "unparsed": [{"path", "reason"}]}.
 
     A symbol is {"name", "kind", "line", "signature"}: `name` is qualified by the definitions around it,
-    `kind` is class, function or method, `line` counts from 1 and is that of `def` or `class`. The symbols of
-    a module are a list, or a JsonList, which is equal to it.
+    `kind` is class, function or method, `line` counts from 1 and is that of `def` or `class`.
     """
 
     name: str = "py_index"
@@ -33,21 +32,15 @@ class PyIndex(Signal):
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Every `.py` file; those that do not parse have the symbols that the scanner found in them."""
         python = tree.shared(PythonFiles)
-        blobs, records, names = python.blobs, python.records(self.max_bytes), module_names(python.blobs)
+        scanned, names = python.scanned(self.max_bytes), module_names(python.blobs)
         index, unparsed = {}, []
-        for path in sorted(blobs):
-            record = records[blobs[path]]
+        for path in sorted(python.blobs):
+            facts = scanned[python.blobs[path]]
             index[printable(path)] = {
                 "module": printable(names[path]),
-                "doc": record.get("doc", ""),
-                "symbols": record.get("symbols", []),
+                "doc": facts.get("doc", ""),
+                "symbols": facts.get("symbols", []),
             }
-            if reason := self._reason(record):
+            if reason := facts.get("unparsed", f"larger than {self.max_bytes} bytes"):
                 unparsed.append({"path": printable(path), "reason": reason})
         return {"modules": index, "unparsed": unparsed}
-
-    def _reason(self, record: Any) -> str | None:
-        if "symbols" not in record:
-            return f"larger than {self.max_bytes} bytes"
-        reason: str | None = record["unparsed"]
-        return reason

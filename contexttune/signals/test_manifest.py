@@ -59,10 +59,13 @@ class TestManifest(Signal):
 
     def _imported(self, python: PythonFiles, files: Iterable[str]) -> str:
         """The framework that most test files import."""
-        blobs, records = python.blobs, python.records(self.max_bytes)
+        scanned = python.scanned(self.max_bytes)
         counts = dict.fromkeys(("pytest", "unittest", "nose"), 0)
         for path in files:
-            tops = {str(module).partition(".")[0] for _, module, _ in records[blobs[path]].get("imports", ())}
+            tops = {
+                str(module).partition(".")[0]
+                for _, module, _ in scanned[python.blobs[path]].get("imports", ())
+            }
             for name in tops & counts.keys():
                 counts[name] += 1
         name, n = max(counts.items(), key=lambda item: (item[1], item[0]))

@@ -26,7 +26,7 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         self.git_dir = root / "mirror.git"
-        self.blob_cache = root / "cache" / "records.sqlite"
+        self.blob_cache = root / "cache" / "facts.sqlite"
         git("init", "--quiet", "--bare", self.git_dir)
 
     def commit(self, files: Mapping[str | bytes, str | bytes], links: Mapping[str, str] | None = None) -> str:

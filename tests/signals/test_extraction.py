@@ -17,8 +17,7 @@ import pytest
 from contexttune.errors import ArtifactError
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
-from contexttune.signals.cache.raw_json import as_json
-from contexttune.signals.extraction import write_signals
+from contexttune.signals.extraction import dump_lines, write_signals
 from contexttune.signals.tree import FileTree
 from tests.signals.conftest import ALL
 
@@ -64,6 +63,12 @@ def test_a_changed_setting_or_version_extracts_that_signal_alone(tree_of, tmp_pa
     write_signals(tree, [Counted(), Counted(name="other", settings=[1])], path)
     write_signals(tree, [Counted(), Counted(name="other", settings=[1])], path)
     assert CALLS == ["counted", "other", "counted", "other"]
+
+
+def test_a_dump_has_a_line_for_each_key_and_one_for_a_whole_list():
+    assert dump_lines({"b": [1, {"z": 1, "a": 2}], "a": {"x": []}}).decode() == (
+        '{\n  "a": {\n    "x": []\n  },\n  "b": [1,{"a":2,"z":1}]\n}\n'
+    )
 
 
 def test_other_signals_of_the_file_are_kept(tree_of, tmp_path):
@@ -125,7 +130,7 @@ def test_facts_from_the_cache_equal_facts_from_a_scan(repository):
     scanned = {signal.name: signal.extract(repository.tree(commit)) for signal in ALL}
     filling = {signal.name: signal.extract(repository.tree(commit, cached=True)) for signal in ALL}
     assert {signal.name: signal.extract(warm) for signal in ALL} == filling == scanned
-    assert list(scanned["py_index"]["modules"]["p/a.py"]["symbols"])[1]["name"] == "C.f"
+    assert scanned["py_index"]["modules"]["p/a.py"]["symbols"][1]["name"] == "C.f"
 
 
 def test_a_signal_added_later_leaves_the_bytes_as_if_all_were_written_at_once(repository, tmp_path):
@@ -172,7 +177,7 @@ def test_a_hostile_tree_is_read_to_the_end(tree_of):
     }
     tree = tree_of(files, {"loop.py": "loop.py", "module.py": "160000 " + "2" * 40})
     facts = {signal.name: signal.extract(tree) for signal in ALL}
-    assert json.loads(orjson.dumps(facts, default=as_json)) == facts
+    assert json.loads(orjson.dumps(facts)) == facts
     assert "caf\\udce9.py" in facts["tree"]["files"]
     reasons = {one["path"]: one["reason"] for one in facts["py_index"]["unparsed"]}
     assert reasons == {

@@ -13,7 +13,7 @@ import pytest
 
 from contexttune.repos.git import git
 from contexttune.signals.cache import pruning
-from contexttune.signals.cache.blob_cache import BlobCache, CacheEntry
+from contexttune.signals.cache.blob_cache import BlobCache
 from contexttune.signals.extraction import write_signals
 from contexttune.system.files import locked
 from contexttune.tasks.cache_contents import Section, sections
@@ -40,16 +40,16 @@ def root(tmp_path):
     _made_long_ago(old.with_name(f"{old.name}.complete"))
     space.worktree(REPO, other)
     blobs = home.blob_cache.parent
-    BlobCache(path=home.blob_cache, kind="text-1").put({"1" * 40: CacheEntry(None, b"old" * 9)})
-    BlobCache(path=home.blob_cache, kind="text-2").put({"1" * 40: CacheEntry(None, b"new" * 9)})
-    for name in ("owner__lib.sqlite", "owner__lib.files-1", "owner__lib/edges-0-1-2"):
+    BlobCache(path=home.blob_cache, kind="text-1").put({"1" * 40: "old" * 9})
+    BlobCache(path=home.blob_cache, kind="text-2").put({"1" * 40: "new" * 9})
+    for name in ("records.sqlite", "owner__lib.sqlite", "owner__lib.files-1", "owner__lib/edges-0-1-2"):
         (blobs / name).parent.mkdir(exist_ok=True)
         (blobs / name).write_bytes(b"of an older version")
         _made_long_ago(blobs / name)
     half = tmp_path / "cache/mirrors/.owner__gone.git.123"
     (half / "objects").mkdir(parents=True)
     aside = home.signals(REPO, sha).with_name(".signals.json.abcd1234")
-    for path in (aside, blobs / ".records-1.x_y_z_12"):
+    for path in (aside, blobs / ".facts-1.x_y_z_12"):
         path.write_bytes(b"half")
         _made_long_ago(path)
     aside.with_name(".signals.json.now_now_").write_bytes(b"being written")
@@ -72,7 +72,7 @@ def test_it_lists_and_deletes_nothing_by_itself(root):
     done = contexttune("task=clean", cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
     assert _files(root) - {name for name in _files(root) if name.startswith("multirun/")} == before
-    assert "clean.apply=true deletes 8 items" in done.stdout
+    assert "clean.apply=true deletes 9 items" in done.stdout
     for words in ("partial mirror", "not used for 7 days", "older versions", "partial file"):
         assert words in done.stdout
     assert re.search(r"mirrors +1 ", done.stdout)
@@ -86,7 +86,7 @@ def test_what_it_deletes_is_what_it_has_listed_and_the_rest_works_as_before(root
     )
     done = contexttune("task=clean", "clean.apply=true", cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "deleted 8 items" in done.stdout
+    assert "deleted 9 items" in done.stdout
     gone = {root / name for name in before - _files(root)}
     whole = {path for path in listed if path != layout(root).blob_cache}
     trees = {path for path in whole if "worktrees" in path.parts}
@@ -108,7 +108,7 @@ def test_records_of_the_last_version_stay_and_those_of_older_ones_go(root):
     pruning.prune(cache, LIMIT_BYTES)
     assert pruning.n_rows(cache) == n - 1
     assert BlobCache(path=cache, kind="text-1").get(["1" * 40]) == {}
-    assert BlobCache(path=cache, kind="text-2").get(["1" * 40])["1" * 40].body == b"new" * 9
+    assert BlobCache(path=cache, kind="text-2").get(["1" * 40])["1" * 40] == "new" * 9
     assert pruning.surplus_bytes(cache, LIMIT_BYTES) == 0
 
 
@@ -119,26 +119,26 @@ def test_a_mirror_that_is_being_made_is_left_alone(root):
 
 
 def test_the_limit_is_kept_by_what_was_used_least(tmp_path):
-    cache = BlobCache(path=tmp_path / "records.sqlite", kind="text-1")
+    cache = BlobCache(path=tmp_path / "facts.sqlite", kind="text-1")
     names = [f"{n:040x}" for n in range(400)]
-    cache.put({name: CacheEntry(None, os.urandom(10_000)) for name in names})
-    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as db:
+    cache.put({name: "x" * 10_000 for name in names})
+    with closing(sqlite3.connect(tmp_path / "facts.sqlite")) as db:
         db.execute("UPDATE kept SET used = used - 9")
         db.commit()
     assert len(cache.get(names[:50])) == 50  # which were written first, and are used last
-    pruning.prune(tmp_path / "records.sqlite", 2_000_000)
-    assert (tmp_path / "records.sqlite").stat().st_size <= 2_000_000
+    pruning.prune(tmp_path / "facts.sqlite", 2_000_000)
+    assert (tmp_path / "facts.sqlite").stat().st_size <= 2_000_000
     left = set(cache.get(names))
     assert set(names[:50]) <= left
     assert 100 < len(left) < 200
 
 
 def test_the_cache_keeps_its_limit_by_itself(tmp_path):
-    path = tmp_path / "records.sqlite"
+    path = tmp_path / "facts.sqlite"
     for number in range(30):
         names = [f"{number * 100 + n:040x}" for n in range(40)]
         cache = BlobCache(path=path, kind="text-1", limit_bytes=1_000_000)
-        cache.put({name: CacheEntry(None, os.urandom(5_000)) for name in names})
+        cache.put({name: "x" * 5_000 for name in names})
         assert len(cache.get(names)) == 40  # the newest stay
     assert path.stat().st_size < 1_500_000
 
@@ -147,7 +147,7 @@ def test_a_cache_that_is_no_cache_is_named_in_one_sentence(root):
     layout(root).blob_cache.write_bytes(b"no database at all" * 100)
     done = contexttune("task=clean", cwd=root)
     assert done.returncode == 3
-    assert "records.sqlite: file is not a database" in done.stdout + done.stderr
+    assert "facts.sqlite: file is not a database" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

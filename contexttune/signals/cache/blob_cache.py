@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import orjson
 
-from contexttune.repos.git import Tree
 from contexttune.system.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
@@ -28,16 +27,9 @@ _DAY_S = 86_400
 _WARNINGS = WarnOnce(log)
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS kept"
-    " (kind TEXT, name BLOB, checksum INT, head BLOB, body BLOB, used INT, PRIMARY KEY (kind, name))",
+    " (kind TEXT, name BLOB, checksum INT, facts BLOB, used INT, PRIMARY KEY (kind, name))",
     "CREATE INDEX IF NOT EXISTS by_use ON kept (used)",
 )
-
-
-class CacheEntry(NamedTuple):
-    """Facts about a blob: a JSON value that every reader needs, and bytes that few do."""
-
-    head: Any
-    body: bytes | memoryview = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +44,6 @@ class BlobCache:
     kind: str  # "<analysis>-<version>": entries of other kinds are ignored
     limit_bytes: int | None = None  # for all kinds together; the least recently used entries are evicted
 
-    @classmethod
-    def of(cls, tree: Tree, kind: str) -> BlobCache:
-        """The cache for the blobs of `tree`."""
-        return cls(path=tree.blob_cache, kind=kind, limit_bytes=tree.cache_bytes)
-
     def version(self) -> tuple[int, int]:
         """(mtime in ns, size) of the file: differs after every `put` by any process."""
         try:
@@ -65,8 +52,8 @@ class BlobCache:
             found = None
         return (found.st_mtime_ns, found.st_size) if found else (0, 0)
 
-    def get(self, names: Iterable[str]) -> dict[str, CacheEntry]:
-        """SHA-1 -> entry, for those `names` that are cached."""
+    def get(self, names: Iterable[str]) -> dict[str, Any]:
+        """SHA-1 -> facts, for those `names` that are cached."""
         wanted = list(names)
         if self.path is None or not wanted:
             return {}
@@ -76,46 +63,42 @@ class BlobCache:
                     return self._found(db, wanted)
         return {}
 
-    def put(self, entries: Mapping[str, CacheEntry]) -> None:
-        """Cache `entries` (SHA-1 -> entry)."""
-        if self.path is None or not entries:
+    def put(self, facts: Mapping[str, Any]) -> None:
+        """Cache `facts` (SHA-1 -> JSON value)."""
+        if self.path is None or not facts:
             return
-        rows = [self._row(name, entry) for name, entry in entries.items()]
+        rows = (self._row(name, value) for name, value in facts.items())
         with self._errors_as_misses("written"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._connection("written") as db:
                 db.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # takes effect only while the file is created
                 for statement in _SCHEMA:
                     db.execute(statement)
-                db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?)", rows)
+                db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", rows)
                 if self.limit_bytes is not None and used_bytes(db) > self.limit_bytes:
                     evict(db, self.limit_bytes)
                 db.commit()
 
-    def _row(self, name: str, entry: CacheEntry) -> tuple[str, bytes, int, bytes, bytes | memoryview, int]:
-        key, head = bytes.fromhex(name), orjson.dumps(entry.head)
-        return self.kind, key, _checksum(key, head, entry.body), head, entry.body, _today()
+    def _row(self, name: str, value: Any) -> tuple[str, bytes, int, bytes, int]:
+        key, facts = bytes.fromhex(name), orjson.dumps(value)
+        return self.kind, key, _checksum(key, facts), facts, _today()
 
-    def _found(self, db: sqlite3.Connection, wanted: list[str]) -> dict[str, CacheEntry]:
-        found: dict[str, CacheEntry] = {}
+    def _found(self, db: sqlite3.Connection, wanted: list[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
         unused: list[tuple[int, int]] = []
         for at in range(0, len(wanted), _CHUNK):
-            rows = list(self._rows(db, wanted[at : at + _CHUNK]))
-            heads = orjson.loads(b"[%s]" % b",".join(head for _, _, head, *_ in rows))
-            found.update(
-                (row[0].hex(), CacheEntry(head, row[3])) for row, head in zip(rows, heads, strict=True)
+            names = [bytes.fromhex(name) for name in wanted[at : at + _CHUNK]]
+            marks = ",".join("?" * len(names))
+            query = (
+                f"SELECT name, checksum, facts, rowid, used FROM kept WHERE kind = ? AND name IN ({marks})"  # noqa: S608
             )
-            unused += [(_today(), number) for *_, number, used in rows if used != _today()]
+            for name, checksum, facts, number, used in db.execute(query, [self.kind, *names]):
+                if isinstance(facts, bytes) and _checksum(name, facts) == checksum:
+                    found[name.hex()] = orjson.loads(facts)
+                    unused += [] if used == _today() else [(_today(), number)]
         if unused:
             _touch(db, unused)
         return found
-
-    def _rows(self, db: sqlite3.Connection, wanted: list[str]) -> Iterator[tuple[Any, ...]]:
-        marks = ",".join("?" * len(wanted))
-        columns = "name, checksum, head, body, rowid, used"
-        query = f"SELECT {columns} FROM kept WHERE kind = ? AND name IN ({marks})"  # noqa: S608
-        rows = db.execute(query, [self.kind, *map(bytes.fromhex, wanted)])
-        return (row for row in rows if _is_sound(*row[:4]))
 
     @contextmanager
     def _connection(self, verb: str) -> Iterator[sqlite3.Connection]:
@@ -180,13 +163,6 @@ def _today() -> int:
     return int(time.time()) // _DAY_S
 
 
-def _is_sound(name: Any, checksum: Any, head: Any, body: Any) -> bool:
-    """Whether a row is as it was written: sqlite detects damage in its own structures alone."""
-    return (
-        all(isinstance(part, bytes) for part in (name, head, body))
-        and _checksum(name, head, body) == checksum
-    )
-
-
-def _checksum(name: bytes, head: bytes, body: bytes | memoryview) -> int:
-    return crc32(body, crc32(head, crc32(name)))
+def _checksum(name: bytes, facts: bytes) -> int:
+    """Of a row, since sqlite detects damage in its own structures alone."""
+    return crc32(facts, crc32(name))

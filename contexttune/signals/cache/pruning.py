@@ -21,9 +21,9 @@ def old_kinds(newest: Mapping[str, float]) -> list[str]:
 
 
 def old_files(home: Path) -> list[Path]:
-    """Files beside the cache that older versions wrote for each repository and that nothing reads any more."""
-    found = [*home.glob("*__*"), *home.glob("*__*/*")]
-    return sorted(path for path in found if path.is_file() and not path.name.startswith("records."))
+    """Files beside the cache that older versions wrote and that nothing reads any more."""
+    found = {*home.glob("records.*"), *home.glob("*__*"), *home.glob("*__*/*")}
+    return sorted(path for path in found if path.is_file() and not path.name.startswith("facts."))
 
 
 def n_rows(path: Path) -> int:
@@ -59,7 +59,7 @@ def _in_old_kinds(db: sqlite3.Connection) -> list[str]:
 
 
 def _n_bytes(db: sqlite3.Connection, kinds: Iterable[str]) -> int:
-    query = "SELECT total(length(head) + length(body)) FROM kept WHERE kind = ?"
+    query = "SELECT total(length(facts)) FROM kept WHERE kind = ?"
     return sum(int(db.execute(query, [kind]).fetchone()[0]) for kind in kinds)
 
 

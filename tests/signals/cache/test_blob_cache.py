@@ -23,12 +23,12 @@ def _fresh(repository, commit, path: Path) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("column", ["head", "body", "checksum"])
+@pytest.mark.parametrize("column", ["facts", "checksum"])
 def test_a_damaged_record_is_a_miss(repository, tmp_path, column):
     commit = repository.commit({"a.py": "import os\ndef f(): pass\n"})
     good = _fresh(repository, commit, tmp_path / "1.json")
     with closing(sqlite3.connect(repository.blob_cache)) as db:
-        damage = {"head": "x'5b5d'", "body": "x'5b31'", "checksum": "'text'"}[column]
+        damage = {"facts": "x'5b31'", "checksum": "'text'"}[column]
         assert db.execute(f"UPDATE kept SET {column} = {damage}").rowcount == 1
         db.commit()
     assert _fresh(repository, commit, tmp_path / "2.json") == good

@@ -14,6 +14,7 @@ import pytest
 
 from contexttune.errors import ArtifactError
 from contexttune.repos.git import Tree
+from contexttune.signals.cache import blob_facts
 from contexttune.signals.extraction import write_signals
 from contexttune.signals.python import python_files
 from tests.signals.conftest import ALL
@@ -97,7 +98,7 @@ def test_another_repository_is_not_scanned_where_a_first_one_has_the_same_files(
     repository, commits, tmp_path, caplog
 ):
     write_signals(repository.tree(commits[0], cached=True), ALL, tmp_path / "1.json")
-    caplog.set_level("DEBUG", logger=python_files.__name__)
+    caplog.set_level("DEBUG", logger=blob_facts.__name__)
     fork = Tree(repository.git_dir, "other/fork", commits[0], repository.blob_cache)
     write_signals(fork, ALL, tmp_path / "2.json")
     assert not [record for record in caplog.records if "scanned" in record.msg]
@@ -109,8 +110,8 @@ def _hold(repository) -> subprocess.Popen[str]:
     """A process that holds the scan lock of the repository and never ends."""
     code = (
         "import sys,time; from pathlib import Path; from contexttune.repos.git import Tree\n"
-        "from contexttune.signals.python.python_files import _sole_scanner\n"
-        "with _sole_scanner(Tree(Path('x'), 'owner/name', 'x', Path(sys.argv[1]))): print('held', flush=True); time.sleep(600)"
+        "from contexttune.signals.cache.blob_facts import _sole_reader\n"
+        "with _sole_reader(Tree(Path('x'), 'owner/name', 'x', Path(sys.argv[1]))): print('held', flush=True); time.sleep(600)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(repository.blob_cache)], stdout=subprocess.PIPE, text=True
@@ -136,7 +137,7 @@ def test_a_scanner_that_dies_blocks_nobody(repository, commits, tmp_path):
 
 
 def test_a_lock_that_is_never_released_is_waited_for_once(repository, commits, tmp_path, monkeypatch):
-    monkeypatch.setattr(python_files, "_LOCK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(blob_facts, "_LOCK_TIMEOUT_S", 0.2)
     holder = _hold(repository)
     try:
         got = _bytes(repository.tree(commits[0], cached=True), tmp_path / "1.json")
