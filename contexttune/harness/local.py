@@ -186,7 +186,7 @@ class Local(Harness):
         sandbox.write("apply.sh", _apply_script(sandbox).encode())
         applied = run("bash", sandbox.path("apply.sh"))
         write_atomic(log_dir / "apply.txt", applied.output)
-        if applied.returncode == _NOT_APPLIED or applied.timed_out or applied.truncated:
+        if applied.returncode == _NOT_APPLIED or applied.ended_by_limit:
             return Verdict(outcome=Outcome.ERROR, reason="patch_apply_failed")
         if applied.returncode != 0:
             lines = applied.output.decode(errors="replace").strip().splitlines()
@@ -197,6 +197,8 @@ class Local(Harness):
         write_atomic(log_dir / "test_output.txt", _log_text(tested, self.timeout_s))
         if tested.truncated:
             return Verdict(outcome=Outcome.ERROR, reason="output_too_long")
+        if tested.exceeded:
+            return Verdict(outcome=Outcome.ERROR, reason="resource_limit")
         if not tested.timed_out:
             _write_report(log_dir, spec, prediction)
         return run_logs.judge(log_dir, instance.instance_id)

@@ -7,20 +7,33 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from contexttune.sandbox.engine import HOSTNAME, TESTBED
+from contexttune.errors import PreflightError
+from contexttune.sandbox.engine import HOSTNAME, TESTBED, Limits
+from contexttune.sandbox.pid_namespace import PidNamespace
 
+_SHARED_BYTES = 1_000_000_000  # of /dev/shm
+_FILE_BYTES = 20_000_000_000  # the size of one file, however sparse
+_LIMITED = f'ulimit -c 0; ulimit -f {_FILE_BYTES // 512}; exec "$@"'  # of core dumps and of files, in blocks
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")  # symlinks into /usr on merged systems
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "nsswitch.conf")
 
 
 @functools.cache
 def bwrap_works(bwrap: str) -> bool:
-    """Whether the kernel lets bubblewrap create its namespaces."""
-    probe = [bwrap, "--unshare-all", "--die-with-parent", *system_flags(), "true"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    """Whether the kernel lets bubblewrap create its namespaces and filter system calls."""
+    with (
+        suppress(PreflightError),
+        PidNamespace(folder=Path(tempfile.gettempdir()), limits=Limits()) as namespace,
+    ):
+        probe = [bwrap, "--unshare-all", "--die-with-parent", *namespace.flags, *system_flags(), "true"]
+        done = subprocess.run(probe, capture_output=True, check=False, pass_fds=namespace.pass_fds)
+        return done.returncode == 0
+    return False
 
 
 def find_bwrap() -> str | None:
@@ -32,6 +45,7 @@ def find_bwrap() -> str | None:
 def bwrap_command(
     bwrap: str,
     *command: str,
+    namespace: PidNamespace,
     tmp: Path,
     variables: Mapping[str, str],
     writable: Mapping[str, Path],
@@ -43,6 +57,7 @@ def bwrap_command(
     """
     argv = [
         bwrap,
+        *namespace.flags,
         "--unshare-all",
         "--hostname",
         HOSTNAME,
@@ -56,7 +71,7 @@ def bwrap_command(
     for flag, binds in (("--bind", writable), ("--ro-bind", read_only)):
         for inside, outside in binds.items():
             argv += [flag, str(outside), inside]
-    return [*argv, "--chdir", TESTBED, *command]
+    return [*argv, "--chdir", TESTBED, "sh", "-c", _LIMITED, "sh", *command]
 
 
 def system_flags(tmp: Path | None = None) -> list[str]:
@@ -65,6 +80,7 @@ def system_flags(tmp: Path | None = None) -> list[str]:
     `tmp` becomes /tmp; None for an empty one in memory.
     """
     flags = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
+    flags += ["--size", str(_SHARED_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     # before Python is bound, which may itself lie below /tmp
     flags += ["--bind", str(tmp), "/tmp"] if tmp else ["--tmpfs", "/tmp"]  # noqa: S108
     # root outside is root inside, and could make mounts writable again or change settings of the kernel

@@ -8,13 +8,16 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from contexttune.sandbox.bubblewrap import bwrap_command
-from contexttune.sandbox.engine import TESTBED
+from contexttune.sandbox.engine import TESTBED, Limits
+from contexttune.sandbox.pid_namespace import PidNamespace
 from contexttune.system import subprocesses
 from contexttune.system.subprocesses import ExecResult
 
+DEFAULT_LIMITS = Limits(memory_gb=8.0, pids_limit=2048)
 _FILES = "/run"  # path of `files` in the sandbox
 
 
@@ -27,6 +30,7 @@ class LocalSandbox:
     user: str = "agent"
     variables: Mapping[str, str] = field(default_factory=dict)
     search_path: tuple[str, ...] = ()  # directories of PATH before the system's
+    limits: Limits = DEFAULT_LIMITS  # of a command, in bubblewrap only
 
     @property
     def testbed(self) -> Path:
@@ -58,17 +62,28 @@ class LocalSandbox:
     def run(
         self, *command: str, timeout_s: float, limit_bytes: int, stop_event: threading.Event | None = None
     ) -> ExecResult:
-        """Run a command in the checkout. Raises InfraError when `stop_event` is set."""
-        return subprocesses.run(
-            self._sandboxed(command) if self.bwrap else command,
+        """Run a command in the checkout; in bubblewrap, none of its processes is left afterwards.
+
+        Raises InfraError when `stop_event` is set, or processes do not end.
+        """
+        run = partial(
+            subprocesses.run,
             cwd=self.testbed,
-            env={} if self.bwrap else self._environment(),
             stderr=subprocess.STDOUT,
             start_new_session=True,
             timeout_s=timeout_s,
             limit_bytes=limit_bytes,
             stop_event=stop_event,
         )
+        if not self.bwrap:
+            return run(command, env=self._environment())
+        with PidNamespace(folder=self.folder, limits=self.limits) as namespace:
+            return run(
+                self._sandboxed(self.bwrap, command, namespace),
+                env={},
+                pass_fds=namespace.pass_fds,
+                guard=namespace,
+            )
 
     @property
     def _home(self) -> str:
@@ -79,11 +94,12 @@ class LocalSandbox:
         own = {"PATH": ":".join(folders), "HOME": self._home, "LANG": "C.UTF-8", "USER": self.user}
         return own | dict(self.variables)
 
-    def _sandboxed(self, command: tuple[str, ...]) -> list[str]:
+    def _sandboxed(self, bwrap: str, command: tuple[str, ...], namespace: PidNamespace) -> list[str]:
         files = self.folder / "files"
         return bwrap_command(
-            str(self.bwrap),
+            bwrap,
             *command,
+            namespace=namespace,
             tmp=self.folder / "tmp",
             variables=self._environment(),
             writable={TESTBED: self.testbed, self._home: self.folder / "home"},

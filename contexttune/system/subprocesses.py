@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import FrameType
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from contexttune.errors import InfraError
 
@@ -33,6 +33,23 @@ class ExecResult:
     stderr: bytes = b""
     timed_out: bool = False
     truncated: bool = False  # ended at the limit of its output
+    exceeded: str = ""  # ended by its guard, for this reason
+
+    @property
+    def ended_by_limit(self) -> bool:
+        return self.timed_out or self.truncated or bool(self.exceeded)
+
+
+class Guard(Protocol):
+    """Watches a command while it runs."""
+
+    def started(self) -> None:
+        """Called once the process exists; it is killed when this raises."""
+        ...
+
+    def exceeded(self) -> str:
+        """The reason why the command has to end; "" while there is none."""
+        ...
 
 
 def dies_with_parent() -> Callable[[], None]:
@@ -97,6 +114,7 @@ def run(
     limit_bytes: int,
     stdin: bytes = b"",
     stop_event: threading.Event | None = None,
+    guard: Guard | None = None,
     **popen: Any,
 ) -> ExecResult:
     """Run a command until it ends or exceeds a limit, and kill it then.
@@ -107,6 +125,7 @@ def run(
         limit_bytes: limit on stdout. Exceeding it ends the command; stderr beyond it is dropped.
         stdin: standard input.
         stop_event: cancels the command when it is set.
+        guard: is told of the start, and asked a few times a second whether the command has to end.
         popen: further arguments of `subprocess.Popen`. With `start_new_session=True`, processes that the
             command leaves behind are killed as well.
 
@@ -121,7 +140,9 @@ def run(
         process = subprocess.Popen(argv, stdin=source, preexec_fn=dies_with_parent(), **options)
     with process:
         try:
-            return _collect(process, time.monotonic() + timeout_s, limit_bytes, stop_event)
+            if guard:
+                guard.started()
+            return _collect(process, time.monotonic() + timeout_s, limit_bytes, stop_event, guard)
         finally:
             process.kill()
             if options.get("start_new_session"):
@@ -129,36 +150,55 @@ def run(
 
 
 def _collect(
-    process: subprocess.Popen[bytes], deadline: float, limit_bytes: int, stop_event: threading.Event | None
+    process: subprocess.Popen[bytes],
+    deadline: float,
+    limit_bytes: int,
+    stop_event: threading.Event | None,
+    guard: Guard | None,
 ) -> ExecResult:
-    """Read a child's output up to its end, the limit, or the deadline (monotonic)."""
+    """Read a child's output up to its end, a limit, or the deadline (monotonic)."""
     buffers = {pipe: bytearray() for pipe in (process.stdout, process.stderr) if pipe}
     output, *others = buffers.values()
-    limit: dict[str, bool] = {}
-    returncode = -1
-    try:
-        for pipe, chunk in read_chunks(list(buffers), deadline):
-            if stop_event and stop_event.is_set():
-                raise InfraError("stopped")
-            if pipe is not None:
-                buffers[pipe].extend(chunk[: limit_bytes + 1 - len(buffers[pipe])])
-            elif process.poll() is not None:
-                break  # a background process may hold the pipe open
-            if len(output) > limit_bytes:
-                limit = {"truncated": True}
-                break
-        else:
-            process.wait(max(deadline - time.monotonic(), 0))
-        returncode = -1 if limit else process.wait()
-    except (TimeoutError, subprocess.TimeoutExpired):
-        limit = {"timed_out": True}
-    stderr = bytes(others[0][:limit_bytes]) if others else b""
-    return ExecResult(output=bytes(output[:limit_bytes]), returncode=returncode, stderr=stderr, **limit)
+    limit: dict[str, Any] = {}
+    next_look = 0.0
+    for pipe, chunk in _until_end(process, list(buffers), deadline):
+        if stop_event and stop_event.is_set():
+            raise InfraError("stopped")
+        if pipe is not None:
+            buffers[pipe].extend(chunk[: limit_bytes + 1 - len(buffers[pipe])])
+        if len(output) > limit_bytes:
+            limit = {"truncated": True}
+        elif guard and time.monotonic() >= next_look:
+            next_look = time.monotonic() + _POLL_S
+            limit = {"exceeded": reason} if (reason := guard.exceeded()) else {}
+        if limit:
+            break
+    else:
+        limit = {} if process.poll() is not None else {"timed_out": True}
+    return ExecResult(
+        output=bytes(output[:limit_bytes]),
+        returncode=-1 if limit else process.wait(),
+        stderr=bytes(others[0][:limit_bytes]) if others else b"",
+        **limit,
+    )
 
 
-def read_chunks(
-    pipes: Sequence[IO[bytes]], deadline: float
-) -> Iterator[tuple[IO[bytes], bytes] | tuple[None, bytes]]:
+def _until_end(
+    process: subprocess.Popen[bytes], pipes: Sequence[IO[bytes]], deadline: float
+) -> Iterator[tuple[IO[bytes] | None, bytes]]:
+    """Yield (pipe, bytes) as they arrive, and (None, b"") meanwhile, until the child's end or the deadline."""
+    with suppress(TimeoutError):
+        for pipe, chunk in read_chunks(pipes, deadline):
+            yield pipe, chunk
+            if pipe is None and process.poll() is not None:
+                return  # a background process may hold the pipe open
+        while process.poll() is None and time.monotonic() < deadline:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(min(_POLL_S, max(deadline - time.monotonic(), 0)))
+            yield None, b""
+
+
+def read_chunks(pipes: Sequence[IO[bytes]], deadline: float) -> Iterator[tuple[IO[bytes] | None, bytes]]:
     """Yield (pipe, bytes) as they arrive, and (None, b"") while nothing does, until all pipes are closed.
 
     Raises TimeoutError at `deadline` (monotonic seconds).

@@ -54,13 +54,15 @@ def observation(result: ExecResult, timeout_s: int) -> dict[str, Any]:
         extra = {"exception_type": TIMED_OUT}
     elif result.truncated:
         problem = "An error occurred while executing the command: it printed too much and was stopped"
+    elif result.exceeded:
+        problem = f"An error occurred while executing the command: {result.exceeded} and was stopped"
     status = -1 if problem else result.returncode
     return {"output": text, "returncode": status, "exception_info": problem, "extra": extra}
 
 
 def submission_of(result: ExecResult, magic_lines: Collection[str]) -> str | None:
     """The output after a magic line if the command succeeded, byte for byte (surrogate-escaped)."""
-    if result.returncode != 0 or result.timed_out or result.truncated:
+    if result.returncode != 0:
         return None
     first, _, rest = result.output.lstrip().partition(b"\n")
     if first.strip().decode("utf-8", "replace") not in magic_lines:
