@@ -186,7 +186,7 @@ class Local(Harness):
         sandbox.write("apply.sh", _apply_script(sandbox).encode())
         applied = run("bash", sandbox.path("apply.sh"))
         write_atomic(log_dir / "apply.txt", applied.output)
-        if applied.returncode == _NOT_APPLIED or applied.ended_by_limit:
+        if applied.returncode == _NOT_APPLIED or applied.limit:
             return Verdict(outcome=Outcome.ERROR, reason="patch_apply_failed")
         if applied.returncode != 0:
             lines = applied.output.decode(errors="replace").strip().splitlines()

@@ -19,7 +19,8 @@ from contexttune.models.prices import Price
 from contexttune.repos.workspace import Workspace
 from contexttune.runners.agent_report import SUBMITTED, Report
 from contexttune.runners.uptake import uptake_of
-from contexttune.sandbox.testbed import DiffTimeout, Testbed
+from contexttune.sandbox.patch_collection import Patch
+from contexttune.sandbox.testbed import Testbed
 from contexttune.system.files import fingerprint, is_utf8
 from contexttune.system.progress import Board
 from contexttune.types import Attempt, AttemptStatus, Instance
@@ -82,7 +83,7 @@ class AgentRunner(Runner):
         """Run the agent and return its last report. Raises InfraError for an outage, and soon after `_stop` is set."""
 
     @abstractmethod
-    def submitted(self, report: Report, testbed: Testbed) -> str:
+    def submitted(self, report: Report, testbed: Testbed) -> Patch:
         """The patch of an attempt that ended in a submission."""
 
     @abstractmethod
@@ -148,11 +149,14 @@ class AgentRunner(Runner):
 
     def _attempt(self, report: Report, testbed: Testbed) -> Attempt:
         is_submitted = report.exit_status == SUBMITTED
-        patch = self.submitted(report, testbed) if is_submitted else ""
-        recovered = "" if is_submitted else self._recovered(testbed)
+        taken = self.submitted(report, testbed) if is_submitted else testbed.diff()
+        patch, recovered = (taken.text, "") if is_submitted else ("", taken.text)
         status, error = report.classify(patch)
         if not patch.strip():
             testbed.require_space()  # without space no patch can be written, so that its absence says nothing
+        if taken.problem:
+            status = AttemptStatus.AGENT_ERROR if status is AttemptStatus.EMPTY_PATCH else status
+            error = "; ".join(filter(None, (error, taken.problem)))
         use_recovered = self.submit_recovered and is_utf8(recovered) and bool(recovered.strip())
         if use_recovered:
             patch = recovered
@@ -180,13 +184,3 @@ class AgentRunner(Runner):
                 "served_model": report.served_model,
             },
         )
-
-    def _recovered(self, testbed: Testbed) -> str:
-        """The diff of an attempt without a submission. Raises InfraError if it is missing but needed."""
-        try:
-            return testbed.diff().decode("utf-8", "surrogateescape")
-        except DiffTimeout as error:
-            if self.submit_recovered:
-                raise
-            log.warning("the changes of an attempt that reached its limit are lost: %s", error)
-            return ""

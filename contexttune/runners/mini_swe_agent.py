@@ -11,6 +11,7 @@ from contexttune.runners.agent_report import Report
 from contexttune.runners.mini.mini_runner import MiniRunner
 from contexttune.sandbox import scratch
 from contexttune.sandbox.bubblewrap import find_bwrap
+from contexttune.sandbox.patch_collection import Patch
 from contexttune.sandbox.testbed import Testbed, checkout_testbed
 from contexttune.types import Instance
 
@@ -40,6 +41,6 @@ class MiniSweAgent(MiniRunner):
         variables = {k: v for k, v in self.variables.items() if k != "BASH_ENV"}
         return checkout_testbed(self.workspace, instance, self.label, bwrap, variables)
 
-    def submitted(self, report: Report, testbed: Testbed) -> str:
+    def submitted(self, report: Report, testbed: Testbed) -> Patch:
         """The tree's diff, whatever the agent printed."""
-        return testbed.diff().decode("utf-8", "surrogateescape")
+        return testbed.diff()

@@ -8,6 +8,7 @@ from typing import ClassVar
 from contexttune.runners.agent_report import Report
 from contexttune.runners.container_runner import ContainerRunner
 from contexttune.runners.mini.mini_runner import MiniRunner
+from contexttune.sandbox.patch_collection import Patch
 from contexttune.sandbox.testbed import Testbed
 
 
@@ -18,6 +19,6 @@ class MiniSweAgentSwebench(MiniRunner, ContainerRunner):
     version: ClassVar[int] = 1
     name: str = "mini_swe_agent_swebench"
 
-    def submitted(self, report: Report, testbed: Testbed) -> str:
+    def submitted(self, report: Report, testbed: Testbed) -> Patch:
         """What the agent printed after the magic line, which mini-swe-agent takes as the patch."""
-        return report.submission
+        return Patch(report.submission)

@@ -6,15 +6,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from contexttune.sandbox.bubblewrap import bwrap_command
 from contexttune.sandbox.engine import TESTBED, Limits
 from contexttune.sandbox.pid_namespace import PidNamespace
 from contexttune.system import subprocesses
+from contexttune.system.remove_tree import remove_tree
 from contexttune.system.subprocesses import ExecResult
 
 DEFAULT_LIMITS = Limits(memory_gb=8.0, pids_limit=2048)
@@ -32,9 +35,30 @@ class LocalSandbox:
     search_path: tuple[str, ...] = ()  # directories of PATH before the system's
     limits: Limits = DEFAULT_LIMITS  # of a command, in bubblewrap only
 
+    checkout: Path | None = None  # None: `testbed` in the folder
+    read_only: Mapping[str, Path] = field(default_factory=dict)  # further directories, inside -> outside
+
     @property
     def testbed(self) -> Path:
-        return self.folder / "testbed"
+        return self.checkout or self.folder / "testbed"
+
+    @contextmanager
+    def beside(self, name: str, read_only: Mapping[str, Path]) -> Iterator[Self]:
+        """Another sandbox with the same checkout, in a directory of its own that is removed."""
+        folder = self.folder / name
+        other = replace(
+            self,
+            folder=folder,
+            checkout=self.testbed,
+            read_only=read_only,
+            variables={},
+            search_path=tuple(f"{path}/bin" for path in read_only),
+        )
+        other.prepare()
+        try:
+            yield other
+        finally:
+            remove_tree(folder)
 
     def prepare(self) -> None:
         """Create the directories, except for the checkout."""
@@ -59,8 +83,18 @@ class LocalSandbox:
         """The path of the checkout, as commands see it."""
         return TESTBED if self.bwrap else str(self.testbed)
 
+    @property
+    def tmp_path(self) -> str:
+        """The path of the directory for temporary files, as commands see it."""
+        return "/tmp" if self.bwrap else str(self.folder / "tmp")  # noqa: S108
+
     def run(
-        self, *command: str, timeout_s: float, limit_bytes: int, stop_event: threading.Event | None = None
+        self,
+        *command: str,
+        timeout_s: float,
+        limit_bytes: int,
+        stop_event: threading.Event | None = None,
+        stderr: int = subprocess.STDOUT,
     ) -> ExecResult:
         """Run a command in the checkout; in bubblewrap, none of its processes is left afterwards.
 
@@ -69,7 +103,7 @@ class LocalSandbox:
         run = partial(
             subprocesses.run,
             cwd=self.testbed,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             start_new_session=True,
             timeout_s=timeout_s,
             limit_bytes=limit_bytes,
@@ -103,5 +137,5 @@ class LocalSandbox:
             tmp=self.folder / "tmp",
             variables=self._environment(),
             writable={TESTBED: self.testbed, self._home: self.folder / "home"},
-            read_only={_FILES: files, "/etc/passwd": files / "passwd"},
+            read_only={_FILES: files, "/etc/passwd": files / "passwd", **self.read_only},
         )

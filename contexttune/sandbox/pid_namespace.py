@@ -17,9 +17,11 @@ from typing import Self
 from contexttune.errors import InfraError
 from contexttune.sandbox.engine import Limits
 from contexttune.sandbox.seccomp import filter_program
+from contexttune.system.files import write_atomic
 
 _START_S = 60.0
 _END_S = 60.0
+_RECORD = "first-process"  # its number and start, for whoever finds it when this process was killed
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _GB = 1_000_000_000
 _RESERVED_BYTES = 2 * _GB  # of the disk, for everybody else; at most half of what was free
@@ -70,6 +72,7 @@ class PidNamespace:
         self._first = int(json.loads(told)["child-pid"])
         with suppress(ProcessLookupError):
             self._handle = os.pidfd_open(self._first)
+            write_atomic(self.folder / _RECORD, f"{self._first} {_start_time(self._first)}", durable=False)
 
     def exceeded(self) -> str:
         """The limit that the sandbox exceeds now, as the end of a sentence; "" for none."""
@@ -92,15 +95,8 @@ class PidNamespace:
         """Kill the first process. Raises InfraError unless the namespace is known to be empty."""
         self._close_ends()
         os.close(self._info)
-        if self._handle is None:
-            return
-        try:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-            if not select.select([self._handle], [], [], _END_S)[0]:
-                raise InfraError(f"processes of a sandbox have not ended within {_END_S:.0f} s")
-        finally:
-            os.close(self._handle)
+        if self._handle is not None:
+            _end(self._handle)
 
     def _close_ends(self) -> None:
         """Close what bubblewrap has inherited."""
@@ -108,6 +104,36 @@ class PidNamespace:
             with suppress(OSError):
                 os.close(end)
         self._info_end = self._filter = -1
+
+
+def end_left_over(folder: Path) -> None:
+    """End the namespace that a killed process may have left in `folder`. Raises InfraError when it does not end."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        pid, started = (folder / _RECORD).read_text().split()
+        handle = os.pidfd_open(int(pid))
+        if _start_time(int(pid)) == started:  # or another process has the number by now
+            _end(handle)
+        else:
+            os.close(handle)
+
+
+def _end(handle: int) -> None:
+    """Kill a namespace by the pidfd of its first process, and close it. Raises InfraError unless all have ended."""
+    try:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        if not select.select([handle], [], [], _END_S)[0]:
+            raise InfraError(f"processes of a sandbox have not ended within {_END_S:.0f} s")
+    finally:
+        os.close(handle)
+
+
+def _start_time(pid: int) -> str:
+    """When the process started, in clock ticks since boot. Raises ProcessLookupError when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except FileNotFoundError:
+        raise ProcessLookupError(pid) from None
 
 
 def _family(pid: int) -> Iterator[int]:

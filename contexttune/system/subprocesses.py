@@ -36,8 +36,11 @@ class ExecResult:
     exceeded: str = ""  # ended by its guard, for this reason
 
     @property
-    def ended_by_limit(self) -> bool:
-        return self.timed_out or self.truncated or bool(self.exceeded)
+    def limit(self) -> str:
+        """The limit that ended the command, as the end of a sentence; "" for none."""
+        if self.timed_out:
+            return "it took too long"
+        return "it printed too much" if self.truncated else self.exceeded
 
 
 class Guard(Protocol):

@@ -14,6 +14,7 @@ from contexttune.paths import Layout
 from contexttune.repos.workspace import Workspace
 from contexttune.runners.agent_report import DONE, SUBMITTED, Report
 from contexttune.runners.container_runner import ContainerRunner
+from contexttune.sandbox.patch_collection import Patch
 from contexttune.types import AttemptStatus
 from tests.agents.scripted import DEMO, ROTA
 
@@ -33,8 +34,8 @@ class Echo(ContainerRunner):
         report.kind, report.exit_status = DONE, SUBMITTED
         return report
 
-    def submitted(self, report: Report, testbed: Any) -> str:
-        return testbed.diff().decode()
+    def submitted(self, report: Report, testbed: Any) -> Patch:
+        return testbed.diff()
 
 
 @pytest.mark.docker

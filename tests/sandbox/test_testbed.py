@@ -106,7 +106,7 @@ def test_the_patch_is_taken_without_a_word_of_a_submodule_that_cannot_be_emptied
         if closed != "repository":
             helpers.chmod(0o555 if closed == "submodule" else 0o111)
         shell = CheckoutShell(sandbox=LocalSandbox(folder=testbed.parent, bwrap=None))
-        patch = CheckoutTestbed(shell=shell, described={}, tree=made.tree("o/r", sha)).diff().decode()
+        patch = CheckoutTestbed(shell=shell, described={}, tree=made.tree("o/r", sha)).diff().text
         assert "+x = 2" in patch
         assert "Subproject" not in patch
 
@@ -119,11 +119,11 @@ def test_directories_too_deep_for_python_cost_no_attempt(open_folder):
     sha = commit(source, {"a.py": "x = 1\n"})
     made = workspace(open_folder / "cache", source.parent)
     instance = Instance(instance_id="r-1", repo="o/r", base_commit=sha, problem_statement="")
-    with checkout_testbed(made, instance, "label", "bwrap", {}) as place:
+    with checkout_testbed(made, instance, "label", find_bwrap(), {}) as place:
         testbed = place.shell.sandbox.testbed
         (testbed / "a.py").write_text("x = 2\n")
         nest(testbed / "deep", "d", 1900)
-        assert b"+x = 2" in place.diff()
+        assert "+x = 2" in place.diff().text
     assert not testbed.parent.exists()
 
 
