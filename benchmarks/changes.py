@@ -105,7 +105,17 @@ def _row(git_dir: Path, repo: str, change: Change) -> dict[str, Any] | None:
 
 
 def _diff(git_dir: Path, change: Change, paths: Sequence[str]) -> str | None:
-    done = try_git("--git-dir", git_dir, "diff", "--no-renames", change.base, change.commit, "--", *paths)
+    done = try_git(
+        "--git-dir",
+        git_dir,
+        "diff",
+        "--no-ext-diff",
+        "--no-renames",
+        change.base,
+        change.commit,
+        "--",
+        *paths,
+    )
     return done.stdout.decode(errors="replace") if done.returncode == 0 else None
 
 

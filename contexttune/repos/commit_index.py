@@ -44,7 +44,15 @@ class CommitIndex:
 
     def diff(self) -> str:
         """The staged changes to the commit; bytes that are not UTF-8 are surrogate-escaped."""
-        options = ("--cached", "--binary", "--no-color", "--no-ext-diff", "--no-renames", self.tree.commit)
+        options = (
+            "--cached",
+            "--binary",
+            "--no-color",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-renames",
+            self.tree.commit,
+        )
         return self._git("diff", *options).decode("utf-8", "surrogateescape")
 
     def _git(self, *args: str, stdin: bytes = b"") -> bytes:

@@ -16,19 +16,48 @@ from contexttune.errors import ArtifactError
 T = TypeVar("T")
 _PIPE_BYTES = 1 << 20  # Linux's limit for ordinary users: with less, git and its reader wait for each other
 
+# Settings of a mirror that name programs, which others may have written into a shared cache.
+_NO_PROGRAMS = (
+    ("core.hooksPath", "/dev/null"),
+    ("core.fsmonitor", "false"),
+    ("core.sshCommand", "ssh"),
+    ("core.askPass", ""),
+    ("core.alternateRefsCommand", ""),
+    ("credential.helper", ""),  # empties the list
+    ("log.showSignature", "false"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+)
 # The user's and the system's configuration must not change what an experiment sees.
 _ENV = {
+    "GIT_ALLOW_PROTOCOL": "none",  # nothing is fetched, unless a command is there to do so
+    "GIT_NO_LAZY_FETCH": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_CONFIG_SYSTEM": "/dev/null",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
 
+_DEFAULTS = {"GIT_PROXY_COMMAND": ""}
+
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of this process without variables that point git to another repository."""
+    """The environment of this process, in which git obeys neither the user's settings nor programs of a mirror's."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _NETWORK}
-    return kept | _ENV | dict(extra or {})
+    return settings(_NO_PROGRAMS) | _DEFAULTS | kept | _ENV | dict(extra or {})
+
+
+def settings(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Variables that give git these settings, which take precedence over those of files."""
+    variables = {"GIT_CONFIG_COUNT": str(len(pairs))}
+    for number, (key, value) in enumerate(pairs):
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
+
+
+def network(pairs: Sequence[tuple[str, str]] = ()) -> dict[str, str]:
+    """Variables for a command that clones or fetches, with further settings."""
+    return {"GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh", **settings((*_NO_PROGRAMS, *pairs))}
 
 
 _NETWORK = {"GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_PROXY_COMMAND"}

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from contexttune import paths
 from contexttune.errors import ArtifactError
-from contexttune.repos.git import Tree, git, try_git
+from contexttune.repos.git import Tree, git, network, try_git
 from contexttune.repos.porcelain import clone_bare, last_line, porcelain
 from contexttune.system.files import locked
 from contexttune.system.redaction import without_passwords
@@ -96,10 +96,10 @@ class Workspace:
         """
         mirror = self.mirror(repo, commit)
         git("init", "--quiet", "--template=", "--initial-branch=main", destination)
-        upload = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
+        upload = "GIT_ALLOW_PROTOCOL=none git -c uploadpack.allowAnySHA1InWant=true upload-pack"
         options = ("--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--update-head-ok")
         source = (f"--upload-pack={upload}", f"file://{mirror.resolve()}", f"{commit}:refs/heads/main")
-        git("fetch", *options, *source, cwd=destination)
+        git("fetch", *options, *source, cwd=destination, env=network())
         git("reset", "--quiet", "--hard", "main", cwd=destination)
         shutil.rmtree(destination / ".git" / "logs", ignore_errors=True)
 
@@ -130,6 +130,7 @@ class Workspace:
     def _fetch(self, repo: str, commit: str, mirror: Path) -> None:
         log.info("fetching %s for commit %s", repo, commit[:10])
         url, env = _split_password(self.url(repo))
+        _require_plain_remotes(mirror)
         # without GIT_DIR, git would use a repository around a damaged mirror
         commands = porcelain(Path.cwd(), {**env, "GIT_DIR": str(mirror.absolute())})
         from git import CommandError
@@ -148,6 +149,15 @@ class Workspace:
         _index_history(mirror)
 
 
+def _require_plain_remotes(mirror: Path) -> None:
+    """Raise ArtifactError for a remote that names a program, which git would run for a missing object."""
+    programs = r"^remote\..*\.(uploadpack|receivepack|vcs)$"
+    found = try_git("config", "--file", mirror / "config", "--includes", "--get-regexp", programs).stdout
+    if found:
+        name = found.split()[0].decode(errors="replace")
+        raise ArtifactError(f"{mirror} has the setting {name}, which runs a program: remove it or the mirror")
+
+
 def _split_password(url: str) -> tuple[str, dict[str, str]]:
     """The URL without user and password, and the environment in which git asks for them when they are needed.
 
@@ -155,12 +165,11 @@ def _split_password(url: str) -> tuple[str, dict[str, str]]:
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or parts.username is None:
-        return url, {}
+        return url, network()
     host = parts.netloc.rpartition("@")[2]
+    helper = (f"credential.{parts.scheme}://{host}.helper", _HELPER)  # for this host only
     return urlunsplit(parts._replace(netloc=host)), {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"credential.{parts.scheme}://{host}.helper",  # for this host only
-        "GIT_CONFIG_VALUE_0": _HELPER,
+        **network([helper]),
         "CONTEXTTUNE_GIT_USER": unquote(parts.username or ""),
         "CONTEXTTUNE_GIT_PASSWORD": unquote(parts.password or ""),
     }

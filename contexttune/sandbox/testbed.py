@@ -30,7 +30,7 @@ i=$(mktemp -p /dev/shm 2>/dev/null || mktemp) || exit 1
 cp .git/index "$i" 2>/dev/null || rm "$i"
 export GIT_INDEX_FILE="$i"
 git add --all --ignore-errors -- . ':(exclude,glob)**/__pycache__/**' ':(exclude){patch_file}' >/dev/null
-r=$?; [ $r -gt 1 ] || { git diff --cached --binary --no-color --no-ext-diff --no-renames {commit}; r=$?; }
+r=$?; [ $r -gt 1 ] || {{ git diff --cached --binary --no-color --no-ext-diff --no-renames {commit}; r=$?; }}
 rm -f "$i"; exit $r
 """
 

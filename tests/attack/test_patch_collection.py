@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contexttune.errors import ArtifactError
-from contexttune.repos.git import git, try_git
+from contexttune.repos.git import git, network, try_git
 from contexttune.sandbox import patch_collection
 
 pytestmark = pytest.mark.bwrap
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.bwrap
 def applied(testbed, tmp_path: Path, patch: str) -> Path:
     """A checkout of the base commit with the patch."""
     folder = tmp_path / "applied"
-    git("clone", "--quiet", testbed.tree.git_dir.resolve(), folder)
+    git("clone", "--quiet", testbed.tree.git_dir.resolve(), folder, env=network())
     git("apply", "--whitespace=nowarn", "-", cwd=folder, stdin=patch.encode("utf-8", "surrogateescape"))
     return folder
 
@@ -170,7 +170,7 @@ def test_a_missing_commit_is_no_measurement(testbed):
 
 def test_objects_may_lie_in_another_repository(testbed, tmp_path):
     borrower = tmp_path / "with : colon" / "borrower.git"
-    git("clone", "--quiet", "--bare", "--shared", testbed.tree.git_dir.resolve(), borrower)
+    git("clone", "--quiet", "--bare", "--shared", testbed.tree.git_dir.resolve(), borrower, env=network())
     testbed.shell.run("echo 'x = 2' > a.py", 20)
     patch = replace(testbed, tree=replace(testbed.tree, git_dir=borrower)).diff()
     assert "+x = 2" in patch.text

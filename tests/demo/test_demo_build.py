@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contexttune.repos.git import git
+from contexttune.repos.git import git, network
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "build_demo.py"
@@ -33,7 +33,7 @@ def clone_of(tmp_path: Path) -> Clone:
 
     def clone(demo: Path, name: str) -> Path:
         target = tmp_path / f"{name}.git"
-        git("clone", "-q", "--bare", demo / "repos" / f"{OWNER}__{name}.bundle", target)
+        git("clone", "-q", "--bare", demo / "repos" / f"{OWNER}__{name}.bundle", target, env=network())
         return target
 
     return clone
@@ -53,7 +53,7 @@ def test_a_rebuild_has_the_commits_of_the_bundle(
 ) -> None:
     shipped = _commits(clone_of(DEMO, name))
     fresh = tmp_path / "fresh.git"
-    git("clone", "-q", "--bare", rebuilt / "repos" / f"{OWNER}__{name}.bundle", fresh)
+    git("clone", "-q", "--bare", rebuilt / "repos" / f"{OWNER}__{name}.bundle", fresh, env=network())
     assert _commits(fresh) == shipped
 
 

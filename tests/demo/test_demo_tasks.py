@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contexttune.repos.git import git
+from contexttune.repos.git import git, network
 
 DEMO = Path(__file__).resolve().parents[2] / "contexttune" / "demo"
 IDS = sorted(path.name for path in (DEMO / "tasks").iterdir() if path.is_dir())
@@ -50,7 +50,7 @@ def checkout(tmp_path: Path) -> CheckOut:
 
     def check_out(row: Row) -> Path:
         bundle = DEMO / "repos" / f"{row['repo'].replace('/', '__')}.bundle"
-        git("clone", "-q", bundle, tmp_path / "testbed")
+        git("clone", "-q", bundle, tmp_path / "testbed", env=network())
         git("checkout", "-q", row["base_commit"], cwd=tmp_path / "testbed")
         return tmp_path / "testbed"
 

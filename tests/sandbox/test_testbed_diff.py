@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contexttune.repos.git import git, try_git
+from contexttune.repos.git import git, network, try_git
 from tests.agents.fixtures import every_engine, every_runner, publish
 from tests.agents.scripted import APPTAINER, SUBMIT, Agent, calls
 from tests.gitrepos import commit, workspace
@@ -84,7 +84,7 @@ def submits(agent: Agent, *commands: str) -> dict[str, Any]:
 def applied(agent: Agent, odd_repo: tuple[Path, str], root: Path) -> Path:
     """A checkout of the base commit with the prediction applied by git, as whoever evaluates it would."""
     folder, sha = odd_repo
-    git("clone", "--quiet", folder / "bytes", root)
+    git("clone", "--quiet", folder / "bytes", root, env=network())
     git("checkout", "--quiet", sha, cwd=root)
     patch = agent.predictions()[ODD].encode()
     done = try_git("apply", "--whitespace=nowarn", "-", cwd=root, stdin=patch)

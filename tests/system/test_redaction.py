@@ -14,7 +14,7 @@ import pytest
 
 from contexttune.errors import ConfigError
 from contexttune.paths import PACKAGE
-from contexttune.repos.git import git
+from contexttune.repos.git import git, network
 from contexttune.system.redaction import masked, require_no_secrets, without_passwords
 from tests.agents.scripted import BWRAP, DOCKER, EDIT, SUBMIT, calls
 from tests.command_line import contexttune
@@ -142,7 +142,7 @@ def repositories(root: Path, seen: list[str]) -> Iterator[str]:
             super().do_GET()
 
     for bundle in (PACKAGE / "demo/repos").glob("*.bundle"):
-        git("clone", "--quiet", "--bare", bundle, root / f"{bundle.stem}.git")
+        git("clone", "--quiet", "--bare", bundle, root / f"{bundle.stem}.git", env=network())
         git("--git-dir", root / f"{bundle.stem}.git", "update-server-info")
     handler = functools.partial(Asking, directory=str(root))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
