@@ -105,8 +105,8 @@ class Local(Harness):
         found = find_bwrap()
         if found is None and not self.bundled:
             raise PreflightError(
-                "harness=local runs untrusted code and needs bubblewrap, which is missing or refused by "
-                "the kernel: install bubblewrap, or choose harness=swebench_docker"
+                "harness=local runs untrusted code and needs bubblewrap and libseccomp 2, which are missing or refused by "
+                "the kernel: install them, or choose harness=swebench_docker"
             )
         return found
 

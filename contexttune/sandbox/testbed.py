@@ -13,9 +13,9 @@ from contexttune.errors import InfraError
 from contexttune.repos.git import Tree
 from contexttune.repos.workspace import Workspace
 from contexttune.sandbox import scratch
-from contexttune.sandbox.engine import TESTBED, Engine
+from contexttune.sandbox.engine import TESTBED, Engine, Limits
 from contexttune.sandbox.file_dates import set_dates
-from contexttune.sandbox.local_sandbox import LocalSandbox
+from contexttune.sandbox.local_sandbox import DEFAULT_LIMITS, LocalSandbox
 from contexttune.sandbox.patch_collection import PATCH_FILE, Patch, collect
 from contexttune.sandbox.shells import COMMAND_FILE, CheckoutShell, ContainerShell, Shell
 from contexttune.types import Instance
@@ -135,13 +135,18 @@ def container_testbed(
 
 @contextmanager
 def checkout_testbed(
-    workspace: Workspace, instance: Instance, label: str, bwrap: str | None, variables: Mapping[str, str]
+    workspace: Workspace,
+    instance: Instance,
+    label: str,
+    bwrap: str | None,
+    variables: Mapping[str, str],
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[CheckoutTestbed]:
     """A checkout in a scratch directory, in bubblewrap unless `bwrap` is None."""
     # without a sandbox the agent sees the directory's name, which must not differ between attempts
     folder = scratch.new(label) if bwrap else scratch.named(label, instance.instance_id)
     try:
-        sandbox = LocalSandbox(folder=folder, bwrap=bwrap, variables=variables)
+        sandbox = LocalSandbox(folder=folder, bwrap=bwrap, variables=variables, limits=limits)
         sandbox.prepare()
         sandbox.write(COMMAND_FILE, b"")
         workspace.agent_checkout(instance.repo, instance.base_commit, sandbox.testbed)
