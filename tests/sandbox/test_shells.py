@@ -94,12 +94,19 @@ def test_an_agent_that_replaces_commands_which_we_use_fills_nobodys_memory(any_a
 
 
 @every_engine()
-@pytest.mark.parametrize(("submit_recovered", "status"), [(False, "limit"), (True, "infra_error")])
-def test_a_git_that_does_not_end_costs_no_limit_that_was_measured(
-    any_agent, monkeypatch, submit_recovered, status
-):
+def test_a_git_that_does_not_end_costs_no_limit_that_was_measured(any_agent, monkeypatch):
     monkeypatch.setattr(testbed, "_DIFF_TIMEOUT_S", 3.0)
     endless = "d=${PATH%%:*}; mkdir -p $d; rm -f $d/git; printf '#!/bin/sh\\nexec sleep 600\\n' > $d/git; chmod +x $d/git"
     with serving(calls(endless), calls("true")) as server:
-        records = any_agent.infer(server.url, step_limit=2, submit_recovered=submit_recovered)
-    assert (records[ROTA]["status"], records[ROTA]["recovered_patch"]) == (status, "")
+        record = any_agent.infer(server.url, step_limit=2, submit_recovered=True)[ROTA]
+    assert (record["status"], record["recovered_patch"]) == ("limit", "")
+    assert "no patch was collected" in record["error"]
+
+
+@every_engine()
+def test_a_git_that_fails_is_no_empty_patch(any_agent):
+    broken = "d=${PATH%%:*}; mkdir -p $d; rm -f $d/git; printf '#!/bin/sh\\nexit 137\\n' > $d/git; chmod +x $d/git; echo x >new"
+    with serving(calls(broken), calls("true")) as server:
+        record = any_agent.infer(server.url, step_limit=2, submit_recovered=True)[ROTA]
+    assert record["recovered_patch"] == ""
+    assert "no patch was collected" in record["error"]
