@@ -82,9 +82,6 @@ class Signal(ABC):
     version: ClassVar[int]
     name: str
 
-    def start(self, tree: Tree) -> None:
-        """Start child processes that work while other signals are extracted. `extract` must work without it."""
-
     @abstractmethod
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Facts as JSON values, the same on any machine: sorted, `/` paths, no clock."""

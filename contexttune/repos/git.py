@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from contexttune.errors import ArtifactError
 
@@ -69,13 +69,10 @@ def git(
     """Standard output of `git *args`. Raises ArtifactError with the last line of its error output."""
     done = try_git(*args, cwd=cwd, stdin=stdin, env=env)
     if done.returncode != 0:
-        raise ArtifactError(_failure(args, done.stderr, done.returncode))
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else f"exit status {done.returncode}"
+        raise ArtifactError(f"git {args[0]} failed: {reason}")
     return done.stdout
-
-
-def _failure(args: Sequence[str | Path], stderr: bytes, status: int) -> str:
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    return f"git {args[0]} failed: {lines[-1] if lines else f'exit status {status}'}"
 
 
 def try_git(
@@ -95,38 +92,6 @@ def try_git(
         check=False,
         timeout=timeout_s,
     )
-
-
-class Running:
-    """A git command in the background.
-
-    Its output goes to an unnamed file, because a pipe that nobody empties would stop it.
-    """
-
-    def __init__(self, *args: str | Path, stdin: bytes = b"") -> None:
-        self._args = args
-        self._out, self._err = TemporaryFile(), TemporaryFile()  # noqa: SIM115 -- `output` closes them
-        with _file_of(stdin) as source:
-            self._process = subprocess.Popen(
-                ["git", *map(str, args)], stdin=source, stdout=self._out, stderr=self._err, env=environment()
-            )
-
-    def output(self) -> bytes:
-        """Wait for the end and return standard output, once. Raises ArtifactError when git fails."""
-        with self._out, self._err:
-            status = self._process.wait()
-            self._err.seek(0)
-            if status != 0:
-                raise ArtifactError(_failure(self._args, self._err.read(), status))
-            self._out.seek(0)
-            return self._out.read()
-
-
-def _file_of(content: bytes) -> IO[bytes]:
-    source = TemporaryFile()  # noqa: SIM115 -- the caller closes it
-    source.write(content)
-    source.seek(0)
-    return source
 
 
 def is_file(mode: str) -> bool:
@@ -187,17 +152,18 @@ class Tree:
         if not wanted:
             return
         command = ["git", "--git-dir", str(self.git_dir), "cat-file", "--batch", "--buffer"]
-        with (
-            _file_of("".join(f"{sha}\n" for sha in wanted).encode()) as names,
-            subprocess.Popen(
+        with TemporaryFile() as names:  # not a pipe: git and its reader would wait for each other
+            names.write("".join(f"{sha}\n" for sha in wanted).encode())
+            names.seek(0)
+            process = subprocess.Popen(
                 command,
                 stdin=names,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=environment(),
                 pipesize=_PIPE_BYTES,
-            ) as process,
-        ):
+            )
+        with process:
             assert process.stdout is not None
             try:
                 for sha in wanted:

@@ -27,10 +27,6 @@ class Churn(Signal):
         if self.window_commits <= 0:
             raise ConfigError(f"signal.churn.window_commits must be above 0, got {self.window_commits}")
 
-    def start(self, tree: Tree) -> None:
-        """Let git read the history while other signals are extracted."""
-        tree.shared(History).start(self.window_commits)
-
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Ages ascend, paths are sorted."""
         changes = tree.shared(History).changes(self.window_commits)

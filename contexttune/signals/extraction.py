@@ -32,16 +32,10 @@ def write_signals(tree: Tree, signals: Sequence[Signal], path: Path) -> dict[str
         stale = [signal for signal in signals if file["versions"].get(signal.name) != versions[signal.name]]
         if stale:
             log.debug("%s@%s: extracting %s", tree.repo, tree.commit, ", ".join(s.name for s in stale))
-            file["signals"] |= _extract(tree, stale)
+            file["signals"] |= {signal.name: signal.extract(tree) for signal in stale}
             file["versions"] |= versions
             write_atomic(path, dump_lines(file), durable=False)
         return {signal.name: file["signals"][signal.name] for signal in signals}
-
-
-def _extract(tree: Tree, signals: Sequence[Signal]) -> dict[str, Any]:
-    for signal in signals:
-        signal.start(tree)
-    return {signal.name: signal.extract(tree) for signal in signals}
 
 
 def dump_lines(value: Any) -> bytes:

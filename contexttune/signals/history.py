@@ -4,42 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from contexttune.repos.git import Running, Tree, git
+from contexttune.repos.git import Tree, git
+
+_AT_ONCE = 1000  # commits, enough for the windows of all signals: git reads the history once
 
 
 class History:
-    """The last non-merge commits of a history, which git reads in the background."""
+    """The last non-merge commits of a history."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._n_asked = 0
-        self._running: list[tuple[list[str], Running]] = []
+        self._n_read = 0
         self._changes: list[list[str]] = []
-
-    def start(self, n_commits: int) -> None:
-        """Begin reading the last `n_commits`, except those that are being read already."""
-        if n_commits <= self._n_asked:
-            return
-        flags = ("--no-merges", f"--skip={self._n_asked}", f"--max-count={n_commits - self._n_asked}")
-        listed = git("--git-dir", self._tree.git_dir, "rev-list", *flags, self._tree.commit, "--")
-        self._running.append((listed.decode().split(), self._diffs(listed)))
-        self._n_asked = n_commits
 
     def changes(self, n_commits: int) -> list[list[str]]:
         """Sorted paths that each of the last `n_commits` changed, newest commit first.
 
         Raises ArtifactError when git cannot read the history.
         """
-        self.start(n_commits)
-        while self._running:
-            commits, diffs = self._running.pop(0)
-            self._changes += _changed_paths(diffs.output(), commits)
+        if n_commits > self._n_read:
+            self._n_read = max(n_commits, _AT_ONCE)
+            self._changes = self._read(self._n_read)
         return self._changes[:n_commits]
 
-    def _diffs(self, commits: bytes) -> Running:
+    def _read(self, n_commits: int) -> list[list[str]]:
         """Plumbing, because `git log` obeys settings of the repository."""
+        git_dir = ("--git-dir", self._tree.git_dir)
+        window = ("--no-merges", f"--max-count={n_commits}", self._tree.commit, "--")
+        commits = git(*git_dir, "rev-list", *window)
         flags = ("--stdin", "-r", "--root", "--no-renames", "--name-only", "-z")
-        return Running("--git-dir", self._tree.git_dir, "diff-tree", *flags, stdin=commits)
+        diffs = git(*git_dir, "diff-tree", *flags, stdin=commits)
+        return list(_changed_paths(diffs, commits.decode().split()))
 
 
 def _changed_paths(out: bytes, commits: Iterable[str]) -> Iterator[list[str]]:

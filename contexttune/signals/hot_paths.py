@@ -41,10 +41,6 @@ class HotPaths(Signal):
             if getattr(self, key) <= 0:
                 raise ConfigError(f"signal.hot_paths.{key} must be above 0, got {getattr(self, key)}")
 
-    def start(self, tree: Tree) -> None:
-        """Let git read the history while other signals are extracted."""
-        tree.shared(History).start(self.window_commits)
-
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Only paths that exist at the commit."""
         changes = tree.shared(History).changes(self.window_commits)

@@ -1,7 +1,7 @@
 import pytest
 
 from contexttune.errors import ArtifactError
-from contexttune.repos.git import Running, Tree, git
+from contexttune.repos.git import Tree, git
 from tests.gitrepos import commit
 
 
@@ -58,13 +58,3 @@ def test_what_is_shared_is_made_once_for_each_tree(tmp_path):
 
 def list_of(tree: Tree) -> list[Tree]:
     return [tree]
-
-
-def test_a_command_in_the_background_fails_with_the_words_of_git(tmp_path):
-    command = ("--git-dir", tmp_path / "none", "cat-file", "-p", "HEAD")
-    with pytest.raises(ArtifactError) as waited:
-        git(*command)
-    with pytest.raises(ArtifactError) as background:
-        Running(*command).output()
-    assert str(background.value) == str(waited.value)
-    assert "none" in str(background.value)

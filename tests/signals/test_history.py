@@ -1,6 +1,8 @@
 import pytest
 
 from contexttune.errors import ArtifactError
+from contexttune.repos.git import git
+from contexttune.signals import history
 from contexttune.signals.history import History
 
 
@@ -17,18 +19,21 @@ def test_changes_are_those_of_the_last_commits_newest_first(repository, commits)
 
 @pytest.mark.parametrize("windows", [(3, 6), (6, 3), (2, 4, 9)])
 def test_windows_of_any_order_compare_each_commit_once(repository, commits, monkeypatch, windows):
-    compared = []
-    diffs = History._diffs
-    monkeypatch.setattr(
-        History, "_diffs", lambda self, names: compared.extend(names.split()) or diffs(self, names)
-    )
+    asked = []
+    monkeypatch.setattr(history, "git", lambda *args, **keys: asked.append(args[2]) or git(*args, **keys))
+    changes = {n: History(repository.tree(commits[-1])).changes(n) for n in windows}
+    asked.clear()
     tree = repository.tree(commits[-1])
     for n_commits in windows:
-        tree.shared(History).start(n_commits)
-    for n_commits in windows:
-        assert tree.shared(History).changes(n_commits) == History(tree).changes(n_commits)
-    n_longest = max(windows)
-    assert compared[:n_longest] == [name.encode() for name in commits[::-1][:n_longest]]
+        assert tree.shared(History).changes(n_commits) == changes[n_commits]
+        assert len(changes[n_commits]) == n_commits
+    assert asked == ["rev-list", "diff-tree"]
+
+
+def test_a_window_longer_than_what_was_read_is_read(repository, commits, monkeypatch):
+    monkeypatch.setattr(history, "_AT_ONCE", 2)
+    read = History(repository.tree(commits[-1]))
+    assert [len(read.changes(n)) for n in (1, 2, 5, 3)] == [1, 2, 5, 3]
 
 
 def test_a_commit_that_is_not_there_is_an_error_of_the_repository(repository, commits):
