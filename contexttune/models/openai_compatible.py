@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -17,7 +19,7 @@ from contexttune.errors import ConfigError, InfraError, PreflightError
 from contexttune.models.deadline import total_timeout
 from contexttune.models.journaled import JournaledModel
 from contexttune.models.rate_limit import RateLimit
-from contexttune.models.sending import Sender
+from contexttune.models.retry import call_with_retries
 from contexttune.models.server import NoServer, RunningServer, Server
 from contexttune.models.wire import (
     IMPORTING,
@@ -142,14 +144,11 @@ class OpenAICompatible(JournaledModel):
         with IMPORTING:
             import openai
 
+        body, started = request_body(self.sampling, messages, parameters), time.monotonic()
         try:
-            sent = self._sender.send(
-                lambda: self._request(messages, parameters),
-                estimate_tokens=lambda: len(json.dumps(messages, default=str)) // _CHARS_PER_TOKEN,
-                tokens_of=_tokens_of,
-                on_wait=on_wait,
-            )
-            return Answered(*sent)
+            sent, n_requests = call_with_retries(lambda: self._sent(body, on_wait), self.attempts, on_wait)
+            answer, sent_at = sent
+            return Answered(answer, n_requests, waited_s=sent_at - started)
         except openai.BadRequestError as error:
             if _TOO_LONG.search(str(error)):
                 raise ContextWindowExceeded(self._printable(str(error))) from None
@@ -219,24 +218,31 @@ class OpenAICompatible(JournaledModel):
         )
 
     @cached_property
-    def _sender(self) -> Sender:
-        """The rate limit is shared by all processes that use this model at this endpoint with this key."""
-        limits = {
-            "requests_per_minute": self.requests_per_minute,
-            "tokens_per_minute": self.tokens_per_minute,
-        }
-        if self.rates is None or not any(limits.values()):
-            return Sender(attempts=self.attempts)
-        window = self.rates / f"{fingerprint([self._url, self.name, self.api_key_env])}.json"
-        return Sender(attempts=self.attempts, limit=RateLimit(path=window, **limits))
+    def _rate_limit(self) -> RateLimit | None:
+        """Shared by all processes that use this model at this endpoint with this key."""
+        if self.rates is None or not (self.requests_per_minute or self.tokens_per_minute):
+            return None
+        return RateLimit(
+            path=self.rates / f"{fingerprint([self._url, self.name, self.api_key_env])}.json",
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+        )
 
-    def _request(
-        self, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
-    ) -> ChatCompletion:
-        body = request_body(self.sampling, messages, parameters)
-        answer: ChatCompletion = self._client.chat.completions.create(**body)
-        require_shape(answer)
-        return answer
+    def _sent(self, body: Mapping[str, Any], on_wait: Callable[[], None]) -> tuple[ChatCompletion, float]:
+        """(answer, when the request was sent) of one HTTP request, once the rate limit allows it."""
+        limit = self._rate_limit
+        estimate = len(json.dumps(body["messages"], default=str)) // _CHARS_PER_TOKEN if limit else 0
+        ticket = limit.acquire(estimate, on_wait) if limit else ""
+        sent_at, tokens = time.monotonic(), 0
+        try:
+            answer: ChatCompletion = self._client.chat.completions.create(**body)
+            require_shape(answer)
+            tokens = _tokens_of(answer) or estimate
+            return answer, sent_at
+        finally:
+            if limit:
+                with suppress(OSError):  # a full disk: the estimate stays, and the answer is not lost
+                    limit.correct(ticket, tokens)
 
 
 def _tokens_of(answer: ChatCompletion) -> int:

@@ -1,4 +1,4 @@
-"""What a sender enters into the rate limit, whatever becomes of its request."""
+"""What is entered into the rate limit, whatever becomes of a request."""
 
 import errno
 
