@@ -10,13 +10,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from contexttune.errors import ArtifactError, InfraError
 from contexttune.models.wire import add_usage, usage_in
@@ -127,19 +128,17 @@ class Journal:
 
 def _lock(file: IO[bytes], path: Path) -> None:
     """Wait for an exclusive lock, which the system frees when its holder dies."""
-    deadline = time.monotonic() + _LOCK_TIMEOUT_S
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                file.close()
-                raise InfraError(f"another process is using {path}") from None
-            time.sleep(_POLL_S)
-        except OSError:  # a file system without locks: the run's own lock has to suffice
-            return
-        else:
-            return
+    is_held = retry_if_exception_type(BlockingIOError)
+    waiting = Retrying(
+        retry=is_held, stop=stop_after_delay(_LOCK_TIMEOUT_S), wait=wait_fixed(_POLL_S), reraise=True
+    )
+    try:
+        waiting(fcntl.flock, file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise InfraError(f"another process is using {path}") from None
+    except OSError:  # a file system without locks: the run's own lock has to suffice
+        return
 
 
 def _repair_last_line(file: IO[bytes], path: Path) -> None:

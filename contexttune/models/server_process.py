@@ -14,10 +14,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from contexttune.errors import PreflightError
 from contexttune.system import subprocesses
@@ -26,6 +27,7 @@ from contexttune.system.guardian import GRACE_S, KILL_S, STOPPED
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
+_GUARDIAN = (sys.executable, "-m", "contexttune.system.guardian")
 _POLL_S = 0.2
 _LOG_EVERY_S = 15.0
 _PROBE_TIMEOUT_S = 5.0
@@ -58,19 +60,14 @@ class Address:
 
     def exit_notice(self) -> str:
         """Addition to an outage's message if the server has exited; "" while it answers or is busy."""
-        # a request, not only a connection: a dying server may still accept connections
-        connection = http.client.HTTPConnection(self.base_url.split("/")[2], timeout=_ALIVE_TIMEOUT_S)
         try:
-            connection.request("GET", "/v1/models")
-            connection.getresponse()
-            return ""
+            # a request, not only a connection: a dying server may still accept connections
+            _request(urlsplit(self.base_url).netloc, "/v1/models", _ALIVE_TIMEOUT_S)
         except TimeoutError:
             return ""
         except (OSError, http.client.HTTPException):
-            pass
-        finally:
-            connection.close()
-        return f"; the model server of this job has exited: see its log {self.log_path}"
+            return f"; the model server of this job has exited: see its log {self.log_path}"
+        return ""
 
 
 @dataclass
@@ -99,13 +96,7 @@ class ServerProcess:
         with self.log_path.open("ab") as sink:
             self._log_begins = sink.tell()
             process = self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "contexttune.system.guardian",
-                    str(os.getpid()),
-                    *self.argv(self.port),
-                ],
+                [*_GUARDIAN, str(os.getpid()), *self.argv(self.port)],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -212,15 +203,18 @@ def _end(guardian: subprocess.Popen[bytes]) -> None:
 
 def _get(port: int, path: str) -> tuple[int, bytes]:
     """Status and body; (0, b"") without an answer."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=_PROBE_TIMEOUT_S)
     try:
+        return _request(f"{HOST}:{port}", path, _PROBE_TIMEOUT_S)
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+
+
+def _request(address: str, path: str, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body. Raises OSError or HTTPException without an answer."""
+    with closing(http.client.HTTPConnection(address, timeout=timeout_s)) as connection:
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read(_ANSWER_BYTES)
-    except (OSError, http.client.HTTPException):
-        return 0, b""
-    finally:
-        connection.close()
 
 
 def _json(body: bytes) -> Mapping[str, Any]:
