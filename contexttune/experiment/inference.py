@@ -8,20 +8,17 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from contexttune.config.schema import BudgetConfig
 from contexttune.errors import ConfigError, InfraError
-from contexttune.experiment.accounts import Accounts
 from contexttune.experiment.attempt_record import attempt_record, prediction_of
 from contexttune.experiment.finished_work import FinishedWork, Record, is_final, require_same_context
 from contexttune.interfaces import Runner
 from contexttune.models.journal import Paid
 from contexttune.models.prices import Price
-from contexttune.models.spending import Budget
-from contexttune.paths import Layout
+from contexttune.models.spending import Budget, earlier_than, spent_for
 from contexttune.system.files import append_jsonl, write_json, write_jsonl
 from contexttune.system.outage_streak import OutageStreak
 from contexttune.system.progress import Board, Progress
@@ -38,9 +35,7 @@ class Inference:
     """The inference stage of one run."""
 
     runner: Runner
-    layout: Layout
-    group_id: str
-    run_id: str
+    done: FinishedWork
     model_name_or_path: str
     workers: int
     price: Price | None = None
@@ -48,21 +43,9 @@ class Inference:
     board: Board = field(default_factory=Board)
     model: AbstractContextManager[Any] = field(default_factory=nullcontext)  # entered while there is work
     no_context: Mapping[str, str] = field(default_factory=dict)  # instance_id -> why it has no context
-    _writing: threading.Lock = field(default_factory=threading.Lock)
+    stopped_by: str | None = None  # the budget that ended the stage
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _outages: OutageStreak = field(default_factory=OutageStreak)
-
-    @cached_property
-    def _done(self) -> FinishedWork:
-        return FinishedWork(self.layout, self.group_id, self.run_id)
-
-    @cached_property
-    def _accounts(self) -> Accounts:
-        return Accounts(self._done, self.budget, self.price)
-
-    @property
-    def stopped_by(self) -> str | None:
-        """The budget that ended the stage."""
-        return self._accounts.stopped_by
 
     def run(self, instances: Sequence[GoldInstance], blocks: Mapping[str, str]) -> dict[str, Record]:
         """Attempt every instance without a final attempt; return the records of attempts by instance_id.
@@ -82,7 +65,7 @@ class Inference:
         if final and pending:
             log.info("resuming: %d of %d instances are done", len(final), len(instances))
         self._write_predictions(final)
-        idle = not pending or self._accounts.is_over_budget()
+        idle = not pending or self._is_over_budget()
         with nullcontext() if idle else self.model:
             if not idle:
                 self.runner.prepare([i.public() for i in pending])
@@ -92,14 +75,27 @@ class Inference:
 
     def load_accounts(self, instances: Sequence[GoldInstance]) -> dict[str, Record]:
         """Charge earlier spending to the budget, and return the latest records."""
-        records = self._done.attempts(instances)
-        self._accounts.load(instances, records)
+        records = self.done.attempts(instances)
+        for name in (i.instance_id for i in instances):
+            record = records.get(name)
+            # the journal, which may have megabytes, adds nothing to a final record
+            journal = None if record and is_final(record) else self.done.paid(name)
+            self.budget.note(name, spent_for(record, journal, self.price))
         return records
+
+    def _is_over_budget(self) -> bool:
+        """Whether no further attempt may start."""
+        with self._lock:
+            reason = self.budget.exceeded()
+            if reason and self.stopped_by is None:
+                self.stopped_by = reason
+                log.warning("%s: no further attempt is started", reason)
+        return reason is not None
 
     def _write_predictions(self, final: Mapping[str, Record]) -> None:
         """Rewrite preds.jsonl from the records: a kill may have come between the two, or torn a line."""
         rows = [prediction_of(record, self.model_name_or_path) for _, record in sorted(final.items())]
-        write_jsonl(self._done.predictions, rows)
+        write_jsonl(self.done.predictions, rows)
 
     def _attempt_all(self, pending: Sequence[GoldInstance], blocks: Mapping[str, str]) -> dict[str, Record]:
         with Progress("inference", len(pending), board=self.board) as progress:
@@ -115,13 +111,13 @@ class Inference:
         return {record["instance_id"]: record for record in records if record}
 
     def _attempt(self, instance: GoldInstance, block: str, progress: Progress) -> Record | None:
-        if self._outages.repeated or self._accounts.is_over_budget():
+        if self._outages.repeated or self._is_over_budget():
             return None
-        out_dir = self._done.home(instance.instance_id)
+        out_dir = self.done.home(instance.instance_id)
         out_dir.mkdir(parents=True, exist_ok=True)
         progress.start(instance.instance_id)
         started = time.monotonic()
-        paid_before = self._done.paid(instance.instance_id)
+        paid_before = self.done.paid(instance.instance_id)
         attempt = self._run(instance, block, out_dir)
         record = self._recorded(instance, block, attempt, paid_before, time.monotonic() - started)
         reason = f" ({attempt.error})" if attempt.error else ""
@@ -148,7 +144,7 @@ class Inference:
     def _record_missing_context(self, instance: GoldInstance) -> None:
         error = _one_line(self.no_context[instance.instance_id])
         outage = Attempt(status=AttemptStatus.INFRA_ERROR, exit_status="NoContext", error=error)
-        self._recorded(instance, "", outage, self._done.paid(instance.instance_id), 0.0)
+        self._recorded(instance, "", outage, self.done.paid(instance.instance_id), 0.0)
         log.warning("%s has no context and is not attempted: %s", instance.instance_id, error)
 
     def _recorded(
@@ -156,12 +152,22 @@ class Inference:
     ) -> Record:
         """Write attempt.json and, for a final attempt, append its prediction."""
         record = attempt_record(instance, block, attempt, wall_s, self.price)
-        self._accounts.close(record, paid_before)
-        with self._writing:
-            write_json(self._done.attempt_path(instance.instance_id), record)
+        self._charge(record, paid_before)
+        with self._lock:
+            write_json(self.done.attempt_path(instance.instance_id), record)
             if is_final(record):
-                append_jsonl(self._done.predictions, prediction_of(record, self.model_name_or_path))
+                append_jsonl(self.done.predictions, prediction_of(record, self.model_name_or_path))
         return record
+
+    def _charge(self, record: Record, paid_before: Paid | None) -> None:
+        """Complete a new record with the number of replayed calls and the instance's other usage."""
+        name = record["instance_id"]
+        now = self.done.paid(name)
+        if now is not None:
+            n_new = now.n_calls - (paid_before.n_calls if paid_before else 0)
+            record["details"]["n_replayed"] = max(record["n_calls"] - n_new, 0)
+        record["earlier"] = earlier_than(record, self.done.attempt(name), now, self.price)
+        self.budget.note(name, spent_for(record, now, self.price))
 
 
 def _outage(error: Exception) -> Attempt:

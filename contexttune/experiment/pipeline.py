@@ -14,11 +14,11 @@ from contexttune.errors import ExitCode
 from contexttune.experiment import drift, leak_check, rows
 from contexttune.experiment.blocks import Blocks
 from contexttune.experiment.cell import Cell, cell_of
-from contexttune.experiment.evaluate import evaluate
 from contexttune.experiment.finished_work import unfinished
 from contexttune.experiment.inference import Inference
 from contexttune.experiment.run_record import RunRecord
 from contexttune.system import gpu
+from contexttune.system.files import write_json
 from contexttune.system.progress import Progress
 from contexttune.system.run_lock import sole_worker
 
@@ -60,7 +60,7 @@ class Experiment:
                     self._inference.run(cell.instances, blocks)
                 serving.close()
                 if "evaluate" in stages:
-                    evaluate(cell)
+                    _evaluate(cell)
                 rows.keep_rows(cell.layout, RunRecord(cell).read())
         return self._exit_code()
 
@@ -87,9 +87,7 @@ class Experiment:
         cell = self.cell
         return Inference(
             runner=cell.runner,
-            layout=cell.layout,
-            group_id=cell.group_id,
-            run_id=cell.run_id,
+            done=cell.finished_work,
             model_name_or_path=cell.model_name_or_path,
             workers=cell.workers,
             price=cell.price,
@@ -125,3 +123,19 @@ class Experiment:
         message = "%d of %d instances have no result; run the same command again to retry them"
         log.warning(message, len(missing), len(found))
         return ExitCode.MISSING_UNITS
+
+
+def _evaluate(cell: Cell) -> None:
+    """Have the harness grade the predictions that have no verdict yet, and write outcomes.json."""
+    done = cell.finished_work
+    patches = done.patches()
+    predicted = [i for i in cell.instances if i.instance_id in patches]
+    if not predicted:
+        log.info("evaluate: there is no prediction yet")
+        return
+    if not done.ungraded(predicted):
+        log.info("evaluate: %d of %d instances already have a verdict", len(predicted), len(cell.instances))
+        return
+    outcomes = cell.harness.evaluate(done.predictions, predicted, done.outcomes.parent / "harness")
+    rows = {name: {"outcome": o.value, "patch_sha256": patches[name]} for name, o in outcomes.items()}
+    write_json(done.outcomes, rows)

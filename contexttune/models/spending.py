@@ -69,7 +69,7 @@ def _spent(n_calls: int, tokens: Mapping[str, int | None], price: Price | None, 
 
 
 class Budget:
-    """Adds up the usage of a run's instances and documents. Not thread-safe."""
+    """Adds up the usage of a run's instances and documents. Thread-safe."""
 
     def __init__(self, limits: BudgetConfig, price: Price | None) -> None:
         """Raises ConfigError when the cost is limited and the price unknown."""
@@ -91,7 +91,7 @@ class Budget:
     def exceeded(self) -> str | None:
         """The reason why no further work may start, or None."""
         for key, fields in _COUNTED.items():
-            spent = sum(one.get(name) or 0 for one in self._spent.values() for name in fields)
+            spent = sum(one.get(name) or 0 for one in list(self._spent.values()) for name in fields)
             limit = self._limits[key]
             if limit is not None and spent >= limit:
                 return f"budget.{key}={limit:g} is used up ({spent:g})"

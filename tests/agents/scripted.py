@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from contexttune.config.schema import SliceConfig
+from contexttune.experiment.finished_work import FinishedWork
 from contexttune.experiment.inference import Inference
 from contexttune.instances.slices import load
 from contexttune.models.openai_compatible import OpenAICompatible
@@ -141,9 +142,7 @@ class Agent:
                 runner=RUNNERS[self.runner](
                     model=endpoint, **parts, **engine | dict(self.settings) | settings
                 ),
-                layout=layout,
-                group_id="g",
-                run_id="r",
+                done=FinishedWork(layout, "g", "r"),
                 model_name_or_path="m",
                 workers=1,
             )

@@ -13,6 +13,7 @@ import pytest
 
 from contexttune.config.schema import BudgetConfig
 from contexttune.errors import InfraError
+from contexttune.experiment.finished_work import FinishedWork
 from contexttune.experiment.inference import Inference
 from contexttune.interfaces import Model, Runner
 from contexttune.models.openai_compatible import OpenAICompatible
@@ -52,9 +53,7 @@ def stage(root: Path, server: FaultServer, questions: str, calls: int | None = N
     model = OpenAICompatible(seed=0, name="m", base_url=server.url, api_key_env=None)
     return Inference(
         runner=Talker(model, questions),
-        layout=layout(root),
-        group_id="g",
-        run_id="r",
+        done=FinishedWork(layout(root), "g", "r"),
         model_name_or_path="m",
         workers=1,
         price=PRICE,
@@ -71,7 +70,7 @@ def attempt(root: Path, server: FaultServer, questions: str) -> dict[str, Any]:
 def killed(root: Path, server: FaultServer, questions: str) -> None:
     """As kill -9 leaves it: calls were answered, and nothing was recorded but them."""
     inference = stage(root, server, questions)
-    out_dir = inference.layout.instance("g", "r", "a")
+    out_dir = inference.done.home("a")
     inference.runner.run(instances("a")[0].public(), "", out_dir)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from contexttune.errors import ArtifactError, InfraError
+from contexttune.experiment.finished_work import FinishedWork
 from contexttune.experiment.inference import Inference
 from contexttune.interfaces import Runner
 from contexttune.system.files import read_jsonl
@@ -46,9 +47,7 @@ def instances(*names: str) -> list[GoldInstance]:
 def stage(tmp_path, table, workers=1) -> Inference:
     return Inference(
         runner=Answers(table),
-        layout=layout(tmp_path),
-        group_id="g",
-        run_id="r",
+        done=FinishedWork(layout(tmp_path), "g", "r"),
         model_name_or_path="m",
         workers=workers,
     )
@@ -56,7 +55,7 @@ def stage(tmp_path, table, workers=1) -> Inference:
 
 def run(inference: Inference, names, block="") -> list[dict]:
     inference.run(instances(*names), dict.fromkeys(names, block))
-    return read_jsonl(inference.layout.predictions("g", "r"))
+    return read_jsonl(inference.done.predictions)
 
 
 def test_predictions_are_sorted_whatever_the_order_of_completion(tmp_path):
@@ -80,7 +79,7 @@ def test_without_a_context_nothing_is_attempted_and_what_was_measured_before_sta
         **{"a": "submitted", "b": "infra_error", "c": "submitted"}
     }
     assert (found["b"]["exit_status"], found["b"]["error"]) == ("NoContext", "the writer is down")
-    assert [row["instance_id"] for row in read_jsonl(second.layout.predictions("g", "r"))] == ["a", "c"]
+    assert [row["instance_id"] for row in read_jsonl(second.done.predictions)] == ["a", "c"]
 
 
 def test_an_outage_is_no_prediction_and_is_tried_again(tmp_path):

@@ -84,7 +84,7 @@ def test_the_next_instance_is_not_begun_and_a_higher_budget_continues(tmp_path, 
     last.budget = Budget(BudgetConfig(calls=8), None)
     last.run(instances(*"abcd"), dict.fromkeys("abcd", ""))
     assert last.runner.asked == ["c", "d"]
-    assert len(read_jsonl(last.layout.predictions("g", "r"))) == 4
+    assert len(read_jsonl(last.done.predictions)) == 4
 
 
 def test_calls_of_an_attempt_that_broke_off_count(tmp_path):
