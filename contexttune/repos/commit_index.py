@@ -18,15 +18,14 @@ class CommitIndex:
     tree: Tree
     env: Mapping[str, str]
 
-    def apply(self, patch: str, *, trust_line_numbers: bool = False) -> str | None:
+    def apply(self, patch: str, *, repaired: bool = False) -> str | None:
         """The diff after applying `patch`, or None when `git apply --check` refuses it.
 
-        With `trust_line_numbers`, hunks without trailing context need not be at the end of a file.
+        Line counts must be right: git ignores what follows a hunk that is longer than its header says. A `repaired`
+        patch may differ in whitespace, and its hunks need not reach the end of a file to have no trailing context.
         """
         raw = patch.encode("utf-8", "surrogateescape")
-        attempts: list[tuple[str, ...]] = [(), ("--recount",), ("--recount", "--ignore-whitespace")]
-        if trust_line_numbers:
-            attempts.append(("--recount", "--unidiff-zero"))
+        attempts = [(), ("--ignore-whitespace",), ("--unidiff-zero",)] if repaired else [()]
         for options in attempts:
             if self._applies(raw, "--check", *options) and self._applies(raw, *options):
                 return self.diff()

@@ -10,11 +10,9 @@ from typing import ClassVar, Literal
 from contexttune.injection import inject
 from contexttune.interfaces import Model, Runner
 from contexttune.models.wire import ContextWindowExceeded
-from contexttune.repos.commit_index import commit_index
 from contexttune.repos.git import Tree
 from contexttune.repos.workspace import Workspace
-from contexttune.runners.reply_diff import find_diff, repair
-from contexttune.runners.search_replace import EditDoesNotApply, apply_blocks
+from contexttune.runners.reply_patch import DOES_NOT_APPLY, patch_of
 from contexttune.system.files import is_utf8, sha256, write_json
 from contexttune.types import Attempt, AttemptStatus, Completion, Instance, Message
 
@@ -72,7 +70,7 @@ class SingleShot(Runner):
 
     def _attempt(self, instance: Instance, completion: Completion) -> Attempt:
         tree = self.workspace.tree(instance.repo, instance.base_commit)
-        patch, error = self._patch(tree, completion.text)
+        patch, error = patch_of(tree, completion.text, self.edit_format)
         if not is_utf8(patch):  # predictions are JSON, and the harness reads them as UTF-8
             patch, error = "", "the change touches a file that is not UTF-8"
         status, exit_status = _classify(completion, patch, error)
@@ -86,28 +84,6 @@ class SingleShot(Runner):
             error=error,
             details={"served_model": completion.served_model},
         )
-
-    def _patch(self, tree: Tree, reply: str) -> tuple[str, str | None]:
-        """(git's diff of the change, None), or (the model's diff, why it does not apply)."""
-        if self.edit_format == "search_replace":
-            try:
-                files = apply_blocks(reply, tree.text)
-            except EditDoesNotApply as error:
-                return "", str(error)
-            if not files:
-                return "", None
-            with commit_index(tree) as index:
-                return index.write(files), None
-        found = find_diff(reply)
-        if not found:
-            return "", None
-        with commit_index(tree) as index:
-            applied = index.apply(found)
-            if applied is None:
-                applied = index.apply(repair(found, tree.text), trust_line_numbers=True)
-            if applied is not None:
-                return applied, None
-        return found, "the diff does not apply to the commit"
 
     def _file_list(self, tree: Tree) -> str:
         """Paths within the budget, Python files first."""
@@ -127,7 +103,7 @@ class SingleShot(Runner):
 def _classify(completion: Completion, patch: str, error: str | None) -> tuple[AttemptStatus, str]:
     if completion.finish_reason == "length":
         return AttemptStatus.LIMIT, "length"
-    if error:
+    if error and (not patch.strip() or error == DOES_NOT_APPLY):
         return AttemptStatus.AGENT_ERROR, "patch_does_not_apply"
     if patch.strip():
         return AttemptStatus.SUBMITTED, completion.finish_reason

@@ -6,7 +6,8 @@ import pytest
 
 from contexttune.repos.commit_index import commit_index
 from contexttune.repos.git import Tree
-from contexttune.runners.reply_diff import find_diff, parse, repair
+from contexttune.runners.diff_repair import drop_drafts, repair
+from contexttune.runners.reply_diff import find_diffs
 from tests.gitrepos import commit
 
 OLD = "".join(f"line {n}\n" for n in range(1, 21))
@@ -37,10 +38,15 @@ def tree(tmp_path_factory):
     return Tree(repo / ".git", "o/r", sha)
 
 
+def repaired(reply: str, tree: Tree) -> str:
+    patches, _ = drop_drafts(find_diffs(reply), tree.text)
+    return repair(patches, tree.text)
+
+
 def result(tree: Tree, reply: str, path: str = "f.txt") -> str | None:
     """The file after the reply's diff, through find_diff, repair and git; None when git refuses it."""
     with commit_index(tree) as index:
-        diff = index.apply(repair(find_diff(reply), tree.text), trust_line_numbers=True)
+        diff = index.apply(repaired(reply, tree), repaired=True)
         if diff is None:
             return None
         show = ["git", "--git-dir", str(tree.git_dir), "show", f":{path}"]
@@ -110,7 +116,7 @@ def test_files_are_made_and_deleted(tree):
     assert result(tree, new, "new/file.py") == "x = 1\ny = 2\n"
     gone = "--- a/end.txt\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-a\n-b\n"
     with commit_index(tree) as index:
-        diff = index.apply(repair(gone, tree.text))
+        diff = index.apply(repaired(gone, tree))
     assert diff is not None
     assert "deleted file mode" in diff
 
@@ -119,7 +125,7 @@ def test_files_are_made_and_deleted(tree):
     "reply", ["", "No change is needed.", "```python\nx = 1\n```", "--- a/x\n", "a\n--- b\n+++ c\n"]
 )
 def test_prose_is_no_diff(tree, reply):
-    assert parse(find_diff(reply)) == []
+    assert find_diffs(reply) == []
 
 
 @pytest.mark.parametrize(
@@ -129,7 +135,7 @@ def test_a_diff_cannot_leave_the_repository(tree, path):
     hostile = f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+x\n"
     with commit_index(tree) as index:
         assert index.apply(hostile) is None
-        assert index.apply(repair(hostile, tree.text), trust_line_numbers=True) is None
+        assert index.apply(repaired(hostile, tree), repaired=True) is None
 
 
 def test_the_mirror_is_left_as_it_was(tree):
