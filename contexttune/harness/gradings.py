@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contexttune.errors import ConfigError
+from contexttune.instances.row_checks import HARNESS
 from contexttune.system.files import fingerprint, read_json, read_jsonl, write_json
 from contexttune.types import GoldInstance, Outcome
 
 OUTCOMES = "outcomes.json"
+_IMAGE = re.compile(
+    r"(?:[\w.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +55,56 @@ class Prediction:
             "model_name_or_path": self.model_name_or_path,
             "model_patch": self.model_patch,
         }
+
+
+def require_gradable(instances: Sequence[GoldInstance], *, in_images: bool) -> None:
+    """Raise ConfigError for rows that the harness would fail on, which loses the verdicts of all rows."""
+    from swebench.harness.constants import EvalType
+    from swebench.harness.log_parsers import PARSER_REGISTRY
+
+    missing = [column for column in HARNESS if any(column not in instance.row for instance in instances)]
+    if missing:
+        raise ConfigError(
+            f"slice.dataset lacks the columns {', '.join(missing)} that swebench 5.0.2 reads: use "
+            "SWE-bench/SWE-bench_Verified, or rows made for swebench 5; harness=none needs none of them"
+        )
+    known = {"log_parser": PARSER_REGISTRY.keys(), "eval_type": {str(each.value) for each in EvalType}}
+    problems = [
+        f"{instance.instance_id}: {problem}"
+        for instance in instances
+        for problem in _problems(instance, known, in_images=in_images)
+    ]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise ConfigError(
+            f"slice.dataset has rows that swebench 5.0.2 cannot grade ({'; '.join(problems[:3])}{more}): correct them, "
+            "or leave them out with slice.filter or slice.instance_ids"
+        )
+
+
+def _problems(
+    instance: GoldInstance, known: Mapping[str, Collection[str]], *, in_images: bool
+) -> Iterator[str]:
+    row = instance.row
+    for column in ("FAIL_TO_PASS", "PASS_TO_PASS"):
+        if not _is_list_of_tests(row[column]):
+            yield f"{column} is neither a list of test ids nor JSON of one"
+    for column, names in known.items():
+        if row[column] not in names:
+            yield f"there is no {column} {row[column]!r}"
+    if not isinstance(row["eval_script"], str) or not row["eval_script"].strip():
+        yield "eval_script is empty"
+    if in_images and not _IMAGE.fullmatch(instance.image):
+        yield f"image={instance.image!r} is not the name of an image"
+
+
+def _is_list_of_tests(value: Any) -> bool:
+    """Whether swebench reads a list of test ids in a column."""
+    try:
+        tests = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return False
+    return isinstance(tests, list) and all(isinstance(test, str) for test in tests)
 
 
 def read_predictions(path: Path, instances: Sequence[GoldInstance]) -> dict[str, Prediction]:

@@ -24,6 +24,7 @@ from contexttune.harness.gradings import (
     Verdict,
     read_outcomes,
     read_predictions,
+    require_gradable,
     task_fingerprint,
     write_outcomes,
 )
@@ -71,8 +72,9 @@ class Local(Harness):
                 raise ConfigError(f"harness.{key} must be at least 1, got {getattr(self, key)}")
 
     def preflight(self, instances: Sequence[GoldInstance]) -> None:
-        """Raise PreflightError when untrusted patches would run without a sandbox."""
+        """Raise PreflightError when untrusted patches would run without a sandbox, ConfigError for odd rows."""
         self._bwrap()
+        require_gradable(instances, in_images=False)
 
     def evaluate(
         self, predictions: Path, instances: Sequence[GoldInstance], out_dir: Path

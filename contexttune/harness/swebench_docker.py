@@ -23,6 +23,7 @@ from contexttune.harness.gradings import (
     Prediction,
     Verdict,
     read_predictions,
+    require_gradable,
     task_fingerprint,
     write_outcomes,
 )
@@ -60,7 +61,7 @@ class SwebenchDocker(Harness, UsesImages):
                 raise ConfigError(f"harness.{key} must be at least 1, got {getattr(self, key)}")
 
     def preflight(self, instances: Sequence[GoldInstance]) -> None:
-        """Raise PreflightError when the engine does not answer, or the file limit or the docker command is missing."""
+        """Raise PreflightError without a working engine, file limit and docker command, ConfigError for odd rows."""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         if hard != resource.RLIM_INFINITY and self.open_file_limit > hard:
             raise PreflightError(
@@ -72,6 +73,7 @@ class SwebenchDocker(Harness, UsesImages):
                 "harness=swebench_docker needs the docker command on PATH (the harness stops containers with it): "
                 "install docker.io, or choose harness=local or harness=none"
             )
+        require_gradable(instances, in_images=True)
         images = {instance.image for instance in instances}
         try:
             missing = sorted(images - self.image_digests(list(images)).keys())

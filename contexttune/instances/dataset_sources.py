@@ -53,8 +53,11 @@ def _directory(location: str, path: Path, split: str) -> Dataset:
         return SavedDataset(location=location, split=split)
     if (path / f"{split}.parquet").is_file():
         return ParquetFile(location=f"{location}/{split}.parquet")
+    if any(path.glob(f"**/{split}-*.parquet")):
+        return ParquetFile(location=f"{location}/**/{split}-*.parquet")
     raise ConfigError(
-        f"slice.dataset={location} is neither a saved dataset nor a swebench task repository (no sweb.yaml)"
+        f"slice.dataset={location} is neither a saved dataset, nor a snapshot from the hub with a split {split}, nor a "
+        "swebench task repository (no sweb.yaml)"
     )
 
 
@@ -84,7 +87,7 @@ class JsonFile(Dataset):
 
 @dataclass(frozen=True, kw_only=True)
 class ParquetFile(Dataset):
-    """A Parquet file with one row per instance."""
+    """A Parquet file with one row per instance; or several, as a pattern below a directory."""
 
     version: ClassVar[int] = 1
     location: str
@@ -93,7 +96,9 @@ class ParquetFile(Dataset):
         import pandas
 
         try:
-            frame = pandas.read_parquet(_path(self.location))
+            folder, _, pattern = str(_path(self.location)).partition("/**/")
+            files = sorted(Path(folder).rglob(pattern)) if pattern else [Path(folder)]
+            frame = pandas.concat([pandas.read_parquet(file) for file in files])
         except (ValueError, OSError) as error:
             raise _unreadable(self.location, error) from None
         return [{str(k): as_json_value(v) for k, v in row.items()} for row in frame.to_dict("records")]

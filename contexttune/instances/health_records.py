@@ -67,7 +67,7 @@ class Check:
 def row_digest(instance: GoldInstance) -> str:
     """A digest of the columns that grading reads, the same for every kind of dataset."""
     columns = ("instance_id", "repo", "base_commit", "patch", "test_patch", *HARNESS)
-    return fingerprint({column: _plain(instance.row[column]) for column in columns}, 16)
+    return fingerprint({column: _plain(instance.row.get(column)) for column in columns}, 16)
 
 
 def _plain(value: Any) -> Any:

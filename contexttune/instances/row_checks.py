@@ -28,25 +28,25 @@ _RESERVED = ("preds.jsonl", "outcomes.json")  # names of files beside the direct
 
 
 def checked(rows: list[dict[str, Any]], location: str) -> list[dict[str, Any]]:
-    """The rows, checked. Raises ConfigError for missing columns, malformed values and duplicate ids."""
+    """The rows, whose ids are checked. Raises ConfigError for malformed and duplicate ones."""
     where = f"slice.dataset={location}"
     if not rows:
         raise ConfigError(f"{where} has no rows")
-    if not all(isinstance(row, dict) for row in rows):
-        raise ConfigError(f"{where}: each row must be an object with columns")
-    missing = [column for column in (*OURS, *HARNESS) if any(column not in row for row in rows)]
-    if missing:
-        raise ConfigError(
-            f"{where} lacks the columns {', '.join(missing)} that swebench 5.0.2 reads: "
-            "use SWE-bench/SWE-bench_Verified, or rows made for swebench 5"
-        )
-    for row in rows:
-        _require_form(row, where)
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise ConfigError(f"{where}: row {number} must be an object with columns")
+        if not isinstance(row.get("instance_id"), str):
+            raise ConfigError(
+                f"{where}: instance_id of row {number} must be text, got {row.get('instance_id')!r}"
+            )
     refuse_duplicates((row["instance_id"] for row in rows), where)
     return rows
 
 
 def _require_form(row: Mapping[str, Any], where: str) -> None:
+    missing = [column for column in OURS if column not in row]
+    if missing:
+        raise ConfigError(f"{where}: {row['instance_id']} lacks the columns {', '.join(missing)}")
     for column in OURS:
         value = row[column]
         if value is None and column == "test_patch":  # only task=audit reads it
@@ -62,15 +62,19 @@ def _require_form(row: Mapping[str, Any], where: str) -> None:
             )
 
 
-def instance_of(row: Mapping[str, Any]) -> GoldInstance:
-    """A checked row as an instance. Raises ConfigError for a column that cannot be written as JSON."""
+def instance_of(row: Mapping[str, Any], location: str) -> GoldInstance:
+    """A row as an instance. Raises ConfigError for a column that is missing, malformed or cannot be written as JSON.
+
+    What only a harness or a container needs may be missing: contexts can be built without it.
+    """
+    _require_form(row, f"slice.dataset={location}")
     return GoldInstance(
         instance_id=row["instance_id"],
         repo=row["repo"],
         base_commit=row["base_commit"],
         problem_statement=row["problem_statement"],
-        version=str(row["version"]),
-        image=row["image"],
+        version=str(row.get("version", "")),
+        image=str(row.get("image") or ""),
         patch=row["patch"],
         test_patch=row["test_patch"] or "",
         row=_as_json(row),
@@ -92,6 +96,10 @@ def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
 def as_json_value(value: Any) -> Any:
     """A table's value in a type of JSON: NaN becomes null, a date becomes text."""
     value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, Mapping):
+        return {str(key): as_json_value(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json_value(each) for each in value]
     if isinstance(value, float) and not isfinite(value):
         return None
     return value.isoformat() if hasattr(value, "isoformat") else value

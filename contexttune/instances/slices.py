@@ -32,7 +32,7 @@ def load(config: SliceConfig, excluded: Collection[str] = ()) -> list[GoldInstan
                 f"slice.healthy_only=true: all {len(selected)} selected instances are unhealthy: experiment=health lists the reasons"
             )
         raise ConfigError(f"the slice is empty: none of {location} passes {_filters(config)}")
-    return [instance_of(row) for row in chosen]
+    return [instance_of(row, location) for row in chosen]
 
 
 def load_rows(config: SliceConfig) -> list[dict[str, Any]]:
@@ -75,12 +75,12 @@ def _select(rows: list[dict[str, Any]], config: SliceConfig, location: str) -> l
             )
         rows = [row for row in rows if row["instance_id"] in set(wanted)]
     if config.repos is not None:
-        absent = sorted(set(config.repos) - {row["repo"] for row in rows})
+        absent = sorted(set(config.repos) - {row.get("repo") for row in rows})
         if absent:
             raise ConfigError(
                 f"slice.repos: no instance of {first_names(absent)} among the {len(rows)} selected"
             )
-        rows = [row for row in rows if row["repo"] in config.repos]
+        rows = [row for row in rows if row.get("repo") in config.repos]
     if config.filter is not None:
         try:
             pattern = re.compile(config.filter)

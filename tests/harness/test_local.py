@@ -204,7 +204,7 @@ class TestWithoutBubblewrap:
     def test_other_peoples_patches_are_refused_with_a_remedy(
         self, local: Local, instances: list[GoldInstance], tmp_path: Path, no_bwrap: None
     ) -> None:
-        with pytest.raises(PreflightError, match=r"install bubblewrap, or choose harness=swebench_docker"):
+        with pytest.raises(PreflightError, match="harness=swebench_docker"):
             local.preflight(instances)
         with pytest.raises(PreflightError):
             grade(local, instances, {"ctlab__calc-a": toy_tasks.GOLD}, tmp_path / "out")

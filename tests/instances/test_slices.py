@@ -6,6 +6,7 @@ import pytest
 
 from contexttune.config.schema import SliceConfig
 from contexttune.errors import ConfigError
+from contexttune.instances.row_checks import HARNESS
 from contexttune.instances.slices import load
 from contexttune.types import Instance
 
@@ -91,12 +92,41 @@ def test_a_number_out_of_range_is_refused(values):
         SliceConfig(**values)
 
 
-def test_rows_made_for_an_older_harness_are_refused_by_column(tmp_path):
+def test_contexts_need_no_column_of_the_harness(tmp_path):
     path = tmp_path / "old.jsonl"
-    old = {k: v for k, v in row(1).items() if k not in ("image", "eval_script", "log_parser", "eval_type")}
-    path.write_text(json.dumps(old))
-    with pytest.raises(ConfigError, match="image, eval_script, log_parser, eval_type"):
-        load(SliceConfig(dataset=str(path)))
+    path.write_text(json.dumps({k: v for k, v in row(1).items() if k not in HARNESS}))
+    (instance,) = load(SliceConfig(dataset=str(path)))
+    assert (instance.image, instance.version) == ("", "")
+
+
+def test_a_row_that_is_not_selected_may_be_odd(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    odd = [row(2) | {"patch": None}, row(3) | {"base_commit": "HEAD"}, {"instance_id": "a__b-4"}]
+    path.write_text("".join(json.dumps(each) + "\n" for each in (row(1), *odd)))
+    assert ids(SliceConfig(dataset=str(path), limit=1)) == ["a__b-1"]
+    assert ids(SliceConfig(dataset=str(path), instance_ids=["a__b-1"], repos=["a/b"])) == ["a__b-1"]
+    for name, column in (("a__b-2", "patch"), ("a__b-3", "base_commit"), ("a__b-4", "repo")):
+        with pytest.raises(ConfigError, match=column):
+            load(SliceConfig(dataset=str(path), instance_ids=[name]))
+
+
+def test_what_is_no_number_is_null_at_any_depth(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row(1) | {"created_at": float("nan"), "meta": {"x": [float("nan"), 1.0]}}))
+    (instance,) = load(SliceConfig(dataset=str(path)))
+    assert (instance.row["created_at"], instance.row["meta"]) == (None, {"x": [None, 1.0]})
+
+
+def test_a_snapshot_from_the_hub_is_read_by_split(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "README.md").write_text("---\nconfigs: []\n---\n")
+    for number in (1, 2):
+        name = f"test-{number - 1:05}-of-00002.parquet"
+        pandas.DataFrame([row(number)]).to_parquet(tmp_path / "data" / name)
+    pandas.DataFrame([row(9)]).to_parquet(tmp_path / "data" / "dev-00000-of-00001.parquet")
+    assert ids(SliceConfig(dataset=str(tmp_path))) == ["a__b-1", "a__b-2"]
+    with pytest.raises(ConfigError, match="split train"):
+        load(SliceConfig(dataset=str(tmp_path), split="train"))
 
 
 @pytest.mark.parametrize(
@@ -191,9 +221,9 @@ def test_the_bundled_task_repo_is_a_dataset():
     [
         ("rows.json", b"3", "cannot be read"),
         ("rows.json", b"null", "cannot be read"),
-        ("rows.json", b"[1, 2]", "each row must be an object"),
-        ("rows.json", b'{"a": 1}', "each row must be an object"),
-        ("rows.jsonl", b"1\n2\n", "each row must be an object"),
+        ("rows.json", b"[1, 2]", "must be an object"),
+        ("rows.json", b'{"a": 1}', "must be an object"),
+        ("rows.jsonl", b"1\n2\n", "must be an object"),
         ("rows.jsonl", b"\xff\xfe", "cannot be read"),
         ("rows.csv", b"instance_id\n", r"must be a \.jsonl, \.json or \.parquet file"),
     ],
