@@ -66,13 +66,20 @@ _NETWORK = {"GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSH_COMMAND", "GIT_ASKPASS"
 def git(
     *args: str | Path, cwd: Path | None = None, stdin: bytes = b"", env: Mapping[str, str] | None = None
 ) -> bytes:
-    """Standard output of `git *args`. Raises ArtifactError with the last line of its error output."""
+    """Standard output of `git *args`. Raises ArtifactError with git's reason."""
     done = try_git(*args, cwd=cwd, stdin=stdin, env=env)
     if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        reason = lines[-1] if lines else f"exit status {done.returncode}"
-        raise ArtifactError(f"git {args[0]} failed: {reason}")
+        raise ArtifactError(
+            f"git {args[0]} failed: {reason(done.stderr.decode(errors='replace'), done.returncode)}"
+        )
     return done.stdout
+
+
+def reason(errors: str, status: object) -> str:
+    """The line of git's error output that gives the reason: its first `fatal:`, which advice may follow."""
+    lines = [line for line in errors.splitlines() if line.strip()]
+    fatal = [line for line in lines if line.startswith("fatal: ")]
+    return (fatal or lines[-1:] or [f"exit status {status}"])[0].strip()
 
 
 def try_git(

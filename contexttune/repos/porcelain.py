@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contexttune.errors import ArtifactError
-from contexttune.repos.git import environment
+from contexttune.repos.git import environment, reason
 
 if TYPE_CHECKING:
     from git import Git
@@ -50,10 +50,9 @@ def clone_bare(url: str, destination: Path, env: Mapping[str, str]) -> None:
         ) as clone:
             clone.delete_remote(clone.remote())
     except CommandError as error:
-        raise ArtifactError(f"git clone failed: {last_line(error)}") from None
+        raise ArtifactError(f"git clone failed: {reason_of(error)}") from None
 
 
-def last_line(error: CommandError) -> str:
-    """The last line that git wrote to standard error."""
-    quoted = error.stderr.strip().removeprefix("stderr: '").removesuffix("'")
-    return quoted.strip().rpartition("\n")[2] or f"exit status {error.status}"
+def reason_of(error: CommandError) -> str:
+    """Git's reason for a failed command."""
+    return reason(error.stderr.strip().removeprefix("stderr: '").removesuffix("'"), error.status)

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from contexttune import paths
 from contexttune.errors import ArtifactError
-from contexttune.repos.git import Tree, git, network, try_git
-from contexttune.repos.porcelain import clone_bare, last_line, porcelain
+from contexttune.repos.git import Tree, git, network, reason, try_git
+from contexttune.repos.porcelain import clone_bare, porcelain, reason_of
 from contexttune.system.files import locked
 from contexttune.system.redaction import without_passwords
 
@@ -47,14 +47,26 @@ class Workspace:
         Raises ArtifactError when the remote cannot be cloned or does not have the commit.
         """
         mirror = self.layout.mirror(repo)
-        if _has(mirror, commit):
-            return mirror
+        if not _has(mirror, commit):
+            self._make(repo, commit, mirror)
+        self._require_history(repo, mirror)
+        return mirror
+
+    def _make(self, repo: str, commit: str, mirror: Path) -> None:
+        """Clone the mirror or fetch the commit, unless another process has done so."""
         with locked(mirror.with_suffix(".lock")):
             if not mirror.is_dir():
                 self._clone(repo, mirror)
             if not _has(mirror, commit):
                 self._fetch(repo, commit, mirror)
-        return mirror
+
+    def _require_history(self, repo: str, mirror: Path) -> None:
+        """Raise ArtifactError for a shallow mirror: contexts made of a part of the history are other contexts."""
+        if _is_shallow(mirror):
+            raise ArtifactError(
+                f"{repo}: {without_passwords(self.url(repo))} is a shallow clone, and contexts need the whole history: run "
+                f"`git fetch --unshallow` there and delete {mirror}"
+            )
 
     def holds(self, repo: str, commits: Collection[str]) -> bool:
         """Whether the mirror exists and has all of these commits, so that nothing has to be fetched."""
@@ -70,8 +82,10 @@ class Workspace:
         except subprocess.TimeoutExpired:
             raise ArtifactError(f"{shown} does not answer within {timeout_s:g} s: {remedy}") from None
         if done.returncode != 0:
-            reason = without_passwords(done.stderr.decode(errors="replace").strip()) or "no reason given"
-            raise ArtifactError(f"{shown} cannot be read ({reason.splitlines()[0]}): {remedy}")
+            words = without_passwords(reason(done.stderr.decode(errors="replace"), done.returncode))
+            raise ArtifactError(f"{shown} cannot be read ({words}): {remedy}")
+        if _is_shallow(Path(url.removeprefix("file://"))):
+            raise ArtifactError(f"{shown} is a shallow clone: run `git fetch --unshallow` there, or {remedy}")
 
     def worktree(self, repo: str, commit: str) -> Path:
         """A read-only checkout of `commit` that shares the mirror's objects; never for an agent."""
@@ -135,17 +149,16 @@ class Workspace:
         commands = porcelain(Path.cwd(), {**env, "GIT_DIR": str(mirror.absolute())})
         from git import CommandError
 
-        reason = ""
+        words = ""
         for refs in (_REFS, [commit]):  # fetched by its id: a commit that no branch or tag contains any more
             try:
                 commands.fetch(url, *refs, quiet=True)
             except CommandError as error:
-                reason = f" ({last_line(error)})"
+                words = f" ({reason_of(error)})"
             if _has(mirror, commit):
                 break
         else:
-            words = f"{repo}: {self.url(repo)} has no commit {commit}{reason}"
-            raise ArtifactError(without_passwords(words))
+            raise ArtifactError(without_passwords(f"{repo}: {self.url(repo)} has no commit {commit}{words}"))
         _index_history(mirror)
 
 
@@ -173,6 +186,10 @@ def _split_password(url: str) -> tuple[str, dict[str, str]]:
         "CONTEXTTUNE_GIT_USER": unquote(parts.username or ""),
         "CONTEXTTUNE_GIT_PASSWORD": unquote(parts.password or ""),
     }
+
+
+def _is_shallow(repository: Path) -> bool:
+    return (repository / "shallow").exists() or (repository / ".git" / "shallow").exists()
 
 
 def _index_history(mirror: Path) -> None:
