@@ -14,10 +14,11 @@ from contexttune.config.differences import in_words
 from contexttune.errors import ConfigError
 from contexttune.experiment.rows import Row
 from contexttune.paths import Layout
-from contexttune.report import comparability, markdown
+from contexttune.report import comparability
 from contexttune.report.caveats import comparison_caveats, unpaired
 from contexttune.report.group import Group
 from contexttune.report.registered_analysis import Analysis
+from contexttune.report.templates import render
 from contexttune.system.files import write_atomic, write_json
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def write(layout: Layout, comparison: Comparison) -> Path:
     record = {"schema_version": SCHEMA_VERSION, **asdict(comparison)}
     write_json(home / f"{comparison.name}.json", record)
     page = home / f"{comparison.name}.md"
-    write_atomic(page, markdown.comparison_page(record))
+    write_atomic(page, render("report/comparison.md.jinja", record=record, differing=comparison.differing))
     return page
 
 

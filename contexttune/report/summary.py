@@ -9,11 +9,12 @@ from contexttune.config.schema import AnalysisConfig
 from contexttune.experiment.rows import as_csv
 from contexttune.instances import health_records
 from contexttune.paths import Layout
-from contexttune.report import group, markdown, shards
+from contexttune.report import group, shards
 from contexttune.report.caveats import group_caveats
 from contexttune.report.flaky import flaky_gradings
 from contexttune.report.group import ArmRecords, Group
 from contexttune.report.registered_analysis import Analysis, analysis_of
+from contexttune.report.templates import render
 from contexttune.system.files import locked, write_atomic, write_json
 
 if TYPE_CHECKING:
@@ -53,8 +54,13 @@ def write(
         summary = summarize(layout, found, analysis_of(layout, group_id, config, typed))
         write_atomic(home / "instances.csv", as_csv(found.rows))
         write_json(home / "summary.json", summary)
-        write_atomic(home / "summary.md", markdown.summary_page(summary))
+        write_atomic(home / "summary.md", page_of(summary))
     return summary, found
+
+
+def page_of(summary: Mapping[str, Any]) -> str:
+    """summary.md of a summary."""
+    return render("report/summary.md.jinja", summary=summary, differing=[])
 
 
 def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any]:

@@ -6,7 +6,7 @@ A row maps headings to texts. Differences, their intervals and MDEs are in perce
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from contexttune.analysis.number_format import (
@@ -138,8 +138,12 @@ def _repeats(summary: Json) -> list[tuple[str, Json]]:
     return [(name, repeats) for name, repeats in found if repeats and repeats["n_seeds"] > 1]
 
 
-def contrast_row(contrast: Json) -> TextRow:
-    """Main numbers of one contrast."""
+def contrast_rows(contrasts: Iterable[Json]) -> list[TextRow]:
+    """Main numbers, one row per contrast."""
+    return list(map(_contrast_row, contrasts))
+
+
+def _contrast_row(contrast: Json) -> TextRow:
     delta = contrast["delta"] or {}
     ratios = {cost["measure"]: cost["ratio"] for cost in contrast["costs"]}
     return {

@@ -46,7 +46,7 @@ def show(layout: Layout, summary: Mapping[str, Any]) -> None:
             )
     _print_table(f"group {summary['group_id']}", table_rows.condition_rows(summary), _CONDITION)
     title = f"against {summary['analysis']['control']}: {table_rows.CONTRAST_NOTE}"
-    _print_table(title, list(map(table_rows.contrast_row, summary["contrasts"])), _CONTRAST)
+    _print_table(title, table_rows.contrast_rows(summary["contrasts"]), _CONTRAST)
     _print_table("unfinished cells", table_rows.cell_rows(summary))
     answers = [contrast["sentence"] for contrast in summary["contrasts"]]
     _print_lines([*answers, *table_rows.caveats(summary), f"summary: {home / 'summary.json'}"])
@@ -56,7 +56,7 @@ def show_comparison(comparison: Comparison, path: Path) -> None:
     """Print a comparison, marked as forced where it is, and the path of its page."""
     forced = "FORCED, the groups differ in more than the condition" if comparison.differing else ""
     contrasts = [asdict(contrast) for contrast in comparison.contrasts]
-    rows = list(map(table_rows.contrast_row, contrasts))
+    rows = table_rows.contrast_rows(contrasts)
     _print_table(forced or table_rows.CONTRAST_NOTE, rows, ("Treatment", "Control", *_CONTRAST[1:]))
     # between seeds of one group the noise floor matters, not which seed came out higher
     answers = [contrast["sentence"] for contrast in contrasts] if len(comparison.groups) > 1 else []

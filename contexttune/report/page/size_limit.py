@@ -14,18 +14,11 @@ from contexttune.report.page.details import Detail, Limit, Row
 _WHOLE = 10**9
 _SAMPLE = 200  # attempts of either kind, from which the total size is estimated
 _SHARE = 0.97  # share of the room that an estimate may fill
-_STEPS = [  # (trajectory, text)
+_STEPS = [
     Limit(trajectory=trajectory, text=text)
     for trajectory, text in (
-        *(
-            (_WHOLE, _WHOLE),
-            (64_000, 32_000),
-            (32_000, 16_000),
-            (16_000, 8_000),
-            (8_000, 6_000),
-            (6_000, 5_000),
-        ),
-        *((4_000, 4_000), (3_000, 3_000), (2_000, 2_500), (1_500, 2_000), (1_000, 1_500)),
+        *((_WHOLE, _WHOLE), (64_000, 32_000), (32_000, 16_000), (16_000, 8_000), (8_000, 6_000)),
+        *((6_000, 5_000), (4_000, 4_000), (3_000, 3_000), (2_000, 2_500), (1_500, 2_000), (1_000, 1_500)),
     )
 ]
 _USEFUL = 5  # number of _STEPS; shorter trajectories are hard to follow
@@ -41,10 +34,6 @@ class Limits:
 
     def of(self, *, is_discordant: bool) -> Limit:
         return self.discordant if is_discordant else self.concordant
-
-    @property
-    def is_whole(self) -> bool:
-        return self.concordant == _STEPS[0]
 
 
 # from complete to empty; discordant instances, which matter most, are shortened last
@@ -79,9 +68,10 @@ def fit(
     blocks: list[str] = []
     limits = LADDER[-1]
     for limits in LADDER[_first(instances, discordant, read, room_bytes) :]:
-        blocks = []
-        for name, rows in instances.items():
-            blocks.append(pack(read(rows).within(limits.of(is_discordant=discordant[name]))))
+        blocks = [
+            pack(read(rows).within(limits.of(is_discordant=discordant[name])))
+            for name, rows in instances.items()
+        ]
         if _size(blocks) <= room_bytes:
             return Fitted(blocks=blocks, limits=limits, fits=True)
     return Fitted(blocks=blocks, limits=limits, fits=False)
