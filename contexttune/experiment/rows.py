@@ -22,7 +22,7 @@ _FROM_ATTEMPT = (
     *("exit_status", "n_calls", "n_steps", *_TOKENS, "cost_usd", "wall_s"),
     *("context_chars", "patch_chars", "prompts_sha256"),
 )
-_COLUMNS = (
+COLUMNS = (
     *_FROM_RUN[:3],
     *("instance_id", "repo", "outcome", "attempt_status"),
     *_FROM_ATTEMPT[:-1],
@@ -96,10 +96,10 @@ def paired_shares(
     return before, after
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """instances.csv."""
+def as_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
+    """Rows as CSV with a header, with these columns, or with all columns of the first row."""
     sink = io.StringIO()
-    writer = csv.DictWriter(sink, _COLUMNS, lineterminator="\n", extrasaction="ignore")
+    writer = csv.DictWriter(sink, columns or list(rows[0]), lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     return sink.getvalue()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from contexttune.config.schema import AnalysisConfig
-from contexttune.experiment.rows import as_csv
+from contexttune.experiment.rows import COLUMNS, as_csv
 from contexttune.instances import health_records
 from contexttune.paths import Layout
 from contexttune.report import group, shards
@@ -52,7 +52,7 @@ def write(
         found = group.read(layout, group_id)
         shards.merge_predictions(layout, group_id, found.begun)
         summary = summarize(layout, found, analysis_of(layout, group_id, config, typed))
-        write_atomic(home / "instances.csv", as_csv(found.rows))
+        write_atomic(home / "instances.csv", as_csv(found.rows, COLUMNS))
         write_json(home / "summary.json", summary)
         write_atomic(home / "summary.md", page_of(summary))
     return summary, found

@@ -1,16 +1,25 @@
-"""Console tables of a group or a comparison."""
+"""Console tables: of a group, of a comparison, and of any rows."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from contexttune.paths import Layout
-from contexttune.report import table_rows
+from contexttune.report.table_rows import (
+    CONTRAST_NOTE,
+    TextRow,
+    caveats,
+    cell_rows,
+    condition_rows,
+    contrast_rows,
+    without_empty_columns,
+)
 from contexttune.system.progress import console, plain_table
 
 if TYPE_CHECKING:
@@ -20,76 +29,78 @@ if TYPE_CHECKING:
 
 # a group with more instances or runs shows totals only; report.html shows each outcome
 _MAX_ROWS, _MAX_COLUMNS = 20, 4
-_CONDITION = (
-    "Condition",
-    "Runs",
-    "Resolved",
-    "Rate",
-    "Empty",
-    "Error",
-    "Missing",
-    "Tokens in",
-    "Tokens out",
-    "USD",
-)
-_CONTRAST = ("Treatment", "Difference", "95 % interval", "MDE", "p", "Tokens in", "USD", "Verdict")
-_NAMES = {"Treatment", "Control", "Reason"}  # may take several lines
 
 
 def show(layout: Layout, summary: Mapping[str, Any]) -> None:
     """Print a group's tables, verdicts and caveats, and the path of summary.json."""
-    home = layout.group(summary["group_id"])
+    home, control = layout.group(summary["group_id"]), summary["analysis"]["control"]
     if 0 < summary["n_instances"] <= _MAX_ROWS and len(summary["runs"]) <= _MAX_COLUMNS:
         with (home / "instances.csv").open(newline="", encoding="utf-8") as source:
-            _print_table(
-                "outcomes", _outcome_rows(list(csv.DictReader(source)), summary["analysis"]["control"])
-            )
-    _print_table(f"group {summary['group_id']}", table_rows.condition_rows(summary), _CONDITION)
-    title = f"against {summary['analysis']['control']}: {table_rows.CONTRAST_NOTE}"
-    _print_table(title, table_rows.contrast_rows(summary["contrasts"]), _CONTRAST)
-    _print_table("unfinished cells", table_rows.cell_rows(summary))
+            _print("outcomes", _outcome_rows(list(csv.DictReader(source)), control))
+    conditions = without_empty_columns(condition_rows(summary))
+    hidden = ("95 % interval", "Unresolved", "At a limit", "Calls")
+    _print(f"group {summary['group_id']}", conditions, hidden=hidden)
+    contrasts = without_empty_columns(contrast_rows(summary["contrasts"]))
+    _print(f"against {control}: {CONTRAST_NOTE}", contrasts, hidden=("Control", "Instances", "Seeds"))
+    _print("unfinished cells", cell_rows(summary))
     answers = [contrast["sentence"] for contrast in summary["contrasts"]]
-    _print_lines([*answers, *table_rows.caveats(summary), f"summary: {home / 'summary.json'}"])
+    print_lines([*answers, *caveats(summary), f"summary: {home / 'summary.json'}"])
 
 
 def show_comparison(comparison: Comparison, path: Path) -> None:
     """Print a comparison, marked as forced where it is, and the path of its page."""
     forced = "FORCED, the groups differ in more than the condition" if comparison.differing else ""
     contrasts = [asdict(contrast) for contrast in comparison.contrasts]
-    rows = table_rows.contrast_rows(contrasts)
-    _print_table(forced or table_rows.CONTRAST_NOTE, rows, ("Treatment", "Control", *_CONTRAST[1:]))
+    rows = without_empty_columns(contrast_rows(contrasts))
+    _print(forced or CONTRAST_NOTE, rows, hidden=("Instances", "Seeds"))
     # between seeds of one group the noise floor matters, not which seed came out higher
     answers = [contrast["sentence"] for contrast in contrasts] if len(comparison.groups) > 1 else []
     differing = [f"{forced}:", *(f"  {words}" for words in comparison.differing)] if forced else []
-    _print_lines([*answers, *comparison.remarks, *differing, f"comparison: {path}"])
+    print_lines([*answers, *comparison.remarks, *differing, f"comparison: {path}"])
 
 
-def _print_table(
-    title: str, rows: Sequence[table_rows.TextRow], headings: Iterable[str] | None = None
+def print_table(
+    title: str,
+    rows: Sequence[TextRow],
+    *,
+    text: Collection[str],
+    whole: Collection[str] = (),
+    hidden: Collection[str] = (),
 ) -> None:
-    """Print the columns named by `headings`, or all, without empty ones."""
+    """Print rows, if there are any.
+
+    Columns in `text` are aligned to the left, others to the right; those in `whole` never take several lines.
+    """
     if not rows:
         return
-    rows = table_rows.without_empty_columns(rows)
-    chosen = [name for name in headings or rows[0] if name in rows[0]]
     table = plain_table(title)
-    for name in chosen:
-        is_text = name in (chosen[0], "State", "Reason")
-        no_wrap = name not in _NAMES and (is_text or name == "Resolved")
+    names = [name for name in rows[0] if name not in hidden]
+    for name in names:
         table.add_column(
-            escape(name), justify="left" if is_text else "right", overflow="fold", no_wrap=no_wrap
+            escape(name),
+            justify="left" if name in text else "right",
+            overflow="fold",
+            no_wrap=name in whole,
         )
     for row in rows:
-        table.add_row(*(escape(row[name]) for name in chosen))
+        table.add_row(*(escape(row[name]) for name in names))
     console().print(table)
 
 
-def _print_lines(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str]) -> None:
+    """Print sentences literally, each on one line."""
     for line in lines:
         console().print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-def _outcome_rows(rows: list[dict[str, str]], control: str) -> list[table_rows.TextRow]:
+_print = partial(
+    print_table,
+    text=("Instance", "Condition", "Treatment", "Run", "State", "Reason"),
+    whole=("Instance", "Condition", "Resolved", "Run", "State"),
+)
+
+
+def _outcome_rows(rows: list[dict[str, str]], control: str) -> list[TextRow]:
     """Instances x runs, the runs of the control first."""
     runs = sorted({(row["condition"] != control, row["condition"], int(row["seed"])) for row in rows})
     outcomes = {(row["instance_id"], row["condition"], int(row["seed"])): row["outcome"] for row in rows}

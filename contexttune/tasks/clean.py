@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,11 +10,9 @@ from omegaconf import DictConfig
 from contexttune.config.validation import check
 from contexttune.experiment.cell import layout_of
 from contexttune.interfaces import Task, TaskResult
-from contexttune.system.progress import console, plain_table
+from contexttune.report.tables import print_lines, print_table
 from contexttune.tasks import cache_contents
 from contexttune.tasks.cache_contents import Section
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,22 +40,25 @@ class Clean(Task):
 
 
 def _show(sections: Sequence[Section], *, applied: bool) -> None:
-    from rich.markup import escape
-
-    table = plain_table("cache")
-    for column in ("what", "n", "MB", "deletable", "MB of it"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for section in sections:
-        n, freed = len(section.deletable), sum(item.n_bytes for item in section.deletable)
-        table.add_row(escape(section.name), f"{section.n:,}", _mb(section.n_bytes), f"{n}", _mb(freed))
-    out, items = console(), [item for section in sections for item in section.deletable]
-    out.print(table)
-    for item in items:
-        line = f"{item.path}: {item.reason}, {_mb(item.n_bytes)} MB"
-        out.print(line, highlight=False, soft_wrap=True, markup=False)
+    rows = [
+        {
+            "what": section.name,
+            "n": f"{section.n:,}",
+            "MB": _mb(section.n_bytes),
+            "deletable": str(len(section.deletable)),
+            "MB of it": _mb(sum(item.n_bytes for item in section.deletable)),
+        }
+        for section in sections
+    ]
+    print_table("cache", rows, text=("what",))
+    items = [item for section in sections for item in section.deletable]
     total = f"{len(items)} items, {_mb(sum(item.n_bytes for item in items))} MB"
-    line = f"deleted {total}" if applied else f"deleted nothing; clean.apply=true deletes {total}"
-    out.print(line, highlight=False, soft_wrap=True, markup=False)
+    print_lines(
+        [
+            *(f"{item.path}: {item.reason}, {_mb(item.n_bytes)} MB" for item in items),
+            f"deleted {total}" if applied else f"deleted nothing; clean.apply=true deletes {total}",
+        ]
+    )
 
 
 def _mb(n_bytes: int) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from contexttune.experiment.cell import Cell
+from contexttune.experiment.rows import as_csv
 from contexttune.paths import slug
+from contexttune.report.templates import render
 from contexttune.system.files import fingerprint, write_atomic, write_json
 from contexttune.system.redaction import masked
 from contexttune.tasks.audit import columns, plot
@@ -54,7 +56,7 @@ def settings_of(cell: Cell, arms: Sequence[Arm]) -> dict[str, Any]:
 
 def write(home: Path, settings: Mapping[str, Any], result: AuditResult) -> None:
     """Write all four files."""
-    write_atomic(home / "audit.csv", _csv(result.measured))
+    write_atomic(home / "audit.csv", as_csv([_row(one) for one in result.measured]))
     leaks = [_leak_row(one) | asdict(leak) for one in result.measured for leak in one.leaks]
     report = {
         "schema_version": SCHEMA_VERSION,
@@ -65,7 +67,9 @@ def write(home: Path, settings: Mapping[str, Any], result: AuditResult) -> None:
         "leaks": leaks,
     }
     write_json(home / "audit.json", report)
-    write_atomic(home / "audit.md", "\n".join(_markdown(result, leaks)) + "\n")
+    parts = {part: list(rows) for part, rows in groupby(result.summary, key=itemgetter("part"))}
+    page = render("tasks/audit/audit.md.jinja", result=result, parts=parts, leaks=leaks, columns=columns)
+    write_atomic(home / "audit.md", page)
     write_atomic(home / "recall.svg", plot.svg(result.summary))
 
 
@@ -73,46 +77,8 @@ def _leak_row(one: Measurement) -> dict[str, Any]:
     return {"condition": one.condition, "budget_chars": one.budget_chars, "instance_id": one.instance_id}
 
 
-def _csv(measured: Sequence[Measurement]) -> str:
-    rows = []
-    for one in measured:
-        row = asdict(one) | {"n_leaks": sum(not leak.is_expected for leak in one.leaks)}
-        rows.append({k: v for k, v in row.items() if k not in ("recall", "leaks")} | row["recall"])
-    return csv_text(rows)
-
-
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows with the same keys as CSV, with a header."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
-
-
-def _markdown(result: AuditResult, leaks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield from ("# Gold files and symbols in the contexts", "", columns.note(), "")
-    if result.differences:
-        yield from (columns.difference_note(result.differences[0]["reference"]), "")
-    if result.held_out and result.is_held_out:
-        yield from (columns.held_out_note(result.held_out), "")
-    yield from ("![recall against budget](recall.svg)", "")
-    for part in dict.fromkeys(row["part"] for row in result.summary):
-        own = [row for row in result.summary if row["part"] == part]
-        yield from (f"## {part}, instances: {own[0]['n_instances']}", "")
-        yield from _table(columns.COLUMNS, [columns.cells(row) for row in own])
-        if paired := [row for row in result.differences if row["part"] == part]:
-            yield from _table(columns.DIFFERENCES, [columns.difference_cells(row) for row in paired])
-    yield from ("## Leaks", "")
-    for leak in leaks:
-        yield (
-            f"- {leak['condition']}, {leak['budget_chars']} characters, {leak['instance_id']}, line {leak['line']}: "
-            f"{leak['kind']} `{leak['what']}`{' (expected)' if leak['is_expected'] else ''}"
-        )
-    if not leaks:
-        yield "None found."
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield from (f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows))
-    yield ""
+def _row(one: Measurement) -> dict[str, Any]:
+    row = asdict(one) | {"n_leaks": sum(not leak.is_expected for leak in one.leaks)}
+    shares: dict[str, Any] = row.pop("recall")
+    del row["leaks"]
+    return row | shares

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from rich.markup import escape
 
 from contexttune.analysis.number_format import effect
-from contexttune.system.progress import console, plain_table
+from contexttune.report.tables import print_lines, print_table
 from contexttune.tasks.plan.assumptions import Range
 from contexttune.tasks.plan.study import SeedPlan, Study
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 _LABELS = {
     "resolve_rate": "resolve rate of the control",
@@ -33,12 +27,12 @@ _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 def show(study: Study, seeds: Sequence[int], notes: Sequence[str]) -> None:
     """Print the plan; `notes` are sentences on what its numbers do not include."""
-    out = console()
     planned = [study.with_seeds(n_seeds) for n_seeds in sorted(set(seeds))]
-    out.print(_seeds(study, planned))
-    out.print(_facts(study))
-    for line in (*_answer(study, planned), *_remarks(study), *notes):
-        out.print(line, highlight=False, soft_wrap=True, markup=False)
+    rows = _seeds(study, planned)
+    title = f"{study.n_instances:,} instances, {study.n_conditions} conditions"
+    print_table(title, rows, text=("",), whole=rows[0])
+    print_table("assumptions", _facts(study), text=("", "source"), whole=("value",))
+    print_lines([*_answer(study, planned), *_remarks(study), *notes])
 
 
 def number(value: float) -> str:
@@ -68,28 +62,23 @@ def points(size: float | None) -> str:
     return effect(size).removesuffix(".0")
 
 
-def _seeds(study: Study, planned: Sequence[SeedPlan]) -> Table:
+def _seeds(study: Study, planned: Sequence[SeedPlan]) -> list[dict[str, str]]:
     """One column for each number of seeds, which fits a terminal better than one row."""
-    shown = plain_table(f"{study.n_instances:,} instances, {study.n_conditions} conditions")
-    shown.add_column("", no_wrap=True)
-    for seeds in planned:
-        shown.add_column(_seed_words(seeds.n_seeds), justify="right", no_wrap=True)
-    rows = [("smallest detectable improvement, points", [points(seeds.mde80) for seeds in planned])]
+    cells = {"smallest detectable improvement, points": [points(seeds.mde80) for seeds in planned]}
     if study.icc_range and any(seeds.mde80 for seeds in planned):
         low, high = study.icc_range
-        rows.append((f"  if seeds correlate {low:.2f} or {high:.2f}", [_ends(seeds) for seeds in planned]))
-    rows += [
-        ("runs", [f"{seeds.runs:,}" for seeds in planned]),
-        ("attempts", [f"{seeds.attempts:,}" for seeds in planned]),
-        ("model calls", [span(seeds.calls) for seeds in planned]),
-        ("tokens", [span(seeds.tokens) for seeds in planned]),
-        ("USD", [span(seeds.usd) for seeds in planned]),
-        (f"hours, {study.workers} at once", [span(seeds.hours) for seeds in planned]),
-        ("GB of disk", [span(seeds.disk_gb) for seeds in planned]),
-    ]
-    for label, cells in rows:
-        shown.add_row(label, *cells)
-    return shown
+        cells[f"  if seeds correlate {low:.2f} or {high:.2f}"] = [_ends(seeds) for seeds in planned]
+    cells |= {
+        "runs": [f"{seeds.runs:,}" for seeds in planned],
+        "attempts": [f"{seeds.attempts:,}" for seeds in planned],
+        "model calls": [span(seeds.calls) for seeds in planned],
+        "tokens": [span(seeds.tokens) for seeds in planned],
+        "USD": [span(seeds.usd) for seeds in planned],
+        f"hours, {study.workers} at once": [span(seeds.hours) for seeds in planned],
+        "GB of disk": [span(seeds.disk_gb) for seeds in planned],
+    }
+    headings = [_seed_words(seeds.n_seeds) for seeds in planned]
+    return [{"": label, **dict(zip(headings, texts, strict=True))} for label, texts in cells.items()]
 
 
 def _ends(seeds: SeedPlan) -> str:
@@ -97,16 +86,12 @@ def _ends(seeds: SeedPlan) -> str:
     return f"{points(most)} or {points(least)}"
 
 
-def _facts(study: Study) -> Table:
-    shown = plain_table("assumptions")
-    shown.add_column("", overflow="fold")
-    shown.add_column("value", justify="right", no_wrap=True)
-    shown.add_column("source", overflow="fold")
-    for name, label in _LABELS.items():
-        fact = study.facts.get(name)
-        if fact is not None and (name != "image_gb" or study.images):
-            shown.add_row(label, span(fact), escape(fact.source))
-    return shown
+def _facts(study: Study) -> list[dict[str, str]]:
+    return [
+        {"": label, "value": span(fact), "source": fact.source}
+        for name, label in _LABELS.items()
+        if (fact := study.facts.get(name)) and (name != "image_gb" or study.images)
+    ]
 
 
 def _answer(study: Study, planned: Sequence[SeedPlan]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from contexttune.config.differences import differences, in_words
 from contexttune.errors import ArtifactError
-from contexttune.experiment.rows import as_csv, kept_rows, recorded_rows
+from contexttune.experiment.rows import COLUMNS, as_csv, kept_rows, recorded_rows
 from contexttune.report import comparability, group
 from contexttune.report.registered_analysis import Analysis
 from contexttune.report.summary import page_of, summarize
@@ -52,7 +52,7 @@ def summary(records: Records) -> Iterator[tuple[State, str]]:
     found = group.read(records.layout, records.group_id)
     made = summarize(records.layout, found, Analysis(**saved["analysis"]))
     _require_same(f"{home}/summary.json", _rounded(saved), _rounded(json.loads(json.dumps(made))), _REMEDY)
-    for name, text in (("instances.csv", as_csv(found.rows)), ("summary.md", page_of(made))):
+    for name, text in (("instances.csv", as_csv(found.rows, COLUMNS)), ("summary.md", page_of(made))):
         if (home / name).read_text(encoding="utf-8") != text:
             raise ArtifactError(f"{home / name} does not match its records: {_REMEDY}")
     yield State.OK, "summary.json, summary.md and instances.csv match their records"
