@@ -20,9 +20,13 @@ class State(StrEnum):
     """State of a finding."""
 
     OK = "ok"
-    WARNING = "warning"  # works, but perhaps not as intended
+    WARNING = "warning"
     FAILED = "failed"
     SKIPPED = "skipped"  # a check that this one needs has failed
+
+
+class Warn(str):
+    """The message of a check about something that works, but perhaps not as intended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +42,11 @@ class Finding:
 class Check(Generic[Subject]):
     """One check, run if the checks that it `needs` have succeeded.
 
-    `run` yields (state, message) and raises ContextTuneError or InfraError for a failure.
+    `run` yields messages, a `Warn` for a warning, and raises ContextTuneError or InfraError for a failure.
     """
 
     name: str
-    run: Callable[[Subject], Iterable[tuple[State, str]]]
+    run: Callable[[Subject], Iterable[str]]
     needs: Sequence[str] = ()
 
     def findings(self, subject: Subject, failed: Collection[str]) -> list[Finding]:
@@ -51,7 +55,8 @@ class Check(Generic[Subject]):
             return [Finding(check=self.name, state=State.SKIPPED, message=f"needs {', '.join(missing)}")]
         found = []
         try:
-            for state, message in self.run(subject):
+            for message in self.run(subject):
+                state = State.WARNING if isinstance(message, Warn) else State.OK
                 found.append(Finding(check=self.name, state=state, message=message))
         except (ContextTuneError, InfraError) as error:
             message = " ".join(str(error).split())

@@ -1,15 +1,15 @@
 from contexttune.errors import ConfigError, InfraError
-from contexttune.tasks.check import Check, State, failed, run_checks, warnings
+from contexttune.tasks.check import Check, State, Warn, failed, run_checks, warnings
 
 
 def ok(subject):
-    yield State.OK, f"{subject} is fine"
-    yield State.WARNING, "nearly"
+    yield f"{subject} is fine"
+    yield Warn("nearly")
 
 
 def raise_(error):
     def run(_):
-        yield State.OK, "so far"
+        yield "so far"
         raise error
 
     return run

@@ -8,12 +8,27 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 
 from contexttune.errors import PreflightError
-from contexttune.experiment.cell import cell_of
+from contexttune.experiment.cell import Cell, cell_of
 from contexttune.interfaces import Task, TaskResult
-from contexttune.tasks import check
-from contexttune.tasks.doctor.environment_checks import CHECKS
+from contexttune.tasks.check import Check, failed, run_checks, warnings
+from contexttune.tasks.doctor import configured_run, machine
 
 log = logging.getLogger(__name__)
+
+# in order; to add one, write a function and add a line
+CHECKS: tuple[Check[Cell], ...] = (
+    Check(name="packages", run=machine.packages),
+    Check(name="git", run=machine.git_command),
+    Check(name="directory", run=machine.directories),
+    Check(name="dataset", run=configured_run.dataset),
+    Check(name="repositories", run=configured_run.repositories, needs=("git", "dataset")),
+    Check(name="condition", run=configured_run.condition, needs=("dataset",)),
+    Check(name="runner", run=configured_run.runner),
+    Check(name="model", run=configured_run.model),
+    Check(name="answer", run=configured_run.answer, needs=("runner", "model")),
+    Check(name="harness", run=configured_run.harness, needs=("dataset",)),
+    Check(name="images", run=configured_run.images, needs=("dataset", "runner", "harness")),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +38,8 @@ class Doctor(Task):
     name: str = "doctor"
 
     def execute(self, cfg: DictConfig) -> TaskResult:
-        findings = check.run_checks(CHECKS, cell_of(cfg))
-        if problems := check.failed(findings):  # one sentence, since a sweep shows no more of a job
+        findings = run_checks(CHECKS, cell_of(cfg))
+        if problems := failed(findings):  # one sentence, since a sweep shows no more of a job
             raise PreflightError(f"this run would fail here: fix {', '.join(problems)}")
-        log.info("this run would work here%s", check.warnings(findings))
+        log.info("this run would work here%s", warnings(findings))
         return TaskResult()

@@ -12,12 +12,12 @@ from contexttune.errors import PreflightError
 from contexttune.experiment.cell import Cell
 from contexttune.experiment.manifest import installed_version
 from contexttune.repos.git import git
-from contexttune.tasks.check import State
+from contexttune.tasks.check import Warn
 
 _LOW_GB = 5.0  # enough for one mirror and the signals of some hundred commits
 
 
-def packages(cell: Cell) -> Iterator[tuple[State, str]]:
+def packages(cell: Cell) -> Iterator[str]:
     """Installed packages meet the requirements of contexttune."""
     from packaging.requirements import Requirement
 
@@ -31,44 +31,40 @@ def packages(cell: Cell) -> Iterator[tuple[State, str]]:
     ]
     if wrong:
         raise PreflightError(f"{'; '.join(wrong)}: pip install -r requirements.txt")
-    yield State.OK, f"{len(needed)} as required, swebench {version('swebench')}"
+    yield f"{len(needed)} as required, swebench {version('swebench')}"
 
 
-def git_command(cell: Cell) -> Iterator[tuple[State, str]]:
+def git_command(cell: Cell) -> Iterator[str]:
     """git is installed."""
     _ = cell.workspace  # raises PreflightError without git
-    yield State.OK, git("version").decode().strip().removeprefix("git version ")
+    yield git("version").decode().strip().removeprefix("git version ")
 
 
-def directories(cell: Cell) -> Iterator[tuple[State, str]]:
+def directories(cell: Cell) -> Iterator[str]:
     """Results, artifacts and cache can be written and locked, and their disks have room."""
     layout = cell.layout
     for key in ("results", "artifacts", "cache"):
         yield from _directory(key, getattr(layout, key))
 
 
-def _directory(key: str, path: Path) -> Iterator[tuple[State, str]]:
+def _directory(key: str, path: Path) -> Iterator[str]:
     existing = next(one for one in (path, *path.parents) if one.exists())
     try:
         locks = _locks(existing)
     except OSError as error:
         if key == "cache" and path.is_dir():  # a shared cache may be read-only
-            yield (
-                State.WARNING,
-                f"{path} is read-only ({error.strerror}): missing entries are computed in each run",
-            )
+            yield Warn(f"{path} is read-only ({error.strerror}): missing entries are computed in each run")
             return
         raise PreflightError(
             f"{existing} is not writable ({error.strerror}): set paths.{key} or paths.root to a directory that is"
         ) from None
     free_gb = shutil.disk_usage(existing).free / 1e9
-    state = State.OK if free_gb >= _LOW_GB else State.WARNING
-    advice = "" if state is State.OK else f": make room, or set paths.{key} to another disk"
-    yield state, f"{key} in {path}, {free_gb:,.1f} GB free{advice}"
+    found = f"{key} in {path}, {free_gb:,.1f} GB free"
+    is_low = free_gb < _LOW_GB
+    yield Warn(f"{found}: make room, or set paths.{key} to another disk") if is_low else found
     if not locks:
-        yield (
-            State.WARNING,
-            f"{path} is on a file system without locks: a job killed on another machine may leave its lock behind",
+        yield Warn(
+            f"{path} is on a file system without locks: a job killed on another machine may leave its lock behind"
         )
 
 

@@ -15,7 +15,7 @@ from contexttune.report.registered_analysis import Analysis
 from contexttune.report.summary import page_of, summarize
 from contexttune.system import redaction
 from contexttune.system.files import read_json
-from contexttune.tasks.check import State
+from contexttune.tasks.check import Warn
 from contexttune.tasks.verify.group_files import Records
 
 _DIGITS = 9  # significant digits: the last of sixteen depend on the processor
@@ -24,7 +24,7 @@ _REMEDY = "task=report rebuilds it"
 _CHUNK_BYTES = 1 << 20
 
 
-def rows(records: Records) -> Iterator[tuple[State, str]]:
+def rows(records: Records) -> Iterator[str]:
     """rows.jsonl of each finished run matches its attempts and verdicts."""
     n = 0
     for run in records.runs:
@@ -38,10 +38,10 @@ def rows(records: Records) -> Iterator[tuple[State, str]]:
             _require_same(
                 what, {"rows": kept}, {"rows": now}, "delete it and run task=report, which rebuilds it"
             )
-    yield State.OK, f"{n} rows match attempts and verdicts"
+    yield f"{n} rows match attempts and verdicts"
 
 
-def summary(records: Records) -> Iterator[tuple[State, str]]:
+def summary(records: Records) -> Iterator[str]:
     """Recomputed from the records, summary.json, summary.md and instances.csv are the same."""
     home = records.layout.group(records.group_id)
     saved = read_json(home / "summary.json")
@@ -55,7 +55,7 @@ def summary(records: Records) -> Iterator[tuple[State, str]]:
     for name, text in (("instances.csv", as_csv(found.rows, COLUMNS)), ("summary.md", page_of(made))):
         if (home / name).read_text(encoding="utf-8") != text:
             raise ArtifactError(f"{home / name} does not match its records: {_REMEDY}")
-    yield State.OK, "summary.json, summary.md and instances.csv match their records"
+    yield "summary.json, summary.md and instances.csv match their records"
 
 
 def _require_same(what: str, saved: dict[str, Any], made: dict[str, Any], remedy: str) -> None:
@@ -74,16 +74,16 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
 
 
-def arms(records: Records) -> Iterator[tuple[State, str]]:
+def arms(records: Records) -> Iterator[str]:
     """Runs differ only in condition and seed."""
     found = comparability.group_differences(records.runs)
     for difference in found:
-        yield State.WARNING, f"runs differ in {in_words(difference)}"
+        yield Warn(f"runs differ in {in_words(difference)}")
     if not found:
-        yield State.OK, f"{len(records.runs)} runs differ only in condition and seed"
+        yield f"{len(records.runs)} runs differ only in condition and seed"
 
 
-def secrets(records: Records) -> Iterator[tuple[State, str]]:
+def secrets(records: Records) -> Iterator[str]:
     """No file of the group contains the value of an environment variable that is named like a key."""
     values = {name: value.encode() for name, value in redaction.environment_secrets().items()}
     homes = (
@@ -96,7 +96,7 @@ def secrets(records: Records) -> Iterator[tuple[State, str]]:
         n += 1
         for name in _secrets_in(path, values):
             raise ArtifactError(f"{path} contains the value of {name}: delete it there, and revoke the key")
-    yield State.OK, f"{n} files contain none of the {len(values)} keys of this environment"
+    yield f"{n} files contain none of the {len(values)} keys of this environment"
 
 
 def _secrets_in(path: Path, values: dict[str, bytes]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from contexttune.interfaces import Harness
 from contexttune.models.journal import CALLS, paid
 from contexttune.models.prices import Price, cost_usd, price_of
 from contexttune.system.files import read_json, sha256
-from contexttune.tasks.check import State
+from contexttune.tasks.check import Warn
 from contexttune.tasks.verify.group_files import Record, Records
 from contexttune.types import Outcome, Usage
 
@@ -24,7 +24,7 @@ _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_toke
 _SAME_USD = 1e-9  # sums of floats differ in their last digits
 
 
-def predictions(records: Records) -> Iterator[tuple[State, str]]:
+def predictions(records: Records) -> Iterator[str]:
     """preds.jsonl has exactly one line for each measured attempt, with its patch."""
     n = 0
     for run in records.runs:
@@ -41,10 +41,10 @@ def predictions(records: Records) -> Iterator[tuple[State, str]]:
             n += line is not None
         if found:
             raise ArtifactError(f"run {run['run_id']}: preds.jsonl has {min(found)}, which has no attempt")
-    yield State.OK, f"{n} predicted patches match their attempts"
+    yield f"{n} predicted patches match their attempts"
 
 
-def verdicts(records: Records) -> Iterator[tuple[State, str]]:
+def verdicts(records: Records) -> Iterator[str]:
     """Each verdict is on the predicted patch and matches the harness's own files."""
     n: Counter[str] = Counter()
     for run in records.runs:
@@ -64,12 +64,9 @@ def verdicts(records: Records) -> Iterator[tuple[State, str]]:
             if again.get(name, verdict["outcome"]) != verdict["outcome"]:
                 raise ArtifactError(f"{what}, but the harness's files say {again[name]}")
             n["empty" if is_empty else "again" if name in again else "unchecked"] += 1
-    yield State.OK, f"{n['again']} verdicts match the harness's files; {n['empty']} patches are empty"
+    yield f"{n['again']} verdicts match the harness's files; {n['empty']} patches are empty"
     if n["unchecked"]:
-        yield (
-            State.WARNING,
-            f"{n['unchecked']} verdicts cannot be checked: the harness's files are gone",
-        )
+        yield Warn(f"{n['unchecked']} verdicts cannot be checked: the harness's files are gone")
 
 
 def _judged(harness: Record, home: Path, patches: Mapping[str, str]) -> Mapping[str, Outcome]:
@@ -81,7 +78,7 @@ def _judged(harness: Record, home: Path, patches: Mapping[str, str]) -> Mapping[
     return kind.judged(home, filled) if issubclass(kind, Harness) else {}
 
 
-def contexts(records: Records) -> Iterator[tuple[State, str]]:
+def contexts(records: Records) -> Iterator[str]:
     """The block that each attempt got is a context of its commit on disk."""
     n: Counter[str] = Counter()
     digests = cache(_block_digests)
@@ -91,11 +88,10 @@ def contexts(records: Records) -> Iterator[tuple[State, str]]:
             digest, home = attempt["block_sha256"], homes.get(attempt["instance_id"])
             known = home is not None and digest in digests(home)
             n["none" if digest == _NO_BLOCK else "found" if known else "missing"] += 1
-    yield State.OK, f"{n['found']} attempts got a block from artifacts/contexts, {n['none']} got none"
+    yield f"{n['found']} attempts got a block from artifacts/contexts, {n['none']} got none"
     if n["missing"]:
-        yield (
-            State.WARNING,
-            f"{n['missing']} attempts got a block that is not on disk: contexts were moved, or rebuilt by other code",
+        yield Warn(
+            f"{n['missing']} attempts got a block that is not on disk: contexts were moved, or rebuilt by other code"
         )
 
 
@@ -105,7 +101,7 @@ def _block_digests(home: Path) -> set[str]:
     return {sha256(block(one["text"])) for one in saved if isinstance(one, dict) and "context_id" in one}
 
 
-def accounts(records: Records) -> Iterator[tuple[State, str]]:
+def accounts(records: Records) -> Iterator[str]:
     """Calls and tokens of attempts match their journals, and costs match the tokens."""
     n: Counter[str] = Counter()
     for run in records.runs:
@@ -115,17 +111,11 @@ def accounts(records: Records) -> Iterator[tuple[State, str]]:
             if not run.get("replay"):  # a replay's calls were paid by another run
                 n[_compare_journal(home, attempt)] += 1
             n["other cost"] += _has_other_cost(attempt, price)
-    yield State.OK, f"{n['same']} journals match their attempts"
+    yield f"{n['same']} journals match their attempts"
     if n["more"]:
-        yield (
-            State.WARNING,
-            f"{n['more']} journals have uncounted calls, made by a killed process",
-        )
+        yield Warn(f"{n['more']} journals have uncounted calls, made by a killed process")
     if n_other := n["other cost"]:
-        yield (
-            State.WARNING,
-            f"{n_other} attempts have a cost that differs from their tokens at the run's price",
-        )
+        yield Warn(f"{n_other} attempts have a cost that differs from their tokens at the run's price")
 
 
 def _has_other_cost(attempt: Record, price: Price | None) -> bool:
@@ -154,20 +144,17 @@ def _compare_journal(home: Path, attempt: Record) -> str:
     return "more" if more else "same"
 
 
-def leaks(records: Records) -> Iterator[tuple[State, str]]:
+def leaks(records: Records) -> Iterator[str]:
     """Leaks recorded by runs with audit.leaks=warn."""
     for run in records.runs:
         if found := read_json(records.layout.leaks(records.group_id, run["run_id"])):
-            yield (
-                State.WARNING,
-                f"run {run['run_id']}: {len(found)} contexts reveal the answer, see its leaks.json",
-            )
+            yield Warn(f"run {run['run_id']}: {len(found)} contexts reveal the answer, see its leaks.json")
 
 
-def runs(records: Records) -> Iterator[tuple[State, str]]:
+def runs(records: Records) -> Iterator[str]:
     """All runs are finished."""
     n_open = sum(run["status"] != "finished" for run in records.runs)
     n_results = sum(len(run["instances"]) for run in records.runs)
-    yield State.OK, f"{len(records.runs)} runs, {n_results} results"
+    yield f"{len(records.runs)} runs, {n_results} results"
     if n_open:
-        yield State.WARNING, f"{n_open} runs are not finished: run their commands again to finish them"
+        yield Warn(f"{n_open} runs are not finished: run their commands again to finish them")

@@ -15,8 +15,7 @@ from contexttune.launch import hydra_setup
 from contexttune.paths import config_dir
 from contexttune.system.files import write_jsonl
 from contexttune.tasks.check import State, run_checks
-from contexttune.tasks.doctor import configured_run, machine
-from contexttune.tasks.doctor.environment_checks import CHECKS
+from contexttune.tasks.doctor import CHECKS, configured_run, machine
 from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, raw, serving
 

@@ -11,8 +11,7 @@ import pytest
 from contexttune.paths import Layout
 from contexttune.report import summary
 from contexttune.tasks.check import State, run_checks
-from contexttune.tasks.verify import answer
-from contexttune.tasks.verify.group_checks import CHECKS
+from contexttune.tasks.verify import CHECKS, answer
 from contexttune.tasks.verify.group_files import Records
 from tests.command_line import contexttune
 
