@@ -19,7 +19,7 @@ def main() -> NoReturn:
 
             sys.exit(first_steps())
         case ["--version"]:
-            from contexttune.launch.version import print_versions
+            from contexttune.launch.welcome import print_versions
 
             print_versions()
             sys.exit()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 NONE = "-"
 
@@ -12,9 +12,9 @@ def percent(share: float | None) -> str:
     return NONE if share is None else f"{share:.1%}".replace("%", " %")
 
 
-def percent_interval(bounds: Sequence[float] | None) -> str:
-    """(0.188, 0.812) -> 18.8 % to 81.2 %."""
-    return NONE if bounds is None else f"{percent(bounds[0])} to {percent(bounds[1])}"
+def interval(bounds: Sequence[float] | None, shown: Callable[[float], str]) -> str:
+    """(0.188, 0.812) -> 18.8 % to 81.2 %, if `percent` shows the bounds."""
+    return NONE if bounds is None else f"{shown(bounds[0])} to {shown(bounds[1])}"
 
 
 def points(difference: float | None) -> str:
@@ -23,11 +23,6 @@ def points(difference: float | None) -> str:
         return NONE
     rounded = round(100 * difference, 1)
     return f"{rounded:+.1f}" if rounded else "0.0"  # no sign for zero
-
-
-def point_interval(bounds: Sequence[float] | None) -> str:
-    """(-0.02, 0.08) -> -2.0 to +8.0, in percentage points."""
-    return NONE if bounds is None else f"{points(bounds[0])} to {points(bounds[1])}"
 
 
 def effect(size: float | None) -> str:
@@ -62,11 +57,6 @@ def usd(value: float | None) -> str:
 def ratio(value: float | None) -> str:
     """1.2 -> 1.20."""
     return NONE if value is None else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
-
-
-def ratio_interval(bounds: Sequence[float] | None) -> str:
-    """(0.9, 1.1) -> 0.90 to 1.10."""
-    return NONE if bounds is None else f"{ratio(bounds[0])} to {ratio(bounds[1])}"
 
 
 def plural(n: int, noun: str) -> str:

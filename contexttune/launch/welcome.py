@@ -1,9 +1,10 @@
-"""The screen that a bare `python -m contexttune` prints."""
+"""What a bare `python -m contexttune`, and one with `--version`, print."""
 
 from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import version
 
 from contexttune.errors import ExitCode
 
@@ -37,3 +38,9 @@ def first_steps() -> ExitCode:
         )
     sys.stdout.write(_SCREEN.format(missing="".join(f"  - {line}\n" for line in missing)))
     return ExitCode.BAD_CONFIG
+
+
+def print_versions() -> None:
+    """Print the versions of contexttune and of the packages that determine what a score means, one a line."""
+    for package in ("contexttune", "swebench", "mini-swe-agent"):
+        sys.stdout.write(f"{package} {version(package)}\n")

@@ -32,7 +32,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CellState:
-    """One cell with its state, and the reason if it is not finished."""
+    """State of one cell, condition x seed x shard, and the reason if it is not finished."""
 
     run_id: str
     condition: str
@@ -48,9 +48,6 @@ class CellState:
     @property
     def description(self) -> str:
         return f"seed {self.seed} is {self.state.value}"
-
-    def as_json(self) -> dict[str, Any]:
-        return {**vars(self), "state": self.state.value}
 
 
 def run_of(run_id: str) -> str:

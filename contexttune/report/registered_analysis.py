@@ -43,7 +43,7 @@ def analysis_of(
     """
     asked, default = config or AnalysisConfig(), AnalysisConfig()
     registered = (read_json(layout.group(group_id) / "group.json") or {}).get("analysis")
-    explicit = _analysis_keys(_job_overrides() if typed is None else typed) if config else set()
+    explicit = _analysis_keys(job_overrides() if typed is None else typed) if config else set()
     chosen = asdict(asked)
     for key, value in (registered or {}).items():
         if key not in explicit and chosen[key] == getattr(default, key):
@@ -71,7 +71,8 @@ def _analysis_keys(overrides: Sequence[str]) -> set[str]:
     return {key.removeprefix("analysis.") for key in keys if key.startswith("analysis.")}
 
 
-def _job_overrides() -> Sequence[str]:
+def job_overrides() -> Sequence[str]:
+    """Overrides of the current Hydra job, parameters of a sweep included; [] outside of one."""
     from hydra.core.hydra_config import HydraConfig
 
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []

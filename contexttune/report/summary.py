@@ -11,6 +11,7 @@ from contexttune.instances import health_records
 from contexttune.paths import Layout
 from contexttune.report import group, shards
 from contexttune.report.caveats import group_caveats
+from contexttune.report.condition_summary import summarize_condition
 from contexttune.report.flaky import flaky_gradings
 from contexttune.report.group import ArmRecords, Group
 from contexttune.report.registered_analysis import Analysis, analysis_of
@@ -20,7 +21,6 @@ from contexttune.system.files import locked, write_atomic, write_json
 if TYPE_CHECKING:
     from contexttune.analysis.evidence import Contrast
     from contexttune.analysis.outcomes import Arm
-    from contexttune.report.summary_schema import Condition
 
 _RUN_KEYS = ("run_id", "condition", "seed", "status", "n_shards", "model_name_or_path", "manifest")
 
@@ -80,23 +80,18 @@ def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any
         replay=any(run.get("replay") for run in found.runs),
         n_instances=len(names),
         analysis=analysis,
-        conditions=_conditions(arms, records),
+        conditions={
+            name: summarize_condition(arm, records[name].runs, records[name].rows)
+            for name, arm in arms.items()
+        },
         contrasts=_contrasts(arms, records, analysis),
-        cells=[summary_schema.Cell(**state.as_json()) for state in found.states],
+        cells=found.states,
         runs=[summary_schema.Run(**{key: run[key] for key in _RUN_KEYS}) for run in found.runs],
         health=health_records.of_group(layout, found.group_id, names) if names else None,
         flaky=flaky_gradings(layout, found.begun),
         warnings=group_caveats(found, analysis),
     )
     return summary_schema.as_json(summary)
-
-
-def _conditions(arms: Mapping[str, Arm], records: Mapping[str, ArmRecords]) -> dict[str, Condition]:
-    from contexttune.report.condition_summary import summarize_condition
-
-    return {
-        name: summarize_condition(arm, records[name].runs, records[name].rows) for name, arm in arms.items()
-    }
 
 
 def _contrasts(

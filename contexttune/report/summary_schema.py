@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from contexttune.analysis.evidence import Contrast, Interval, Repeats
+from contexttune.report.cell_states import CellState
 from contexttune.report.registered_analysis import Analysis
 
 SCHEMA_VERSION: Literal[2] = 2
@@ -72,17 +73,6 @@ class Condition:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
-    """State of one cell, condition x seed x shard, and the reason if it is not finished."""
-
-    run_id: str
-    condition: str
-    seed: int
-    state: Literal["finished", "incomplete", "running", "failed", "missing"]
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Run:
     """A run, its shards merged, and its manifest."""
 
@@ -121,7 +111,7 @@ class Summary:
     analysis: Analysis
     conditions: dict[str, Condition]
     contrasts: list[Contrast]
-    cells: list[Cell]
+    cells: list[CellState]
     runs: list[Run]
     health: dict[str, Any] | None
     flaky: list[dict[str, Any]]

@@ -13,15 +13,13 @@ from contexttune.analysis.number_format import (
     NONE,
     amount,
     effect,
+    interval,
     number,
     p_value,
     percent,
-    percent_interval,
     plural,
-    point_interval,
     points,
     ratio,
-    ratio_interval,
     usd,
 )
 from contexttune.instances import health_records
@@ -84,7 +82,7 @@ def condition_rows(summary: Json) -> list[TextRow]:
                 "Runs": str(arm["runs"]),
                 "Resolved": f"{arm['resolved']}/{arm['total']}",
                 "Rate": percent(arm["rate"]),
-                "95 % interval": percent_interval(arm["rate_ci95"]),
+                "95 % interval": interval(arm["rate_ci95"], percent),
                 "Unresolved": str(outcomes["unresolved"]),
                 "Empty": str(outcomes["empty_patch"]),
                 "Error": str(outcomes["error"]),
@@ -152,7 +150,7 @@ def _contrast_row(contrast: Json) -> TextRow:
         "Instances": str(contrast["n_instances"]),
         "Seeds": str(contrast["n_seeds"]),
         "Difference": points(delta.get("estimate")),
-        "95 % interval": point_interval(delta.get("ci95")),
+        "95 % interval": interval(delta.get("ci95"), points),
         "MDE": effect(delta.get("mde80")),
         "p": p_value(delta.get("p_holm")),
         "Tokens in": ratio(ratios.get("prompt_tokens")),
@@ -168,7 +166,7 @@ def contrast_facts(contrast: Json) -> TextRow:
         return {}
     facts = {
         "Difference, points": points(delta["estimate"]),
-        "95 % interval": point_interval(delta["ci95"]),
+        "95 % interval": interval(delta["ci95"], points),
         "Minimum detectable effect (80 % power), points": effect(delta["mde80"]),
         f"p, {delta['method']}": p_value(delta["p"]),
         "p after Holm's correction": p_value(delta["p_holm"]),
@@ -178,7 +176,7 @@ def contrast_facts(contrast: Json) -> TextRow:
         facts["p, exact McNemar test"] = p_value(delta["p_exact"])
     if equivalence:
         facts[f"p of equivalence within {effect(equivalence['margin'])} points"] = p_value(equivalence["p"])
-        facts["90 % interval"] = point_interval(delta["ci90"])
+        facts["90 % interval"] = interval(delta["ci90"], points)
     return facts
 
 
@@ -191,7 +189,7 @@ def missing_row(contrast: Json) -> TextRow:
         "Missing in the treatment": "{} of {}".format(*missing["treatment"]),
         "Fisher's p": p_value(missing["p_fisher"]),
         "Unequal": "yes" if missing["is_unequal"] else "no",
-        "Difference, worst to best case": point_interval(missing["bounds"]),
+        "Difference, worst to best case": interval(missing["bounds"], points),
         "Verdicts at these bounds": ", ".join(missing["bounds_verdicts"]),
     }
 
@@ -205,7 +203,7 @@ def cost_rows(contrast: Json) -> list[PlotRow]:
                 "Control": amount(cost["control"]),
                 "Treatment": amount(cost["treatment"]),
                 "Ratio": ratio(cost["ratio"]),
-                "95 % interval": ratio_interval(cost["ci95"]),
+                "95 % interval": interval(cost["ci95"], ratio),
                 "Instances": str(cost["n_instances"]),
             },
             cost["ratio"],
@@ -221,8 +219,8 @@ def price_sentence(contrast: Json) -> str:
     if not price:
         return ""
     control, treatment, additional = (
-        f"{usd(price[f'{key}_usd'])}{_usd_interval(price[interval])}"
-        for key, interval in (
+        usd(price[f"{key}_usd"]) + (f" ({interval(price[ci95], usd)})" if price[ci95] else "")
+        for key, ci95 in (
             ("control_per_resolved", "control_ci95"),
             ("treatment_per_resolved", "treatment_ci95"),
             ("per_additional_resolved", "per_additional_ci95"),
@@ -234,10 +232,6 @@ def price_sentence(contrast: Json) -> str:
         f"USD per resolved instance: {control} in the control, {treatment} in the treatment; "
         f"per additional resolved instance: {additional}."
     )
-
-
-def _usd_interval(bounds: Any) -> str:
-    return "" if bounds is None else f" ({usd(bounds[0])} to {usd(bounds[1])})"
 
 
 def strata(contrast: Json) -> list[list[PlotRow]]:
@@ -262,7 +256,7 @@ def _stratum(title: str, stratum: Json) -> PlotRow:
         title: stratum["name"],
         "n": NONE if stratum["n_instances"] is None else f"{stratum['n_instances']:,}",
         "Difference": points(stratum["estimate"]),
-        "95 % interval": point_interval(stratum["ci95"]),
+        "95 % interval": interval(stratum["ci95"], points),
     }
     return PlotRow(texts, stratum["estimate"], stratum["ci95"])
 

@@ -39,7 +39,7 @@ def _compare(config: Config) -> Comparison:
     found = [group.read(layout, name) for name in names]
     if waiting := [one.group_id for one in found if not one.begun]:
         raise ConfigError(f"groups: no run of {waiting[0]} has begun: run it first, or name another group")
-    require_known(config.analysis, [state.as_json() for one in found for state in one.states])
+    require_known(config.analysis, [vars(state) for one in found for state in one.states])
     analysis = analysis_of(layout, names[0], config.analysis)
     if len(found) == 1:
         return comparison.compare_seeds(found[0], analysis)

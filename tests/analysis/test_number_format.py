@@ -24,11 +24,15 @@ from contexttune.analysis import number_format
         ("usd", None, "-"),
         ("ratio", 1.2, "1.20"),
         ("ratio", 1_234.5, "1,234"),
-        ("percent_interval", (0.188, 0.812), "18.8 % to 81.2 %"),
-        ("point_interval", (-0.02, 0.08), "-2.0 to +8.0"),
         ("p_value", 0.0004, "< 0.001"),
         ("p_value", 0.122, "0.122"),
     ],
 )
 def test_numbers_have_their_sign_and_unit(form, value, text):
     assert getattr(number_format, form)(value) == text
+
+
+def test_an_interval_is_shown_by_its_bounds():
+    assert number_format.interval((0.188, 0.812), number_format.percent) == "18.8 % to 81.2 %"
+    assert number_format.interval((-0.02, 0.08), number_format.points) == "-2.0 to +8.0"
+    assert number_format.interval(None, number_format.ratio) == "-"

@@ -19,7 +19,7 @@ from contexttune.instances.exclusion import Exclusion
 from contexttune.instances.health_records import Check
 from contexttune.interfaces import Harness, UsesImages
 from contexttune.system.files import read_json, read_jsonl
-from contexttune.tasks.health_check import HealthCheck
+from contexttune.tasks.health import HealthCheck
 from contexttune.types import GoldInstance, Outcome
 from tests.command_line import contexttune
 from tests.harness import toy_tasks

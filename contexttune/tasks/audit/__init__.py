@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from contexttune.experiment.manifest import job_dir
 from contexttune.interfaces import Task, TaskResult
+from contexttune.report.registered_analysis import job_overrides
 
 if TYPE_CHECKING:
     from contexttune.experiment.cell import Cell
@@ -34,10 +36,10 @@ class Audit(Task):
         from contexttune.tasks.audit import held_out
         from contexttune.tasks.audit.conditions import compose_arms, require_reference, with_signals
 
-        cell, job = cell_of(cfg), _job()
-        if job.in_sweep:
+        cell, sweep_job = cell_of(cfg), _sweep_job()
+        if sweep_job:
             held_out.refuse_search(cell.config.audit)
-        arms = compose_arms(cell, cell.config.audit.conditions, job.overrides)
+        arms = compose_arms(cell, cell.config.audit.conditions, job_overrides())
         require_reference(cell, arms)
         cell.instances = held_out.select(cell.instances, cell.config.audit)
         for arm in arms:
@@ -47,28 +49,16 @@ class Audit(Task):
         if cell.config.show is not None:
             _show(cell, arms, cell.config.show)
             return TaskResult()
-        return TaskResult(objective=_measure(cell, arms, job))
+        return TaskResult(objective=_measure(cell, arms, sweep_job))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """The Hydra job that runs the audit."""
-
-    overrides: Sequence[str] = ()  # parameters of a sweep included
-    directory: Path | None = None
-    in_sweep: bool = False
-
-
-def _job() -> _Job:
+def _sweep_job() -> Path | None:
+    """The directory of this Hydra job, if it is one of a sweep."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    if not HydraConfig.initialized():
-        return _Job()
-    hydra = HydraConfig.get()
-    directory = Path(hydra.runtime.output_dir)
-    in_sweep = hydra.mode is RunMode.MULTIRUN
-    return _Job(overrides=list(hydra.overrides.task), directory=directory, in_sweep=in_sweep)
+    in_sweep = HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
+    return job_dir() if in_sweep else None
 
 
 def _show(cell: Cell, arms: Sequence[Arm], instance_id: str) -> None:
@@ -83,14 +73,14 @@ def _show(cell: Cell, arms: Sequence[Arm], instance_id: str) -> None:
     annotate.show(cell, arms, instance)
 
 
-def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> float | None:
+def _measure(cell: Cell, arms: Sequence[Arm], sweep_job: Path | None) -> float | None:
     from contexttune.tasks.audit import console, held_out, search, write
     from contexttune.tasks.audit.means import summarize
     from contexttune.tasks.audit.measure import measure
     from contexttune.tasks.audit.paired import differences
 
     keys = cell.config.audit
-    home = write.audit_dir(cell, arms, in_sweep=job.in_sweep)
+    home = write.audit_dir(cell, arms, in_sweep=bool(sweep_job))
     measured = measure(cell, arms, sorted(set(keys.budgets_chars)))
     result = write.AuditResult(
         measured=measured,
@@ -100,9 +90,9 @@ def _measure(cell: Cell, arms: Sequence[Arm], job: _Job) -> float | None:
         is_held_out=keys.split == "held_out",
     )
     write.write(home, write.settings_of(cell, arms), result)
-    console.show(result, home, brief=job.in_sweep)  # a sweep prints a table of its own at its end
-    if job.directory and job.in_sweep:
-        search.record_job(job.directory, home, keys.name, job.overrides)
+    console.show(result, home, brief=bool(sweep_job))  # a sweep prints a table of its own at its end
+    if sweep_job:
+        search.record_job(sweep_job, home, keys.name, job_overrides())
     _check_leaks(cell, measured)
     return search.objective(result.summary, cell.condition)
 

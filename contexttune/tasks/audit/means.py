@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from contexttune.tasks.audit.measure import Measurement
@@ -11,11 +10,9 @@ from contexttune.tasks.audit.measure import Measurement
 SCHEMA_VERSION = 1
 SHARES = ("file", "file_literal", "any_hit", "symbol", "reciprocal_rank")
 SIZES = ("n_files", "n_chars", "n_tokens")
-METRICS = (
-    "file",
-    "symbol",
-    "reciprocal_rank",
-)  # the SHARES by which conditions and settings are compared
+METRICS = ("file", "symbol", "reciprocal_rank")
+"""The SHARES by which conditions and settings are compared."""
+
 ALL = "all"
 _NOT_NAMED, _SEVERAL = "issue names no gold file", "several gold files"
 HARD = (_NOT_NAMED, _SEVERAL)  # kinds for which a context matters most
@@ -27,27 +24,12 @@ _PARTS: Mapping[str, Callable[[Measurement], bool]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mean:
-    """A mean over instances.
-
-    Attributes:
-        n: instances with a value.
-        ci95: bootstrap interval over instances; None for fewer than six.
-        macro: mean of the means of repositories.
-    """
-
-    n: int
-    mean: float
-    ci95: tuple[float, float] | None
-    macro: float
-
-
 def summarize(measured: Sequence[Measurement]) -> list[dict[str, Any]]:
     """A row per part of the instances, condition and budget.
 
-    Returns: `part` (`all`, a repository, a kind), `condition`, `budget_chars`, `n_instances`, a Mean or None for each of
-    SHARES and SIZES, `build_s` (the median), `n_leaking`.
+    Returns: `part` (`all`, a repository, a kind), `condition`, `budget_chars`, `n_instances`, `build_s` (the median),
+    `n_leaking`, and for each of SHARES and SIZES an `average` with `macro`, the mean of the means of repositories, or
+    None.
     """
     rows = []
     for part, chosen in parts(measured).items():
@@ -73,8 +55,16 @@ def parts(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
     return found
 
 
+def average(values: Sequence[float]) -> dict[str, Any]:
+    """`n`, `mean` and `ci95`, a bootstrap interval over instances or None for fewer than six, of at least one value."""
+    import numpy as np
+
+    from contexttune.analysis.bootstrap import mean_ci95
+
+    return {"n": len(values), "mean": sum(values) / len(values), "ci95": mean_ci95(np.array(values))}
+
+
 def _row(part: str, condition: str, budget_chars: int, own: Sequence[Measurement]) -> dict[str, Any]:
-    means = {name: _mean(own, name) for name in (*SHARES, *SIZES)}
     return {
         "part": part,
         "condition": condition,
@@ -82,23 +72,16 @@ def _row(part: str, condition: str, budget_chars: int, own: Sequence[Measurement
         "n_instances": len(own),
         "build_s": sorted(one.build_s for one in own)[len(own) // 2],
         "n_leaking": len(leaking(own)),
-        **{name: asdict(mean) if mean else None for name, mean in means.items()},
+        **{name: _mean(own, name) for name in (*SHARES, *SIZES)},
     }
 
 
-def _mean(own: Sequence[Measurement], name: str) -> Mean | None:
-    import numpy as np
-
-    from contexttune.analysis.bootstrap import mean_ci95
-
+def _mean(own: Sequence[Measurement], name: str) -> dict[str, Any] | None:
     by_repo: dict[str, list[float]] = {}
     for one in own:
-        value = getattr(one.recall, name)
-        if value is not None:
+        if (value := getattr(one.recall, name)) is not None:
             by_repo.setdefault(one.repo, []).append(float(value))
-    values = [value for part in by_repo.values() for value in part]
-    if not values:
+    if not by_repo:
         return None
     macro = sum(sum(part) / len(part) for part in by_repo.values()) / len(by_repo)
-    ci95 = mean_ci95(np.array(values))
-    return Mean(n=len(values), mean=sum(values) / len(values), ci95=ci95, macro=macro)
+    return average([value for part in by_repo.values() for value in part]) | {"macro": macro}

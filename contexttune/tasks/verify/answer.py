@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,7 @@ def summary(records: Records) -> Iterator[str]:
         )
     found = group.read(records.layout, records.group_id)
     made = summarize(records.layout, found, Analysis(**saved["analysis"]))
-    _require_same(f"{home}/summary.json", _rounded(saved), _rounded(json.loads(json.dumps(made))), _REMEDY)
+    _require_same(f"{home}/summary.json", _rounded(saved), _rounded(made), _REMEDY)
     for name, text in (("instances.csv", as_csv(found.rows, COLUMNS)), ("summary.md", page_of(made))):
         if (home / name).read_text(encoding="utf-8") != text:
             raise ArtifactError(f"{home / name} does not match its records: {_REMEDY}")
