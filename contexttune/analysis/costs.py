@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from functools import partial
 from typing import Any
@@ -131,11 +130,7 @@ def _ratio_ci95(top: Floats, bottom: Floats, method: str = "BCa") -> Interval | 
         warnings.simplefilter("ignore")  # about degenerate data, which are checked for below
         rng = np.random.default_rng(_SEED)
         drawn = resample(n_resamples=_RESAMPLES, method=method, random_state=rng)
-        if not _is_finite(drawn.confidence_interval):
+        if not np.isfinite(drawn.confidence_interval).all():
             drawn = resample(n_resamples=0, bootstrap_result=drawn, method="percentile")
     low, high = drawn.confidence_interval
-    return (float(low), float(high)) if _is_finite(drawn.confidence_interval) else None
-
-
-def _is_finite(interval: tuple[float, float]) -> bool:
-    return all(math.isfinite(end) for end in interval)
+    return (float(low), float(high)) if np.isfinite([low, high]).all() else None

@@ -140,12 +140,7 @@ def pair(control: Arm, treatment: Arm) -> Pairs:
 
 def mean_over_seeds(values: Floats) -> Floats:
     """(instances, seeds) -> (instances,): mean without NaN; NaN for an instance without a value."""
-    present = ~np.isnan(values)
-    counts = present.sum(axis=1)
-    sums = np.where(present, values, 0.0).sum(axis=1)
-    means = np.full(len(values), np.nan)
-    np.divide(sums, counts, out=means, where=counts > 0)
-    return means
+    return np.asarray(np.ma.masked_invalid(values).mean(axis=1).filled(np.nan))
 
 
 def _columns(arm: Arm, seeds: Sequence[int]) -> list[int]:

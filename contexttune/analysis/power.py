@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -165,9 +166,4 @@ def _t(probability: float, n: int) -> float:
 
 def _smallest(is_enough: Callable[[int], bool], low: int, high: int) -> int | None:
     """Bisect for the smallest sufficient number in [low, high]; None if `high` is not sufficient."""
-    if not is_enough(high):
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle + 1, high)
-    return low
+    return bisect_left(range(high), True, lo=low, key=is_enough) if is_enough(high) else None

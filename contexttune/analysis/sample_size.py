@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,13 +99,10 @@ def instances_needed(variance: float, margin: float) -> int:
 def _mean_of_pair(pairs: Pairs, measures: Sequence[str]) -> float | None:
     """Mean amount of one attempt in each arm, summed over `measures`; None if any was never recorded."""
     arms = pairs.control_amounts, pairs.treatment_amounts
-    means = [_mean(amounts, measure) for measure in measures for amounts in arms]
-    return None if None in means else sum(mean for mean in means if mean is not None)
-
-
-def _mean(amounts: Mapping[str, Floats], measure: str) -> float | None:
-    values = amounts.get(measure)
-    return None if values is None or np.isnan(values).all() else float(np.nanmean(values))
+    amounts = [arm[measure] for measure in measures for arm in arms]
+    if any(np.isnan(values).all() for values in amounts):
+        return None
+    return float(sum(np.nanmean(values) for values in amounts))
 
 
 def _times(amount: float | None, number: int | None) -> float | None:

@@ -43,17 +43,13 @@ def discordant(rows: Iterable[Row], control: str) -> dict[str, list[str]]:
     for row in rows:
         by_instance[row["instance_id"]].append(row)
     conditions = {row["condition"] for its_rows in by_instance.values() for row in its_rows}
-    return {
-        treatment: sorted(
-            name for name, its_rows in by_instance.items() if _differs(its_rows, control, treatment)
-        )
-        for treatment in sorted(conditions - {control})
-    }
-
-
-def _differs(rows: Iterable[Row], control: str, treatment: str) -> bool:
-    shares = paired_shares(rows, control, treatment)
-    return shares is not None and shares[0] != shares[1]
+    found: dict[str, list[str]] = {treatment: [] for treatment in sorted(conditions - {control})}
+    for treatment, names in found.items():
+        for name, its_rows in sorted(by_instance.items()):
+            shares = paired_shares(its_rows, control, treatment)
+            if shares is not None and shares[0] != shares[1]:
+                names.append(name)
+    return found
 
 
 def reevaluate(layout: Layout, group_id: str, times: int, config: AnalysisConfig) -> int:
@@ -73,15 +69,12 @@ def reevaluate(layout: Layout, group_id: str, times: int, config: AnalysisConfig
     runs = [Reevaluation(layout=layout, run=run) for run in found.begun if run["run_id"] in wanted]
     n_missing = sum(one.grade(times, wanted[one.run["run_id"]]) for one in runs)
     unstable = flaky_gradings(layout, found.begun)
-    log.info(
-        "%d discordant attempts, %d of them with flaky gradings",
-        sum(map(len, wanted.values())),
-        len(unstable),
-    )
+    n_attempts = sum(map(len, wanted.values()))
+    log.info("%d discordant attempts, %d of them with flaky gradings", n_attempts, len(unstable))
     for entry in unstable:
+        again = ", ".join(entry["again"])
         log.warning(
-            "flaky: %s in %s: %s, then %s",
-            *(entry["instance_id"], entry["run_id"], entry["outcome"], ", ".join(entry["again"])),
+            "flaky: %s in %s: %s, then %s", entry["instance_id"], entry["run_id"], entry["outcome"], again
         )
     if n_missing:
         log.warning("%d verdicts are missing; run the same command again to grade them", n_missing)
@@ -180,9 +173,8 @@ class Reevaluation:
         recorded = run["manifest"].get("harness") or {}  # early versions recorded neither this nor images
         then, now = recorded.get("swebench"), installed_version("swebench")
         if then != now:
-            log.warning(
-                "%s was graded with swebench %s, and is graded again with %s", run["run_id"], then, now
-            )
+            message = "%s was graded with swebench %s, and is graded again with %s"
+            log.warning(message, run["run_id"], then, now)
         images = run.get("images", {}).get("harness", {})
         for image, digest in cell.image_digests("harness", sorted({i.image for i in instances})).items():
             if images.get(image, digest) != digest:

@@ -67,7 +67,7 @@ class Plan(Task):
     def _facts(self, config: Config, container: Mapping[str, Any]) -> dict[str, Range]:
         plan = config.plan
         facts = {
-            name: Range(low=value, high=value, source=f"assumed: plan.{name}")
+            name: Range.exactly(value, f"assumed: plan.{name}")
             for name, value in (("resolve_rate", plan.resolve_rate), ("icc", plan.icc), ("tau", plan.tau))
         }
         facts |= {"image_gb": range_of(self.image_gb, "task.image_gb")} | self._attempt(container["runner"])

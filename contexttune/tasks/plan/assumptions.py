@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contexttune.errors import ConfigError
@@ -19,7 +18,6 @@ _COLUMNS = {
     **{"calls": "n_calls", "prompt_tokens": "prompt_tokens", "completion_tokens": "completion_tokens"},
     **{"wall_s": "wall_s", "usd": "cost_usd"},
 }
-_NUMBERS = (*_COLUMNS.values(), "n_steps", "cached_tokens")
 # more extreme measurements are luck, and would make any effect look detectable
 _RATES, _ICCS = (0.02, 0.98), (0.05, 0.95)
 _MIN_INSTANCES = 20  # with fewer, rate and correlation are less certain than the assumptions
@@ -35,9 +33,19 @@ class Range:
     high: float
     source: str
 
+    @classmethod
+    def exactly(cls, value: float, source: str) -> Range:
+        return cls(low=value, high=value, source=source)
+
+    def __mul__(self, factor: float) -> Range:
+        return replace(self, low=self.low * factor, high=self.high * factor)
+
+    def __add__(self, other: Range) -> Range:
+        return replace(self, low=self.low + other.low, high=self.high + other.high)
+
 
 NO_MODEL = {
-    name: Range(low=0.0, high=0.0, source="the runner asks no model")
+    name: Range.exactly(0.0, "the runner asks no model")
     for name in ("calls", "prompt_tokens", "cached_share", "completion_tokens", "usd")
 }
 
@@ -69,12 +77,15 @@ def measured(layout: Layout, group_id: str, control: str) -> dict[str, Range]:
     if not rows:
         raise ConfigError(f"plan.group={group_id} has no results yet: name another group, or none")
     source = f"from group {group_id}"
-    found = {name: _mean(rows, column, source) for name, column in _COLUMNS.items()}
-    counted = [row for row in rows if row["prompt_tokens"] and row["cached_tokens"] is not None]
+    found = {}
+    for name, column in _COLUMNS.items():
+        if values := [row[column] for row in rows if row.get(column) is not None]:
+            found[name] = Range.exactly(sum(values) / len(values), source)
+    counted = [row for row in rows if row.get("prompt_tokens") and row.get("cached_tokens") is not None]
     if counted:
         share = sum(row["cached_tokens"] for row in counted) / sum(row["prompt_tokens"] for row in counted)
-        found["cached_share"] = Range(low=share, high=share, source=source)
-    return {name: value for name, value in found.items() if value} | _outcomes(rows, control, source)
+        found["cached_share"] = Range.exactly(share, source)
+    return found | _outcomes(rows, control, source)
 
 
 def usd_of(attempt: Mapping[str, Range], price: Price) -> Range:
@@ -96,26 +107,19 @@ def usd_of(attempt: Mapping[str, Range], price: Price) -> Range:
 
 
 def _rows(layout: Layout, group_id: str) -> list[Row]:
-    """The rows of a group's instances.csv, with their numbers parsed."""
+    """The rows of a group's instances.csv, with numbers parsed, and None for an empty field."""
+    import pandas as pd
+
     path = layout.group(group_id) / "instances.csv"
     if not path.is_file():
         groups = sorted(found.parent.name for found in layout.results.glob("*/instances.csv"))
         raise ConfigError(
             f"plan.group={group_id} has no instances.csv under {layout.results}; groups that have one: {', '.join(groups) or 'none'}"
         )
-    with path.open(newline="", encoding="utf-8") as source:
-        return [_typed(row) for row in csv.DictReader(source)]
-
-
-def _typed(row: Mapping[str, str]) -> Row:
-    numbers = {name: float(row[name]) if row.get(name) else None for name in _NUMBERS}
-    return {**row, "seed": int(row["seed"]), **numbers}
-
-
-def _mean(rows: Sequence[Row], column: str, source: str) -> Range | None:
-    values = [row[column] for row in rows if row[column] is not None]
-    mean = sum(values) / len(values) if values else None
-    return None if mean is None else Range(low=mean, high=mean, source=source)
+    texts = dict.fromkeys(("condition", "instance_id", "repo", "outcome"), str)
+    frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+    rows: Any = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return list(rows)
 
 
 def _outcomes(rows: Sequence[Row], control: str, source: str) -> dict[str, Range]:
@@ -143,4 +147,4 @@ def _clamped(value: float, bounds: tuple[float, float], source: str) -> Range:
     clamped = min(max(value, bounds[0]), bounds[1])
     if clamped != value:
         source += f", which has {value:.2f}"
-    return Range(low=clamped, high=clamped, source=source)
+    return Range.exactly(clamped, source)

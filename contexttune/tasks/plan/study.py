@@ -55,27 +55,22 @@ class Study:
 
     def with_seeds(self, n_seeds: int) -> SeedPlan:
         """Detectable effect and cost with this number of seeds."""
-        runs = self.n_conditions * n_seeds
+        runs, facts, iccs = self.n_conditions * n_seeds, self.facts, self.icc_range
         attempts = runs * self.n_instances
-        prompt, completion = (
-            self._times("prompt_tokens", attempts),
-            self._times("completion_tokens", attempts),
-        )
-        disk, image = self._times("disk_mb", attempts / 1000), self._times("image_gb", self.n_instances)
-        icc_range = self.icc_range
+        disk = facts["disk_mb"] * (attempts / 1000)
         return SeedPlan(
             n_seeds=n_seeds,
             mde80=self.design(n_seeds).mde80(),
             # a higher icc detects smaller effects
-            mde80_range=icc_range
-            and (self.design(n_seeds, icc_range[1]).mde80(), self.design(n_seeds, icc_range[0]).mde80()),
+            mde80_range=iccs
+            and (self.design(n_seeds, iccs[1]).mde80(), self.design(n_seeds, iccs[0]).mde80()),
             runs=runs,
             attempts=attempts,
-            calls=self._times("calls", attempts),
-            tokens=_plus(prompt, completion),
-            usd=self._times("usd", attempts) if "usd" in self.facts else None,
-            hours=self._times("wall_s", attempts / self.workers / 3600),
-            disk_gb=_plus(disk, image) if self.images else disk,
+            calls=facts["calls"] * attempts,
+            tokens=(facts["prompt_tokens"] + facts["completion_tokens"]) * attempts,
+            usd=facts["usd"] * attempts if "usd" in facts else None,
+            hours=facts["wall_s"] * (attempts / self.workers / 3600),
+            disk_gb=disk + facts["image_gb"] * self.n_instances if self.images else disk,
         )
 
     def design(self, n_seeds: int, icc: float | None = None) -> Design:
@@ -89,11 +84,3 @@ class Study:
             icc=icc or self.facts["icc"].low,
             tau=self.facts["tau"].low,
         )
-
-    def _times(self, name: str, factor: float) -> Range:
-        fact = self.facts[name]
-        return Range(low=fact.low * factor, high=fact.high * factor, source=fact.source)
-
-
-def _plus(one: Range, other: Range) -> Range:
-    return Range(low=one.low + other.low, high=one.high + other.high, source=one.source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contexttune.analysis.number_format import effect
+from contexttune.analysis.number_format import effect, plural
 from contexttune.report.tables import print_lines, print_table
 from contexttune.tasks.plan.assumptions import Range
 from contexttune.tasks.plan.study import SeedPlan, Study
@@ -77,7 +77,7 @@ def _seeds(study: Study, planned: Sequence[SeedPlan]) -> list[dict[str, str]]:
         f"hours, {study.workers} at once": [span(seeds.hours) for seeds in planned],
         "GB of disk": [span(seeds.disk_gb) for seeds in planned],
     }
-    headings = [_seed_words(seeds.n_seeds) for seeds in planned]
+    headings = [plural(seeds.n_seeds, "seed") for seeds in planned]
     return [{"": label, **dict(zip(headings, texts, strict=True))} for label, texts in cells.items()]
 
 
@@ -103,8 +103,9 @@ def _answer(study: Study, planned: Sequence[SeedPlan]) -> list[str]:
     if any(seeds.mde80 is not None and seeds.mde80 <= study.effect for seeds in planned):
         lines = []
     else:
-        numbers = _either([str(seeds.n_seeds) for seeds in planned])
-        lines = [f"An effect of {wanted} is not detectable with {n} and {_seed_words(numbers)}."]
+        *others, last = (seeds.n_seeds for seeds in planned)
+        numbers = (f"{', '.join(map(str, others))} or " if others else "") + plural(last, "seed")
+        lines = [f"An effect of {wanted} is not detectable with {n} and {numbers}."]
     needed = study.design(1).seeds_needed(study.effect)
     if needed is None:
         lines.append(f"No number of seeds on these {n} is enough to detect {wanted}.")
@@ -112,7 +113,7 @@ def _answer(study: Study, planned: Sequence[SeedPlan]) -> list[str]:
         taken = study.with_seeds(needed)
         usd = f", USD {span(taken.usd)}" if taken.usd else ""
         lines.append(
-            f"Detecting {wanted} on these {n} takes {_seed_words(needed)}{_at_low_icc(study, needed)}: "
+            f"Detecting {wanted} on these {n} takes {plural(needed, 'seed')}{_at_low_icc(study, needed)}: "
             f"{taken.attempts:,} attempts, {span(taken.tokens)} tokens{usd}."
         )
     return [*lines, f"Instances needed instead: {', '.join(more)}."]
@@ -130,7 +131,7 @@ def _at_low_icc(study: Study, needed: int) -> str:
 
 def _enough_instances(study: Study, planned: Sequence[SeedPlan]) -> list[str]:
     found = {seeds.n_seeds: study.design(seeds.n_seeds).instances_needed(study.effect) for seeds in planned}
-    return [f"{n:,} with {_seed_words(k)}" for k, n in found.items() if n is not None]
+    return [f"{n:,} with {plural(k, 'seed')}" for k, n in found.items() if n is not None]
 
 
 def _remarks(study: Study) -> list[str]:
@@ -148,11 +149,3 @@ def _remarks(study: Study) -> list[str]:
 def _point_words(effect: float) -> str:
     said = points(effect)
     return f"{said} point" if said == "1" else f"{said} points"
-
-
-def _seed_words(n: int | str) -> str:
-    return f"{n} seed" if str(n) == "1" else f"{n} seeds"
-
-
-def _either(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
