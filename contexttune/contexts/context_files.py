@@ -40,7 +40,7 @@ class ContextStage:
         """The block on disk, or None when it is missing or its inputs have changed."""
         saved = self._read(instance)
         is_current = saved is not None and saved.get("inputs") == self._inputs(instance)
-        return block(saved["text"]) if is_current and self._path(instance, "md").exists() else None
+        return block(saved["text"]) if is_current and self.path(instance, "md").exists() else None
 
     def documents(self, instance: Instance) -> list[Document]:
         """Documents in an instance's context on disk, without their text."""
@@ -54,7 +54,8 @@ class ContextStage:
         self._write(instance, repo, context)
         return framed
 
-    def _path(self, instance: Instance, suffix: str) -> Path:
+    def path(self, instance: Instance, suffix: str) -> Path:
+        """The file of an instance's context; `suffix` is md or json."""
         home = self.layout.contexts(instance.repo, instance.base_commit)
         if self.generator.per_instance:
             return home / self.context_id / f"{instance.instance_id}.{suffix}"
@@ -73,7 +74,7 @@ class ContextStage:
 
     def _read(self, instance: Instance) -> Any:
         """An instance's context file; None when it is missing or damaged by a power cut."""
-        path = self._path(instance, "json")
+        path = self.path(instance, "json")
         try:
             return read_json(path)
         except ValueError:
@@ -100,8 +101,8 @@ class ContextStage:
             "inputs": self._inputs(instance),
             **({"documents": documents} if documents else {}),
         }
-        write_atomic(self._path(instance, "md"), text.rstrip() + "\n", durable=durable)
-        write_atomic(self._path(instance, "json"), dump_json(saved), durable=durable)
+        write_atomic(self.path(instance, "md"), text.rstrip() + "\n", durable=durable)
+        write_atomic(self.path(instance, "json"), dump_json(saved), durable=durable)
 
 
 def _shipped_settings() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from contexttune.experiment.cell import Cell
 from contexttune.experiment.finished_work import saved_block
 from contexttune.system.progress import Progress
 from contexttune.system.thread_pool import map_in_threads
-from contexttune.types import GoldInstance, Instance
+from contexttune.types import Instance
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +64,23 @@ class Blocks:
         return {name: str(why) for name, why in sorted(self.absent.items()) if isinstance(why, InfraError)}
 
     def exit_code(self) -> ExitCode:
-        """The result of a run that only builds contexts."""
+        """The result of a run that only builds contexts; logs where they are."""
+        self._log_place()
         for name, why in self.outages.items():
             log.warning("%s: %s; run the same command again to retry it", name, why)
         if self.stopped_by:
             return ExitCode.BUDGET
         return ExitCode.MISSING_UNITS if self.outages else ExitCode.DONE
+
+    def _log_place(self) -> None:
+        cell = self.cell
+        built = [i for i in cell.instances if i.instance_id not in self.absent]
+        if built and cell.generator.sends_block:
+            first, kind = built[0], "contexts" if "context" in cell.config.stages else "signals"
+            signals = cell.layout.signals(first.repo, first.base_commit)
+            path = cell.context_stage.path(first, "md") if kind == "contexts" else signals
+            home = cell.layout.artifacts / kind
+            log.info("%s are in %s, such as %s", kind, home, path.relative_to(home))
 
     def _build(self, serving: ExitStack) -> dict[str, str]:
         cell = self.cell
@@ -80,14 +91,14 @@ class Blocks:
         with Progress("contexts", len(instances)) as progress:
             for instance in instances:
                 progress.start(instance.instance_id)
-                blocks[instance.instance_id] = block = self._context(self._as_shown(instance))
+                blocks[instance.instance_id] = block = self._context(cell.as_shown(instance))
                 progress.finish(instance.instance_id, f"{len(block)} characters", detail=False)
         return blocks
 
     def _saved(self) -> dict[str, str]:
         """The blocks that an earlier command has built."""
         cell = self.cell
-        blocks = {i.instance_id: cell.context_stage.saved_block(self._as_shown(i)) for i in cell.instances}
+        blocks = {i.instance_id: cell.context_stage.saved_block(cell.as_shown(i)) for i in cell.instances}
         built = {name: block for name, block in blocks.items() if block is not None}
         if len(built) < len(blocks):
             raise ConfigError(
@@ -100,14 +111,14 @@ class Blocks:
         cell = self.cell
         for instance in cell.instances:
             if instance.instance_id in blocks:
-                for document in cell.context_stage.documents(self._as_shown(instance)):
+                for document in cell.context_stage.documents(cell.as_shown(instance)):
                     cell.documents.use(document)
         if cell.keeps_records:
             cell.documents.keep_calls(cell.finished_work.predictions.parent)
 
     def _write_documents(self, serving: ExitStack) -> None:
         """Have models write the documents that contexts need; in a dry run only write the prompts."""
-        cell, instances = self.cell, [self._as_shown(i) for i in self.cell.instances]
+        cell, instances = self.cell, [self.cell.as_shown(i) for i in self.cell.instances]
         self.before_documents()
         documents = cell.documents
         with documents.rehearsed() if cell.config.dry_run else documents.opened(serving):
@@ -117,10 +128,6 @@ class Blocks:
             self.stopped_by = budgets[0]
             log.warning("%s: no further document is requested", budgets[0])
         _log_unwritten(cell.condition, self.absent.values())
-
-    def _as_shown(self, instance: GoldInstance) -> Instance:
-        """The instance as the generator may see it."""
-        return instance if self.cell.gold_context else instance.public()
 
     def _context(self, instance: Instance) -> str:
         """An instance's block, built unless it is done already; "" if only signals are wanted."""

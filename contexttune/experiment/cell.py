@@ -32,7 +32,7 @@ from contexttune.repos.workspace import Workspace
 from contexttune.signals.extraction import write_signals
 from contexttune.system.progress import Board
 from contexttune.system.redaction import masked
-from contexttune.types import GoldInstance
+from contexttune.types import GoldInstance, Instance
 
 
 def cell_of(cfg: DictConfig) -> Cell:
@@ -244,6 +244,10 @@ class Cell:
             return self.instances
         whole = replace(self.config.slice, shard_index=0, shard_count=1)
         return slices.load(whole, [entry["instance_id"] for entry in self.excluded])
+
+    def as_shown(self, instance: GoldInstance) -> Instance:
+        """The instance as the condition may see it."""
+        return instance if self.gold_context else instance.public()
 
     @property
     def gold_context(self) -> bool:

@@ -154,6 +154,7 @@ class RunRecord:
             "replay": cell.answers_from == "journal",
             "harness": cell.harness.name,
             "official": cell.harness.official,
+            "grades": cell.harness.grades,
             "gold_context": cell.gold_context,
             "instances": [_described(i) for i in cell.instances],
             "manifest": cell.manifest,

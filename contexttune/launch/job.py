@@ -85,9 +85,8 @@ def _log_error(error: Exception) -> tuple[ExitCode, str]:
         return found.exit_code, message
     from submitit.core.utils import UncompletedJobError
 
-    if isinstance(
-        error, UncompletedJobError
-    ):  # raised by submitit's signal handler in the middle of our code
+    # raised by submitit's signal handler in the middle of our code
+    if isinstance(error, UncompletedJobError):
         log.warning("interrupted: %s", error)
         raise KeyboardInterrupt from None
     log.error(BUG_NOTICE, exc_info=error)  # Hydra 1.3 would leave the traceback out of the job's log

@@ -47,9 +47,8 @@ class Session:
     sweep: Sweep | None = None
     sweep_dir: Path | None = None
     watcher: JobWatcher | None = None
-    _summaries: dict[str, Mapping[str, Any]] = field(
-        default_factory=dict
-    )  # summaries of groups that have not changed since
+    # summaries of groups that have not changed since
+    _summaries: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def begin_job(self) -> None:
         """Count a job of this process, and drop the summaries that it may make stale."""

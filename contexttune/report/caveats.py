@@ -19,13 +19,12 @@ _SHOWN = 5  # differences; run.json has all
 def group_caveats(group: Group, analysis: Analysis) -> list[str]:
     """One sentence each, the most serious first."""
     return [
-        *(
-            *_validity(group),
-            *_changed(analysis),
-            *_mixed_conditions(group),
-            *_unpaired_arms(group, analysis),
-        ),
-        *(*_run_differences(group), *_documents(group, analysis)),
+        *_validity(group),
+        *_changed(analysis),
+        *_mixed_conditions(group),
+        *_unpaired_arms(group, analysis),
+        *_run_differences(group),
+        *_documents(group, analysis),
     ]
 
 

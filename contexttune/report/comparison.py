@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 from contexttune.analysis.number_format import effect, percent
 from contexttune.config.differences import in_words
 from contexttune.errors import ConfigError
-from contexttune.experiment.rows import Row
 from contexttune.paths import Layout
 from contexttune.report import comparability
 from contexttune.report.caveats import comparison_caveats, unpaired
-from contexttune.report.group import Group
+from contexttune.report.group import ArmRecords, Group
 from contexttune.report.registered_analysis import Analysis
 from contexttune.report.templates import render
 from contexttune.system.files import write_atomic, write_json
@@ -97,7 +96,7 @@ def compare_seeds(group: Group, analysis: Analysis) -> Comparison:
 
     Raises ConfigError if no condition has two seeds.
     """
-    pairs: list[tuple[_Arm, _Arm]] = []
+    pairs: list[tuple[ArmRecords, ArmRecords]] = []
     floors: list[str] = []
     for condition in group.conditions:
         seeds = sorted({row["seed"] for row in group.arm(condition, analysis).rows})
@@ -128,21 +127,16 @@ def write(layout: Layout, comparison: Comparison) -> Path:
     return page
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Arm:
-    name: str
-    rows: list[Row]
-    unfinished: list[str]
-
-
-def _arm(group: Group, condition: str, analysis: Analysis, name: str, *, seed: int | None = None) -> _Arm:
+def _arm(
+    group: Group, condition: str, analysis: Analysis, name: str, *, seed: int | None = None
+) -> ArmRecords:
     """An arm under a new name; a single seed is numbered 0, so that different seeds form pairs."""
     found = group.arm(condition, analysis, seed=seed)
     renamed = {"condition": name} if seed is None else {"condition": name, "seed": 0}
-    return _Arm(name=name, rows=[{**row, **renamed} for row in found.rows], unfinished=found.unfinished)
+    return replace(found, name=name, rows=[row | renamed for row in found.rows])
 
 
-def _contrasts(pairs: Sequence[tuple[_Arm, _Arm]], analysis: Analysis) -> list[Contrast]:
+def _contrasts(pairs: Sequence[tuple[ArmRecords, ArmRecords]], analysis: Analysis) -> list[Contrast]:
     """Contrast the second arm of each pair with the first, as one family of tests."""
     from contexttune.analysis import outcomes
     from contexttune.analysis.contrasts import contrast_pairs

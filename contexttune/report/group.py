@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from contexttune.errors import ConfigError
-from contexttune.experiment.finished_work import is_missing
+from contexttune.experiment.finished_work import unfinished
 from contexttune.experiment.rows import Row, run_rows
 from contexttune.paths import Layout
 from contexttune.report import cell_states, shards
@@ -16,8 +17,9 @@ from contexttune.report.registered_analysis import Analysis
 
 @dataclass(frozen=True, kw_only=True)
 class ArmRecords:
-    """Runs and rows of one condition, and descriptions of its unfinished cells."""
+    """Runs and rows of one condition, or of one of its seeds, and descriptions of the unfinished cells."""
 
+    name: str
     runs: list[dict[str, Any]]
     rows: list[Row]
     unfinished: list[str]
@@ -52,6 +54,7 @@ class Group:
             return one_condition == condition and is_included
 
         return ArmRecords(
+            name=condition,
             runs=[run for run in self.runs if belongs(run["condition"], run["seed"])],
             rows=[row for row in self.rows if belongs(row["condition"], row["seed"])],
             unfinished=[
@@ -82,7 +85,12 @@ def read(layout: Layout, group_id: str) -> Group:
     require(layout, group_id)
     begun, planned = cell_states.read_runs(layout, group_id), cell_states.read_planned(layout, group_id)
     rows = {run["run_id"]: run_rows(layout, run) for run in begun}
-    n_missing = {run_id: sum(map(is_missing, own)) for run_id, own in rows.items()}
+    n_missing = {run["run_id"]: _n_unfinished(run, rows[run["run_id"]]) for run in begun}
     states = cell_states.states(layout, group_id, begun, planned, n_missing)
     runs, merged = shards.merge(begun, rows)
     return Group(group_id=group_id, begun=begun, runs=runs, rows=merged, states=states)
+
+
+def _n_unfinished(run: Mapping[str, Any], rows: Sequence[Row]) -> int:
+    grades = run.get("grades", run["harness"] != "none")  # early versions did not record it
+    return len(unfinished(rows, ("inference", "evaluate"), grades=grades))

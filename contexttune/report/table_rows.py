@@ -180,8 +180,12 @@ def contrast_facts(contrast: Json) -> TextRow:
     return facts
 
 
-def missing_row(contrast: Json) -> TextRow:
-    """Missing results of one contrast and their possible influence."""
+def missing_rows(contrasts: Iterable[Json]) -> list[TextRow]:
+    """Missing results and their possible influence, one row per contrast."""
+    return list(map(_missing_row, contrasts))
+
+
+def _missing_row(contrast: Json) -> TextRow:
     missing = contrast["missing"]
     return {
         "Treatment": contrast["treatment"],

@@ -12,6 +12,7 @@ from typing import Any
 from contexttune.paths import PACKAGE, Layout
 from contexttune.report.page import plots, view
 from contexttune.report.page.details import Records, Row
+from contexttune.report.page.escape import visible
 from contexttune.report.page.matrix import by_instance, index, is_discordant
 from contexttune.report.page.size_limit import LADDER, Fitted, fit, pack
 from contexttune.report.table_rows import control_first
@@ -52,7 +53,7 @@ def write(
     n_attempts = sum(map(len, instances.values()))
     treatments = [name for name in conditions if name != control] if control in conditions else []
     plotted = [(name, plots.scatter(instances, control, name)) for name in treatments]
-    parts = view.sections(summary) | {
+    parts = view.sections(view.safe(summary)) | {
         "n_conditions": len(conditions),
         "n_instances": len(instances),
         "n_attempts": n_attempts,
@@ -60,7 +61,7 @@ def write(
         "max_mb": max_mb,
         "trajectories": trajectories,
         "trajectories_in": listed["trajectories_in"],
-        "scatters": [(name, plot) for name, plot in plotted if plot],
+        "scatters": [(visible(name), plot) for name, plot in plotted if plot],
         "side": plots.SIDE,
     }
     filled = partial(_filled, parts, pack(listed))
@@ -83,7 +84,7 @@ def _filled(parts: Mapping[str, Any], packed_index: str, fitted: Fitted) -> str:
     script = "\n".join((_HOME / name).read_text(encoding="utf-8") for name in _SCRIPT)
     return render(
         "report/page/page.html.jinja",
-        **view.safe(parts),
+        **parts,
         fitted=fitted,
         whole=LADDER[0],
         style=Markup(style),  # noqa: S704 - our own file

@@ -81,10 +81,9 @@ def scatter(instances: Mapping[str, Sequence[Row]], control: str, treatment: str
 
     Returns measure, points [{id, x, y, kind}], ticks [(position, label)] and the number of instances left out.
     """
-    costs = _means(instances, control, treatment, _cost_usd)
-    measure, means = ("USD", costs) if len(costs) > 1 else ("tokens", {})
-    if not means:
-        means = _means(instances, control, treatment, _tokens)
+    measure, means = "USD", _means(instances, control, treatment, _cost_usd)
+    if len(means) < 2:
+        measure, means = "tokens", _means(instances, control, treatment, _tokens)
     if len(means) < 2:
         return None
     values = [value for pair in means.values() for value in pair]

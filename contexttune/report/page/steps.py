@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, takewhile
 from typing import Any
 
 from contexttune.report.page.escape import middle_cut, visible
@@ -37,12 +37,8 @@ def steps_of(messages: Iterable[Mapping[str, Any]]) -> list[Step]:
 
 def prompt_of(messages: Iterable[Mapping[str, Any]]) -> str:
     """The messages before the first answer."""
-    sent = []
-    for message in messages:
-        if message.get("role") == "assistant":
-            break
-        sent.append(_text(message.get("content")))
-    return "\n\n".join(sent)
+    sent = takewhile(lambda message: message.get("role") != "assistant", messages)
+    return "\n\n".join(_text(message.get("content")) for message in sent)
 
 
 def shorten(steps: Sequence[Step], n_chars: int, partings: Collection[int] = ()) -> list[list[Any]]:
@@ -89,8 +85,8 @@ def partings(made: dict[str, list[int]], number: int) -> set[int]:
 
 
 def _n_shared(one: Sequence[str], other: Sequence[str]) -> int:
-    pairs = zip(one, other, strict=False)
-    return next((number for number, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+    equal = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return sum(1 for _ in equal)
 
 
 def _step(answer: Mapping[str, Any], observed: Sequence[str]) -> Step:

@@ -15,19 +15,11 @@ Json = Mapping[str, Any]
 
 
 def sections(summary: Json) -> dict[str, Any]:
-    """Variables of the template that depend on the summary alone."""
+    """Variables of the template that depend on the summary alone, whose texts are safe."""
     return {
         "summary": summary,
-        "control": summary["analysis"]["control"],
-        "verdicts": [{**one, "facts": table_rows.contrast_facts(one)} for one in summary["contrasts"]],
-        "caveats": table_rows.caveats(summary),
         "forest": _forest(summary),
         "costs": _costs(summary),
-        "prices": list(filter(None, map(table_rows.price_sentence, summary["contrasts"]))),
-        "condition_rows": table_rows.without_empty_columns(table_rows.condition_rows(summary)),
-        "seed_rows": table_rows.seed_rows(summary),
-        "pass_rows": table_rows.pass_rows(summary),
-        "missing_rows": [table_rows.missing_row(contrast) for contrast in summary["contrasts"]],
         "run_rows": run_rows(summary),
         "packages": sorted({_packages(run) for run in summary["runs"]} - {""}),
     }

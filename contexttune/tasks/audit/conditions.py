@@ -138,6 +138,4 @@ class Arm:
 
     def _visible(self, generator: ContextGenerator, instance: GoldInstance) -> Instance | None:
         """The instance as the generator may see it; None if it needs none."""
-        if not generator.per_instance:
-            return None
-        return instance if self.cell.gold_context else instance.public()
+        return self.cell.as_shown(instance) if generator.per_instance else None

@@ -113,7 +113,7 @@ def test_a_preempted_job_is_requeued_and_goes_on_where_it_was(tmp_path, slow_mod
         )  # not in two minutes
         said = sweep.ended()
     assert sweep.process.returncode == 0, said
-    assert cells(tmp_path) == {("no_context", 0): "incomplete"}, "harness=none grades nothing"
+    assert cells(tmp_path) == {("no_context", 0): "finished"}, "harness=none grades nothing"
     after = attempts(tmp_path)
     assert len(after) == 6
     assert {path: after[path] for path in done} == done, "a finished instance was repeated"
