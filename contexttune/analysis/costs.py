@@ -35,12 +35,9 @@ def price(pairs: Pairs) -> Price | None:
     counted = _in_both(pairs, "cost_usd")
     if not counted.any():
         return None
+    usd = pairs.control_amounts["cost_usd"], pairs.treatment_amounts["cost_usd"]
     control_usd, treatment_usd, control, treatment = (
-        _instance_means(values, counted)
-        for values in (
-            *(pairs.control_amounts["cost_usd"], pairs.treatment_amounts["cost_usd"]),
-            *(pairs.control, pairs.treatment),
-        )
+        _instance_means(values, counted) for values in (*usd, pairs.control, pairs.treatment)
     )
     additional, additional_ci95 = _per_additional(treatment_usd - control_usd, treatment - control)
     return Price(

@@ -30,7 +30,7 @@ def missing(pairs: Pairs, *, margin: float, decide: Callable[[Floats], Verdict])
         treatment=treatment,
         p_fisher=p,
         is_unequal=p < ALPHA or abs(_share(control) - _share(treatment)) > margin,
-        bounds=(_mean(worst, default=-1.0), _mean(best, default=1.0)),
+        bounds=(float(worst.mean()), float(best.mean())) if len(worst) else (-1.0, 1.0),
         bounds_verdicts=(decide(worst), decide(best)),
     )
 
@@ -57,7 +57,3 @@ def bounds_differ(missing: Missing, verdict: Verdict) -> bool:
 
 def _share(counted: tuple[int, int]) -> float:
     return counted[0] / counted[1] if counted[1] else 0.0
-
-
-def _mean(values: Floats, *, default: float) -> float:
-    return float(values.mean()) if len(values) else default

@@ -119,7 +119,7 @@ class Pairs:
 def pair(control: Arm, treatment: Arm) -> Pairs:
     """Pair two arms of one group."""
     seeds = sorted(set(control.seeds) & set(treatment.seeds))
-    left, right = (_columns(arm, seeds) for arm in (control, treatment))
+    left, right = ([list(arm.seeds).index(seed) for seed in seeds] for arm in (control, treatment))
     planned = control.planned[:, left] & treatment.planned[:, right]
     raw = control.resolved[:, left], treatment.resolved[:, right]
     absent = np.isnan(raw[0]) | np.isnan(raw[1])
@@ -141,7 +141,3 @@ def pair(control: Arm, treatment: Arm) -> Pairs:
 def mean_over_seeds(values: Floats) -> Floats:
     """(instances, seeds) -> (instances,): mean without NaN; NaN for an instance without a value."""
     return np.asarray(np.ma.masked_invalid(values).mean(axis=1).filled(np.nan))
-
-
-def _columns(arm: Arm, seeds: Sequence[int]) -> list[int]:
-    return [list(arm.seeds).index(seed) for seed in seeds]

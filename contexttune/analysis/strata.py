@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from scipy import stats
 
 from contexttune.analysis import paired_t
 from contexttune.analysis.estimate import differences, estimate_difference
-from contexttune.analysis.evidence import Interval, RepositoryMean, Stratum
+from contexttune.analysis.evidence import RepositoryMean, Stratum
 from contexttune.analysis.outcomes import Floats, Pairs
 
 _EQUAL = 1e-9  # means closer than this differ by rounding only
@@ -45,8 +45,14 @@ def repository_mean(pairs: Pairs) -> RepositoryMean | None:
     means = np.array([part.mean() for part in _parts(pairs, pairs.repos).values()])
     if not len(means):
         return None
-    ci95, p = _paired_t(means)
-    return RepositoryMean(n_repositories=len(means), estimate=float(means.mean()), ci95=ci95, p=p)
+    shows_spread = len(means) > 1 and np.ptp(means) >= _EQUAL
+    found = paired_t.paired_t(means) if shows_spread else None
+    return RepositoryMean(
+        n_repositories=len(means),
+        estimate=float(means.mean()),
+        ci95=None if found is None else found.ci95,
+        p=None if found is None else found.p,
+    )
 
 
 def _parts(pairs: Pairs, name_of: Mapping[str, str]) -> dict[str, Floats]:
@@ -58,9 +64,12 @@ def _parts(pairs: Pairs, name_of: Mapping[str, str]) -> dict[str, Floats]:
 
 
 def _strata(parts: Mapping[str, Floats]) -> list[Stratum]:
-    found = map(estimate_difference, parts.values())
-    p_bh = _corrected([None if own is None else own.p for own in found])
-    return [_stratum(name, part, p) for (name, part), p in zip(parts.items(), p_bh, strict=True)]
+    """The strata, with p values corrected by Benjamini-Hochberg; None where there is no estimate."""
+    estimates = {name: estimate_difference(part) for name, part in parts.items()}
+    p = {name: own.p for name, own in estimates.items() if own is not None}
+    corrected = stats.false_discovery_control(list(p.values())) if p else ()
+    p_bh = dict(zip(p, map(float, corrected), strict=True))
+    return [_stratum(name, part, p_bh.get(name)) for name, part in parts.items()]
 
 
 def _stratum(name: str, part: Floats, p_bh: float | None) -> Stratum:
@@ -73,18 +82,3 @@ def _stratum(name: str, part: Floats, p_bh: float | None) -> Stratum:
         ci95=None if found is None else found.ci95,
         p_bh=p_bh,
     )
-
-
-def _paired_t(means: Floats) -> tuple[Interval | None, float | None]:
-    """(95 % interval, p); None for a single value or equal values, which show no spread."""
-    if len(means) < 2 or np.ptp(means) < _EQUAL:
-        return None, None
-    result = paired_t.paired_t(means)
-    return result.ci95, result.p
-
-
-def _corrected(p: Sequence[float | None]) -> list[float | None]:
-    """Correct p values by Benjamini-Hochberg, keeping their order; None stays None."""
-    known = [value for value in p if value is not None]
-    corrected = iter(stats.false_discovery_control(known) if known else [])
-    return [None if value is None else float(next(corrected)) for value in p]

@@ -6,17 +6,14 @@ import shlex
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 from hydra.experimental.callback import Callback
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from contexttune.config.user_errors import as_user_error
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.launch.session import BUG_NOTICE, current_session
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 
 class Watch(Callback):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from contexttune.analysis.number_format import plural
 from contexttune.config.differences import differences, in_words
@@ -86,15 +85,12 @@ def _unpaired_arms(group: Group, analysis: Analysis) -> Iterator[str]:
 def _mixed_conditions(group: Group) -> Iterator[str]:
     """Runs of one name with different condition settings: with equal seeds, one would hide the other."""
     for name in group.conditions:
-        settings = [_condition_settings(run) for run in group.runs if run["condition"] == name]
+        manifests = [run["manifest"] for run in group.runs if run["condition"] == name]
+        settings = [{"condition": one.get("settings", {}).get("condition", {})} for one in manifests]
         found = [one for other in settings[1:] for one in differences(settings[0], other)]
         if found:
             shown = "; ".join(dict.fromkeys(map(in_words, found[:_SHOWN])))
             yield f"Runs of {name} have different settings: {shown}; give each its own condition.name."
-
-
-def _condition_settings(run: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"condition": run["manifest"].get("settings", {}).get("condition", {})}
 
 
 def _documents(group: Group, analysis: Analysis) -> Iterator[str]:

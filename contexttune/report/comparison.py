@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from contexttune.analysis.evidence import Contrast
 from contexttune.analysis.number_format import effect, percent
 from contexttune.config.differences import in_words
 from contexttune.errors import ConfigError
@@ -19,9 +19,6 @@ from contexttune.report.group import ArmRecords, Group
 from contexttune.report.registered_analysis import Analysis
 from contexttune.report.templates import render
 from contexttune.system.files import write_atomic, write_json
-
-if TYPE_CHECKING:
-    from contexttune.analysis.evidence import Contrast
 
 log = logging.getLogger(__name__)
 

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 from contexttune.experiment.finished_work import is_missing
 from contexttune.experiment.rows import Row
 from contexttune.report import document_costs
+from contexttune.report.summary_schema import Condition
 from contexttune.types import AttemptStatus, Outcome
 
 if TYPE_CHECKING:
     from contexttune.analysis.outcomes import Arm
-    from contexttune.report.summary_schema import Condition
 
 
 def summarize_condition(arm: Arm, runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Condition:
     """Summarize a condition, given its run records and its rows, including those of missing results."""
     from contexttune.analysis.rates import rate_ci95
     from contexttune.analysis.seed_noise import repeats
-    from contexttune.report.summary_schema import Condition
 
     measured = [row for row in rows if not is_missing(row)]
     n_resolved = sum(row["outcome"] == Outcome.RESOLVED for row in measured)

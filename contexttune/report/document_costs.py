@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from contexttune.analysis.number_format import number, plural, usd
 from contexttune.experiment.finished_work import is_attempted
 from contexttune.experiment.rows import Row
-
-if TYPE_CHECKING:
-    from contexttune.report.summary_schema import Documents
+from contexttune.report.summary_schema import Documents
 
 Written = Mapping[str, Any]
 
@@ -27,8 +25,6 @@ def distinct(runs: Sequence[Mapping[str, Any]]) -> list[Written]:
 
 def spread(runs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> Documents | None:
     """Document costs of one condition, given its runs and rows; None where no model wrote documents."""
-    from contexttune.report.summary_schema import Documents
-
     written = distinct(runs)
     if not written:
         return None

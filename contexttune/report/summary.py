@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from contexttune.analysis.evidence import Contrast
 from contexttune.config.schema import AnalysisConfig
 from contexttune.experiment.rows import COLUMNS, as_csv
 from contexttune.instances import health_records
 from contexttune.paths import Layout
-from contexttune.report import group, shards
+from contexttune.report import group, shards, summary_schema
 from contexttune.report.caveats import group_caveats
 from contexttune.report.condition_summary import summarize_condition
 from contexttune.report.flaky import flaky_gradings
-from contexttune.report.group import ArmRecords, Group
+from contexttune.report.group import Group
 from contexttune.report.registered_analysis import Analysis, analysis_of
 from contexttune.report.templates import render
 from contexttune.system.files import locked, write_atomic, write_json
-
-if TYPE_CHECKING:
-    from contexttune.analysis.evidence import Contrast
-    from contexttune.analysis.outcomes import Arm
 
 _RUN_KEYS = ("run_id", "condition", "seed", "status", "n_shards", "model_name_or_path", "manifest")
 
@@ -66,10 +63,17 @@ def page_of(summary: Mapping[str, Any]) -> str:
 def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any]:
     """Summarize a group as JSON values."""
     from contexttune.analysis import outcomes
-    from contexttune.report import summary_schema
 
     arms = outcomes.arms(found.rows, found.conditions, analysis.seeds)
     records = {name: found.arm(name, analysis) for name in arms}
+    contrasts: list[Contrast] = []
+    if analysis.control in arms and len(arms) > 1:
+        from contexttune.analysis.contrasts import contrast_arms  # takes a second to import
+
+        unfinished = {name: arm.unfinished for name, arm in records.items()}
+        contrasts = contrast_arms(
+            arms, control=analysis.control, margin=analysis.margin, unfinished=unfinished
+        )
     names = sorted({row["instance_id"] for row in found.rows})
     summary = summary_schema.Summary(
         schema_version=summary_schema.SCHEMA_VERSION,
@@ -84,7 +88,7 @@ def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any
             name: summarize_condition(arm, records[name].runs, records[name].rows)
             for name, arm in arms.items()
         },
-        contrasts=_contrasts(arms, records, analysis),
+        contrasts=contrasts,
         cells=found.states,
         runs=[summary_schema.Run(**{key: run[key] for key in _RUN_KEYS}) for run in found.runs],
         health=health_records.of_group(layout, found.group_id, names) if names else None,
@@ -92,14 +96,3 @@ def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any
         warnings=group_caveats(found, analysis),
     )
     return summary_schema.as_json(summary)
-
-
-def _contrasts(
-    arms: Mapping[str, Arm], records: Mapping[str, ArmRecords], analysis: Analysis
-) -> list[Contrast]:
-    if analysis.control not in arms or len(arms) < 2:
-        return []
-    from contexttune.analysis.contrasts import contrast_arms
-
-    unfinished = {name: arm.unfinished for name, arm in records.items()}
-    return contrast_arms(arms, control=analysis.control, margin=analysis.margin, unfinished=unfinished)

@@ -6,7 +6,7 @@ A row maps headings to texts. Differences, their intervals and MDEs are in perce
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from contexttune.analysis.number_format import (
@@ -50,24 +50,18 @@ _MEASURES = {
 
 def caveats(summary: Json) -> list[str]:
     """Caveats to read before quoting a number, the most serious first."""
-    return [*summary["warnings"], *_unfinished_cells(summary), *_health(summary), *_flaky(summary)]
-
-
-def _unfinished_cells(summary: Json) -> Iterator[str]:
+    found = list(summary["warnings"])
     states = Counter(cell["state"] for cell in summary["cells"])
-    unfinished = [f"{n} {state}" for state, n in sorted(states.items()) if state != "finished"]
-    if unfinished:
-        yield f"Of {plural(states.total(), 'cell')}, {', '.join(unfinished)}: run the same command again to finish them."
-
-
-def _health(summary: Json) -> Iterator[str]:
+    if unfinished := [f"{n} {state}" for state, n in sorted(states.items()) if state != "finished"]:
+        cells = f"Of {plural(states.total(), 'cell')}, {', '.join(unfinished)}"
+        found.append(f"{cells}: run the same command again to finish them.")
     if summary["health"]:
-        yield health_records.words(summary["health"])
-
-
-def _flaky(summary: Json) -> Iterator[str]:
+        found.append(health_records.words(summary["health"]))
     if flaky := {entry["instance_id"] for entry in summary["flaky"]}:
-        yield f"Flaky gradings: {plural(len(flaky), 'instance')} got another verdict when graded again."
+        found.append(
+            f"Flaky gradings: {plural(len(flaky), 'instance')} got another verdict when graded again."
+        )
+    return found
 
 
 def condition_rows(summary: Json) -> list[TextRow]:
@@ -182,20 +176,19 @@ def contrast_facts(contrast: Json) -> TextRow:
 
 def missing_rows(contrasts: Iterable[Json]) -> list[TextRow]:
     """Missing results and their possible influence, one row per contrast."""
-    return list(map(_missing_row, contrasts))
-
-
-def _missing_row(contrast: Json) -> TextRow:
-    missing = contrast["missing"]
-    return {
-        "Treatment": contrast["treatment"],
-        "Missing in the control": "{} of {}".format(*missing["control"]),
-        "Missing in the treatment": "{} of {}".format(*missing["treatment"]),
-        "Fisher's p": p_value(missing["p_fisher"]),
-        "Unequal": "yes" if missing["is_unequal"] else "no",
-        "Difference, worst to best case": interval(missing["bounds"], points),
-        "Verdicts at these bounds": ", ".join(missing["bounds_verdicts"]),
-    }
+    return [
+        {
+            "Treatment": contrast["treatment"],
+            "Missing in the control": "{} of {}".format(*missing["control"]),
+            "Missing in the treatment": "{} of {}".format(*missing["treatment"]),
+            "Fisher's p": p_value(missing["p_fisher"]),
+            "Unequal": "yes" if missing["is_unequal"] else "no",
+            "Difference, worst to best case": interval(missing["bounds"], points),
+            "Verdicts at these bounds": ", ".join(missing["bounds_verdicts"]),
+        }
+        for contrast in contrasts
+        if (missing := contrast["missing"])
+    ]
 
 
 def cost_rows(contrast: Json) -> list[PlotRow]:

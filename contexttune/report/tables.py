@@ -6,26 +6,16 @@ import csv
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 
 from contexttune.paths import Layout
-from contexttune.report.table_rows import (
-    CONTRAST_NOTE,
-    TextRow,
-    caveats,
-    cell_rows,
-    condition_rows,
-    contrast_rows,
-    without_empty_columns,
-)
+from contexttune.report import table_rows
+from contexttune.report.comparison import Comparison
+from contexttune.report.table_rows import CONTRAST_NOTE, TextRow, without_empty_columns
 from contexttune.system.progress import console, plain_table
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from contexttune.report.comparison import Comparison
 
 # a group with more instances or runs shows totals only; report.html shows each outcome
 _MAX_ROWS, _MAX_COLUMNS = 20, 4
@@ -37,21 +27,21 @@ def show(layout: Layout, summary: Mapping[str, Any]) -> None:
     if 0 < summary["n_instances"] <= _MAX_ROWS and len(summary["runs"]) <= _MAX_COLUMNS:
         with (home / "instances.csv").open(newline="", encoding="utf-8") as source:
             _print("outcomes", _outcome_rows(list(csv.DictReader(source)), control))
-    conditions = without_empty_columns(condition_rows(summary))
+    conditions = without_empty_columns(table_rows.condition_rows(summary))
     hidden = ("95 % interval", "Unresolved", "At a limit", "Calls")
     _print(f"group {summary['group_id']}", conditions, hidden=hidden)
-    contrasts = without_empty_columns(contrast_rows(summary["contrasts"]))
+    contrasts = without_empty_columns(table_rows.contrast_rows(summary["contrasts"]))
     _print(f"against {control}: {CONTRAST_NOTE}", contrasts, hidden=("Control", "Instances", "Seeds"))
-    _print("unfinished cells", cell_rows(summary))
+    _print("unfinished cells", table_rows.cell_rows(summary))
     answers = [contrast["sentence"] for contrast in summary["contrasts"]]
-    print_lines([*answers, *caveats(summary), f"summary: {home / 'summary.json'}"])
+    print_lines([*answers, *table_rows.caveats(summary), f"summary: {home / 'summary.json'}"])
 
 
 def show_comparison(comparison: Comparison, path: Path) -> None:
     """Print a comparison, marked as forced where it is, and the path of its page."""
     forced = "FORCED, the groups differ in more than the condition" if comparison.differing else ""
     contrasts = [asdict(contrast) for contrast in comparison.contrasts]
-    rows = without_empty_columns(contrast_rows(contrasts))
+    rows = without_empty_columns(table_rows.contrast_rows(contrasts))
     _print(forced or CONTRAST_NOTE, rows, hidden=("Instances", "Seeds"))
     # between seeds of one group the noise floor matters, not which seed came out higher
     answers = [contrast["sentence"] for contrast in contrasts] if len(comparison.groups) > 1 else []

@@ -93,13 +93,9 @@ def _is_locked(lock: Path) -> bool:
 def _worktrees(layout: Layout, unused_days: float) -> Section:
     home = layout.cache / "worktrees"
     trees = sorted(path for path in home.glob("*/*/") if not path.is_symlink())
+    reason = f"checkout not used for {unused_days:g} days"
     deletable = [
-        Deletable(
-            reason=f"checkout not used for {unused_days:g} days",
-            path=path,
-            n_bytes=size(path),
-            delete=partial(_remove_worktree, layout, path),
-        )
+        _deletable(path, reason, partial(_remove_worktree, layout, path))
         for path in trees
         if _unused_days(path) >= unused_days
     ]
@@ -156,8 +152,8 @@ def _abandoned(home: Path) -> Iterator[Path]:
                 yield path
 
 
-def _deletable(path: Path, reason: str) -> Deletable:
-    return Deletable(reason=reason, path=path, n_bytes=size(path), delete=partial(_delete, path))
+def _deletable(path: Path, reason: str, delete: Callable[[], None] | None = None) -> Deletable:
+    return Deletable(reason=reason, path=path, n_bytes=size(path), delete=delete or partial(_delete, path))
 
 
 def _delete(path: Path) -> None:

@@ -27,14 +27,11 @@ class Clean(Task):
     def execute(self, cfg: DictConfig) -> TaskResult:
         config = check(cfg)
         sections = cache_contents.sections(
-            layout_of(config),
-            limit_bytes=config.workspace.cache_bytes,
-            unused_days=config.clean.unused_days,
+            layout_of(config), limit_bytes=config.workspace.cache_bytes, unused_days=config.clean.unused_days
         )
         if config.clean.apply:
-            for section in sections:
-                for item in section.deletable:
-                    item.delete()
+            for item in (item for section in sections for item in section.deletable):
+                item.delete()
         _show(sections, applied=config.clean.apply)
         return TaskResult()
 

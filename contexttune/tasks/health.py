@@ -56,7 +56,9 @@ class HealthCheck:
         with _alone(self.path.with_suffix(".lock")):
             for kind in KINDS:
                 self._grade(kind)
-            self._confirm()
+            # mark the checks of the present images as current: an instance may have checks of several images
+            digests = self._digests(self.instances)
+            self._write({name: {} for name in self._known(digests)}, digests)
         return self._report()
 
     @cached_property
@@ -81,7 +83,11 @@ class HealthCheck:
         if not pending or self.cell.config.dry_run:
             return
         place = self._place(kind, pending, before)
-        predictions = [_prediction(kind, instance) for instance in pending]
+        patches = {i.instance_id: i.patch if kind == "gold" else NO_CHANGE for i in pending}
+        predictions = [
+            {"instance_id": name, "model_name_or_path": kind, "model_patch": patch}
+            for name, patch in patches.items()
+        ]
         write_jsonl(place / "preds.jsonl", predictions)
         outcomes = self.cell.harness.evaluate(place / "preds.jsonl", pending, place / "harness")
         entries = read_json(place / "harness" / "outcomes.json") or {}
@@ -93,11 +99,6 @@ class HealthCheck:
             if outcome.is_verdict
         }
         self._write({name: {kind: verdict} for name, verdict in verdicts.items()}, digests)
-
-    def _confirm(self) -> None:
-        """Mark the checks of the present images as current: an instance may have checks of several images."""
-        digests = self._digests(self.instances)
-        self._write({name: {} for name in self._known(digests)}, digests)
 
     def _write(self, verdicts: Mapping[str, Mapping[str, Any]], digests: Mapping[str, str]) -> None:
         if not verdicts:
@@ -164,11 +165,6 @@ class HealthCheck:
             return ExitCode.DONE
         log.warning("%d instances are not fully checked; run the same command again to check them", n_missing)
         return ExitCode.MISSING_UNITS
-
-
-def _prediction(kind: str, instance: GoldInstance) -> dict[str, str]:
-    patch = instance.patch if kind == "gold" else NO_CHANGE
-    return {"instance_id": instance.instance_id, "model_name_or_path": kind, "model_patch": patch}
 
 
 def _note_images(place: Path, instances: Sequence[GoldInstance], digests: Mapping[str, str]) -> None:

@@ -92,7 +92,7 @@ class Reevaluation:
         """Add the missing ones of the verdicts 1 to `times` for these instances; returns the number still missing."""
         predictions = {
             row["instance_id"]: row
-            for row in read_jsonl(self._predictions)
+            for row in read_jsonl(self.layout.predictions(self.run["group_id"], self.run["run_id"]))
             if row["instance_id"] in names and row["model_patch"].strip()
         }
         if not predictions:
@@ -120,10 +120,6 @@ class Reevaluation:
     @property
     def _kept(self) -> Path:
         return self.layout.reevaluations(self.run["group_id"], self.run["run_id"])
-
-    @property
-    def _predictions(self) -> Path:
-        return self.layout.predictions(self.run["group_id"], self.run["run_id"])
 
     def _entries(self, predictions: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """instance_id -> entry of reevaluations.json, empty if that is for a different patch."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from contexttune.experiment.finished_work import is_missing
 from contexttune.experiment.rows import paired_shares
 from contexttune.paths import Layout
 from contexttune.report.page.details import Row, part_of
@@ -26,12 +27,11 @@ def by_instance(rows: Sequence[Row], conditions: Sequence[str]) -> dict[str, lis
 
 def shares(rows: Sequence[Row], conditions: Sequence[str]) -> list[float | None]:
     """Resolved share of the measured attempts per condition; None if there is none."""
-    found: list[float | None] = []
-    for name in conditions:
-        own = [row for row in rows if row["condition"] == name and Outcome(row["outcome"]).is_verdict]
-        resolved = sum(row["outcome"] == Outcome.RESOLVED for row in own)
-        found.append(resolved / len(own) if own else None)
-    return found
+    resolved: dict[str, list[bool]] = {name: [] for name in conditions}
+    for row in rows:
+        if row["condition"] in resolved and not is_missing(row):
+            resolved[row["condition"]].append(row["outcome"] == Outcome.RESOLVED)
+    return [sum(own) / len(own) if own else None for own in resolved.values()]
 
 
 def changes(rows: Sequence[Row], conditions: Sequence[str]) -> list[float | None]:

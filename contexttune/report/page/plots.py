@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from contexttune.analysis.number_format import short
+from contexttune.analysis.number_format import point_tick, short
 from contexttune.experiment.rows import paired_shares
 from contexttune.report.page.details import Row
 from contexttune.report.page.escape import visible
@@ -29,7 +29,7 @@ def difference_axis(
     Intervals of small strata can be very wide; arrows mark those that exceed the axis.
 
     Returns `at` (difference -> percent, clipped to the axis), `ends` (differences), `ticks` [(percent, difference)],
-    `zero` (percent) and `band` (percent of -margin and +margin).
+    `zero` (percent), `band` (percent of -margin and +margin) and `label` (difference -> text).
     """
     furthest = max([margin, _NICE[0], *map(_farthest, whole)])
     if parts:
@@ -38,7 +38,8 @@ def difference_axis(
     ticks = [share * limit for share in (-1, -0.5, 0, 0.5, 1)]
     axis = _axis(lambda value: (value + limit) / (2 * limit), ticks)
     at = axis["at"]
-    return {**axis, "zero": at(0), "band": (at(-margin), at(margin)) if margin > 0 else None}
+    band = (at(-margin), at(margin)) if margin > 0 else None
+    return {**axis, "zero": at(0), "band": band, "label": point_tick}
 
 
 def ratio_axis(ratios: Sequence[float]) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def ratio_axis(ratios: Sequence[float]) -> dict[str, Any]:
     limit = next((factor for factor in _FACTORS if math.log(factor) >= furthest - _SLACK), _FACTORS[-1])
     ticks = [1 / limit, 1 / math.sqrt(limit), 1.0, math.sqrt(limit), limit]
     axis = _axis(lambda value: (math.log(max(value, 1 / limit), limit) + 1) / 2, ticks)
-    return {**axis, "zero": axis["at"](1.0), "band": None}
+    return {**axis, "zero": axis["at"](1.0), "band": None, "label": short}
 
 
 def _axis(share_of: Callable[[float], float], ticks: Sequence[float]) -> dict[str, Any]:

@@ -65,16 +65,15 @@ def fit(
 
     A sample of the instances determines the first limits to try.
     """
-    blocks: list[str] = []
-    limits = LADDER[-1]
     for limits in LADDER[_first(instances, discordant, read, room_bytes) :]:
         blocks = [
             pack(read(rows).within(limits.of(is_discordant=discordant[name])))
             for name, rows in instances.items()
         ]
-        if _size(blocks) <= room_bytes:
-            return Fitted(blocks=blocks, limits=limits, fits=True)
-    return Fitted(blocks=blocks, limits=limits, fits=False)
+        fitted = Fitted(blocks=blocks, limits=limits, fits=_size(blocks) <= room_bytes)
+        if fitted.fits:
+            break
+    return fitted
 
 
 def pack(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contexttune.analysis.number_format import effect, point_tick, short
+from contexttune.analysis.number_format import effect
 from contexttune.report import table_rows
 from contexttune.report.cell_states import run_of
 from contexttune.report.page import plots
@@ -36,7 +36,7 @@ def _forest(summary: Json) -> dict[str, Any] | None:
         [_bounds(own[0]) for own in rows], [_bounds(row) for own in rows for row in own[1:]], margin
     )
     marks = [(one, [[_mark(row, axis) for row in rows] for rows in strata]) for one, strata in contrasts]
-    return {"axis": _labelled(axis, point_tick), "contrasts": marks, "margin": effect(margin)}
+    return {"axis": axis, "contrasts": marks, "margin": effect(margin)}
 
 
 def _costs(summary: Json) -> dict[str, Any] | None:
@@ -46,7 +46,7 @@ def _costs(summary: Json) -> dict[str, Any] | None:
         return None
     axis = plots.ratio_axis([end for _, rows in contrasts for row in rows for end in _bounds(row)])
     marks = [(one, [_mark(row, axis) for row in rows]) for one, rows in contrasts]
-    return {"axis": _labelled(axis, short), "contrasts": marks}
+    return {"axis": axis, "contrasts": marks}
 
 
 def _bounds(row: table_rows.PlotRow) -> list[float]:
@@ -58,10 +58,6 @@ def _mark(row: table_rows.PlotRow, axis: Json) -> dict[str, Any]:
     if row.value is None:
         return {"texts": row.texts, "x": None, "beyond": (False, False), "has_interval": False}
     return {"texts": row.texts, "has_interval": bool(row.ci95), **plots.placed(row.value, row.ci95, axis)}
-
-
-def _labelled(axis: Json, label: Any) -> dict[str, Any]:
-    return {**axis, "ticks": [(at, label(value)) for at, value in axis["ticks"]]}
 
 
 def run_rows(summary: Json) -> list[dict[str, str]]:

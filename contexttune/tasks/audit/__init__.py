@@ -33,7 +33,7 @@ class Audit(Task):
 
     def execute(self, cfg: DictConfig) -> TaskResult:
         from contexttune.experiment.cell import cell_of
-        from contexttune.tasks.audit import held_out
+        from contexttune.tasks.audit import annotate, held_out
         from contexttune.tasks.audit.conditions import compose_arms, require_reference, with_signals
 
         cell, sweep_job = cell_of(cfg), _sweep_job()
@@ -47,7 +47,7 @@ class Audit(Task):
             _ = arm.generator(None), arm.generator(cell.config.audit.budgets_chars[0])  # validates both
         cell = with_signals(cell, arms)
         if cell.config.show is not None:
-            _show(cell, arms, cell.config.show)
+            annotate.show(cell, arms, cell.config.show)
             return TaskResult()
         return TaskResult(objective=_measure(cell, arms, sweep_job))
 
@@ -59,18 +59,6 @@ def _sweep_job() -> Path | None:
 
     in_sweep = HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
     return job_dir() if in_sweep else None
-
-
-def _show(cell: Cell, arms: Sequence[Arm], instance_id: str) -> None:
-    from contexttune.errors import ConfigError
-    from contexttune.tasks.audit import annotate
-
-    instance = next((i for i in cell.instances if i.instance_id == instance_id), None)
-    if instance is None:
-        raise ConfigError(
-            f"show={instance_id} is not in slice={cell.config.slice.name}: name one of its instances"
-        )
-    annotate.show(cell, arms, instance)
 
 
 def _measure(cell: Cell, arms: Sequence[Arm], sweep_job: Path | None) -> float | None:

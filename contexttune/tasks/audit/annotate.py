@@ -6,23 +6,28 @@ from collections.abc import Sequence
 
 from rich.markup import escape
 
+from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell
 from contexttune.injection import block
 from contexttune.system.progress import console
 from contexttune.tasks.audit.conditions import Arm
 from contexttune.tasks.audit.measure import Subject, find_leaks, prepare
 from contexttune.tasks.audit.recall import read, recall, symbols_in
-from contexttune.types import GoldInstance
 
 
-def show(cell: Cell, arms: Sequence[Arm], instance: GoldInstance) -> None:
-    """Print the block of every condition, with the condition's own settings.
+def show(cell: Cell, arms: Sequence[Arm], instance_id: str) -> None:
+    """Print the block of every condition, with the condition's own settings. Raises ConfigError for an unknown instance.
 
     Lines are marked F (names a gold file), S (names a gold symbol among the lines of its file) and ! (leaks). The
     condition's reason for the line and what was found in it follow the line.
     """
+    instance = next((i for i in cell.instances if i.instance_id == instance_id), None)
+    if instance is None:
+        raise ConfigError(
+            f"show={instance_id} is not in slice={cell.config.slice.name}: name one of its instances"
+        )
     subject = prepare(cell, instance)
-    _print("[bold]gold of", f"{instance.instance_id}:[/]")
+    _print("[bold]gold of", f"{instance_id}:[/]")
     for path in subject.gold.files:
         _print(f"  {escape(path)}:", escape(", ".join(subject.gold.symbols.get(path, ()))) or "no definition")
     for arm in arms:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from contexttune.tasks.audit.held_out import HeldOutUse
+from contexttune.tasks.audit.held_out import HeldOutUse
 
 COLUMNS = (
     *("condition", "budget", "files", "macro", "written out", "any", "symbols", "macro", "MRR"),

@@ -33,11 +33,8 @@ def compose_arms(cell: Cell, names: Sequence[str] | None, overrides: Sequence[st
     if not names or len(set(names)) < len(names):
         raise ConfigError(f"audit.conditions={list(names)} must name conditions, each of them once")
     shared = [override for override in overrides if not _CONDITION_OVERRIDE.match(override)]
-    arms = []
-    for name in names:
-        own = {} if name == cell.condition else _composed(name, shared)
-        arms.append(Arm(Cell(cell.config, {**cell.container, **own})))
-    return arms
+    composed = [{} if name == cell.condition else _composed(name, shared) for name in names]
+    return [Arm(Cell(cell.config, {**cell.container, **own})) for own in composed]
 
 
 def require_reference(cell: Cell, arms: Sequence[Arm]) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from contexttune.report.tables import print_lines, print_table
 from contexttune.tasks.audit import columns
 from contexttune.tasks.audit.means import ALL, HARD
-
-if TYPE_CHECKING:
-    from contexttune.tasks.audit.write import AuditResult
+from contexttune.tasks.audit.write import AuditResult
 
 # for the width of a terminal; audit.md has all columns
 _HIDDEN = ("macro", "written out", "any", "named", "chars", "build s")

@@ -47,12 +47,12 @@ def leaking(measured: Sequence[Measurement]) -> list[Measurement]:
 
 def parts(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
     """Name -> measurements: `all`, each repository, each kind of instance. Kinds may be empty."""
-    found = {ALL: list(measured)}
-    for repo in sorted({one.repo for one in measured}):
-        found[repo] = [one for one in measured if one.repo == repo]
-    for name, holds in _PARTS.items():
-        found[name] = [one for one in measured if holds(one)]
-    return found
+    repos = sorted({one.repo for one in measured})
+    return {
+        ALL: list(measured),
+        **{repo: [one for one in measured if one.repo == repo] for repo in repos},
+        **{name: [one for one in measured if holds(one)] for name, holds in _PARTS.items()},
+    }
 
 
 def average(values: Sequence[float]) -> dict[str, Any]:

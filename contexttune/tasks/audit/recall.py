@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from contexttune.contexts import tokens
@@ -42,7 +42,10 @@ def recall(text: str, gold: GoldTargets, paths: Paths) -> Recall:
     reading = read(text, paths)
     literal = {path for path in gold.files if _is_written_out(path, text, reading)}
     named = literal | reading.blocks.keys() & set(gold.files)
-    n_symbols = sum(_names_symbol(reading.blocks.get(path, ()), name) for path, name in _symbols(gold))
+    n_symbols = sum(
+        any(_identifiers(name) <= block.identifiers for block in reading.blocks.get(path, ()))
+        for path, name in _symbols(gold)
+    )
     first = next((n for n, path in enumerate(reading.blocks, 1) if path in gold.files), None)
     n = len(gold.files)
     return Recall(
@@ -170,10 +173,6 @@ def _is_bare(text: str) -> bool:
 
 def _symbols(gold: GoldTargets) -> list[tuple[str, str]]:
     return [(path, name) for path, names in gold.symbols.items() for name in names]
-
-
-def _names_symbol(blocks: Sequence[Block], name: str) -> bool:
-    return any(_identifiers(name) <= block.identifiers for block in blocks)
 
 
 def _identifiers(name: str) -> set[str]:

@@ -57,7 +57,11 @@ def settings_of(cell: Cell, arms: Sequence[Arm]) -> dict[str, Any]:
 def write(home: Path, settings: Mapping[str, Any], result: AuditResult) -> None:
     """Write all four files."""
     write_atomic(home / "audit.csv", as_csv([_row(one) for one in result.measured]))
-    leaks = [_leak_row(one) | asdict(leak) for one in result.measured for leak in one.leaks]
+    leaks = [
+        {key: getattr(one, key) for key in ("condition", "budget_chars", "instance_id")} | asdict(leak)
+        for one in result.measured
+        for leak in one.leaks
+    ]
     report = {
         "schema_version": SCHEMA_VERSION,
         "settings": settings,
@@ -71,10 +75,6 @@ def write(home: Path, settings: Mapping[str, Any], result: AuditResult) -> None:
     page = render("tasks/audit/audit.md.jinja", result=result, parts=parts, leaks=leaks, columns=columns)
     write_atomic(home / "audit.md", page)
     write_atomic(home / "recall.svg", plot.svg(result.summary))
-
-
-def _leak_row(one: Measurement) -> dict[str, Any]:
-    return {"condition": one.condition, "budget_chars": one.budget_chars, "instance_id": one.instance_id}
 
 
 def _row(one: Measurement) -> dict[str, Any]:

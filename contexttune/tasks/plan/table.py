@@ -67,7 +67,9 @@ def _seeds(study: Study, planned: Sequence[SeedPlan]) -> list[dict[str, str]]:
     cells = {"smallest detectable improvement, points": [points(seeds.mde80) for seeds in planned]}
     if study.icc_range and any(seeds.mde80 for seeds in planned):
         low, high = study.icc_range
-        cells[f"  if seeds correlate {low:.2f} or {high:.2f}"] = [_ends(seeds) for seeds in planned]
+        ends = [seeds.mde80_range or (None, None) for seeds in planned]
+        label = f"  if seeds correlate {low:.2f} or {high:.2f}"
+        cells[label] = [f"{points(most)} or {points(least)}" for least, most in ends]
     cells |= {
         "runs": [f"{seeds.runs:,}" for seeds in planned],
         "attempts": [f"{seeds.attempts:,}" for seeds in planned],
@@ -81,11 +83,6 @@ def _seeds(study: Study, planned: Sequence[SeedPlan]) -> list[dict[str, str]]:
     return [{"": label, **dict(zip(headings, texts, strict=True))} for label, texts in cells.items()]
 
 
-def _ends(seeds: SeedPlan) -> str:
-    least, most = seeds.mde80_range or (None, None)
-    return f"{points(most)} or {points(least)}"
-
-
 def _facts(study: Study) -> list[dict[str, str]]:
     return [
         {"": label, "value": span(fact), "source": fact.source}
@@ -96,8 +93,11 @@ def _facts(study: Study) -> list[dict[str, str]]:
 
 def _answer(study: Study, planned: Sequence[SeedPlan]) -> list[str]:
     """Whether the planned effect is detectable, and with which designs."""
-    wanted, n = _point_words(study.effect), f"{study.n_instances:,} instances"
-    if not (more := _enough_instances(study, planned)):
+    n, size = f"{study.n_instances:,} instances", points(study.effect)
+    wanted = f"{size} point" if size == "1" else f"{size} points"
+    enough = {seeds.n_seeds: study.design(seeds.n_seeds).instances_needed(study.effect) for seeds in planned}
+    more = [f"{found:,} with {plural(k, 'seed')}" for k, found in enough.items() if found is not None]
+    if not more:
         rate = study.facts["resolve_rate"].low
         return [f"A resolve rate of {rate:.0%} leaves no room for an improvement of {wanted}."]
     if any(seeds.mde80 is not None and seeds.mde80 <= study.effect for seeds in planned):
@@ -129,11 +129,6 @@ def _at_low_icc(study: Study, needed: int) -> str:
     return f" ({more or 'no number is enough'} if they correlate {study.icc_range[0]:.2f})"
 
 
-def _enough_instances(study: Study, planned: Sequence[SeedPlan]) -> list[str]:
-    found = {seeds.n_seeds: study.design(seeds.n_seeds).instances_needed(study.effect) for seeds in planned}
-    return [f"{n:,} with {plural(k, 'seed')}" for k, n in found.items() if n is not None]
-
-
 def _remarks(study: Study) -> list[str]:
     """Definitions of the terms in the table."""
     lines = [
@@ -144,8 +139,3 @@ def _remarks(study: Study) -> list[str]:
             f"p values of {study.n_conditions - 1} treatments are corrected (Holm), which requires more than the table shows."
         )
     return lines
-
-
-def _point_words(effect: float) -> str:
-    said = points(effect)
-    return f"{said} point" if said == "1" else f"{said} points"
