@@ -69,9 +69,9 @@ def point_tick(difference: float) -> str:
     return points(difference).removesuffix(".0")
 
 
-def short(value: float) -> str:
-    """A label on an axis: 12000 -> 12k."""
-    for step, unit in ((1e6, "M"), (1e3, "k")):
+def short(value: float, digits: Callable[[float], str] = "{:.3g}".format) -> str:
+    """12000 -> 12k, for a label on an axis; `digits` shows a number up to a thousand."""
+    for step, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= step:
-            return f"{value / step:.3g}{unit}"
-    return f"{value:.3g}"
+            return f"{digits(value / step)}{unit}"
+    return digits(value)

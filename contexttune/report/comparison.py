@@ -41,10 +41,6 @@ class Comparison:
     contrasts: list[Contrast]
     remarks: list[str]
 
-    @property
-    def name(self) -> str:
-        return "--".join(self.groups)
-
 
 def compare_groups(
     a: Group, b: Group, analysis: Analysis, *, force: bool, margin_of_b: float | None = None
@@ -116,10 +112,10 @@ def compare_seeds(group: Group, analysis: Analysis) -> Comparison:
 
 def write(layout: Layout, comparison: Comparison) -> Path:
     """Write results/comparisons/<groups>.json and .md; return the path of the latter."""
-    home = layout.comparisons
+    path = layout.comparisons / "--".join(comparison.groups)
     record = {"schema_version": SCHEMA_VERSION, **asdict(comparison)}
-    write_json(home / f"{comparison.name}.json", record)
-    page = home / f"{comparison.name}.md"
+    write_json(path.with_name(f"{path.name}.json"), record)
+    page = path.with_name(f"{path.name}.md")
     write_atomic(page, render("report/comparison.md.jinja", record=record, differing=comparison.differing))
     return page
 

@@ -24,8 +24,7 @@ def flaky_gradings(layout: Layout, runs: Sequence[Mapping[str, Any]]) -> list[di
         for row in run_rows(layout, run) if again else ():
             later = again.get(row["instance_id"], [])
             if Outcome(row["outcome"]).is_verdict and any(outcome != row["outcome"] for outcome in later):
-                keys = ("instance_id", "condition", "seed", "outcome")
-                entry = {key: row[key] for key in keys}
+                entry = {key: row[key] for key in ("instance_id", "condition", "seed", "outcome")}
                 found.append(entry | {"run_id": run_of(run["run_id"]), "again": later})
     return sorted(found, key=lambda entry: (entry["instance_id"], entry["condition"], entry["seed"]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from contexttune.analysis.evidence import Contrast
@@ -18,8 +19,6 @@ from contexttune.report.group import Group
 from contexttune.report.registered_analysis import Analysis, analysis_of
 from contexttune.report.templates import render
 from contexttune.system.files import locked, write_atomic, write_json
-
-_RUN_KEYS = ("run_id", "condition", "seed", "status", "n_shards", "model_name_or_path", "manifest")
 
 
 def rebuild(
@@ -75,6 +74,7 @@ def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any
             arms, control=analysis.control, margin=analysis.margin, unfinished=unfinished
         )
     names = sorted({row["instance_id"] for row in found.rows})
+    run_keys = [field.name for field in fields(summary_schema.Run)]
     summary = summary_schema.Summary(
         schema_version=summary_schema.SCHEMA_VERSION,
         group_id=found.group_id,
@@ -90,7 +90,7 @@ def summarize(layout: Layout, found: Group, analysis: Analysis) -> dict[str, Any
         },
         contrasts=contrasts,
         cells=found.states,
-        runs=[summary_schema.Run(**{key: run[key] for key in _RUN_KEYS}) for run in found.runs],
+        runs=[summary_schema.Run(**{key: run[key] for key in run_keys}) for run in found.runs],
         health=health_records.of_group(layout, found.group_id, names) if names else None,
         flaky=flaky_gradings(layout, found.begun),
         warnings=group_caveats(found, analysis),

@@ -17,7 +17,8 @@ from contexttune.experiment.cell import layout_of
 from contexttune.experiment.rows import Row
 from contexttune.interfaces import Task, TaskResult
 from contexttune.paths import Layout
-from contexttune.report import cell_states, group, page, summary
+from contexttune.report import cell_states, group, summary
+from contexttune.report.page import document
 from contexttune.report.registered_analysis import require_known
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def _write_page(layout: Layout, config: Config, rebuilt: Mapping[str, Any], rows
     notice.start()
     try:
         keys = config.report
-        path = page.write(
+        path = document.write(
             layout, rebuilt["group_id"], rebuilt, rows, trajectories=keys.trajectories, max_mb=keys.max_mb
         )
     finally:

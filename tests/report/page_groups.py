@@ -13,7 +13,8 @@ from typing import Any
 from contexttune.injection import block
 from contexttune.paths import Layout
 from contexttune.report import group as groups
-from contexttune.report import page, summary
+from contexttune.report import summary
+from contexttune.report.page import document
 from contexttune.report.page.details import Records
 from contexttune.system.files import sha256, write_atomic, write_json, write_jsonl
 from tests.report.contrasts import contrast
@@ -134,7 +135,7 @@ def write_page(
     if len(made["conditions"]) > 1:
         made |= {"contrasts": [contrast()]}
     rows = groups.read(place, group).rows
-    return page.write(place, group, made | summary_keys, rows, trajectories=trajectories, max_mb=max_mb)
+    return document.write(place, group, made | summary_keys, rows, trajectories=trajectories, max_mb=max_mb)
 
 
 def unpacked(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

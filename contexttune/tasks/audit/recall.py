@@ -82,10 +82,6 @@ class Block:
     numbers: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
-    def add(self, number: int, text: str) -> None:
-        self.numbers.append(number)
-        self.texts.append(text)
-
     @property
     def identifiers(self) -> set[str]:
         return {name for text in self.texts for name in _IDENTIFIER.findall(text)}
@@ -143,7 +139,8 @@ def _assign(reading: Reading, owner: _Owner, number: int, line: Line) -> None:
     if line.is_directory or not owner.has(line):
         owner.block = None
     elif owner.block is not None:
-        owner.block.add(number, line.text)
+        owner.block.numbers.append(number)
+        owner.block.texts.append(line.text)
 
 
 def _parts_of(line: Line) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contexttune.analysis.number_format import effect, plural
+from contexttune.analysis.number_format import effect, plural, short
 from contexttune.report.tables import print_lines, print_table
 from contexttune.tasks.plan.assumptions import Range
 from contexttune.tasks.plan.study import SeedPlan, Study
@@ -22,7 +22,6 @@ _LABELS = {
     "disk_mb": "MB of disk per attempt",
     "image_gb": "GB of image per instance",
 }
-_UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def show(study: Study, seeds: Sequence[int], notes: Sequence[str]) -> None:
@@ -37,10 +36,7 @@ def show(study: Study, seeds: Sequence[int], notes: Sequence[str]) -> None:
 
 def number(value: float) -> str:
     """A number rounded for reading, in k, M or G from a thousand on."""
-    for size, unit in _UNITS:
-        if value >= size:
-            return f"{_digits(value / size)}{unit}"
-    return _digits(value)
+    return short(value, _digits)
 
 
 def _digits(value: float) -> str:
