@@ -131,10 +131,18 @@ def test_a_dry_run_needs_no_model_and_sends_nothing(tmp_path):
 
 def test_a_stage_at_a_time_is_the_same_as_all_at_once(tmp_path):
     base = ("slice=demo", "runner=gold", "condition=baseline_context", "harness=none", "group_id=g")
-    for stage in ("signals,context", "inference", "summarize"):
-        assert contexttune(*base, f"stages=[{stage}]", cwd=tmp_path).returncode == 0
+    for stage in ("signals", "signals,context", "inference", "summarize"):
+        done = contexttune(*base, f"stages=[{stage}]", cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if stage.startswith("signals"):
+            kind = "contexts" if "context" in stage else "signals"
+            found = re.search(rf"{kind} are in (\S+), such as (\S+)", done.stdout)
+            assert found, done.stdout
+            assert Path(found[1]) == tmp_path / "artifacts" / kind
+            assert Path(found[1], found[2]).is_file()
     summary = json.loads((tmp_path / "results/g/summary.json").read_text())
     assert summary["conditions"]["baseline_context"]["outcomes"]["missing"] == 6
+    assert [cell["state"] for cell in summary["cells"]] == ["finished"], "harness=none grades nothing"
     (preds,) = tmp_path.glob("artifacts/preds/g/*/preds.jsonl")
     assert len(preds.read_text().splitlines()) == 6
 

@@ -51,7 +51,8 @@ def printed(tmp_path, *overrides) -> str:
 def write_group(tmp_path, rows):
     """rows: (condition, seed, instance, outcome, extra columns)."""
     columns = ("run_id", "condition", "seed", "instance_id", "repo", "outcome", "n_calls", "n_steps")
-    columns += ("prompt_tokens", "completion_tokens", "cached_tokens", "cost_usd", "wall_s", "difficulty")
+    columns += ("prompt_tokens", "completion_tokens", "cached_tokens", "cost_usd", "wall_s", "steps_to_patch")
+    columns += ("difficulty",)
     home = tmp_path / "results" / "earlier"
     home.mkdir(parents=True)
     with (home / "instances.csv").open("w", newline="") as out:
