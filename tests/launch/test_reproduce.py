@@ -263,7 +263,7 @@ def errors(copy: Path, what: str) -> tuple[list[str], str]:
         (own(copy) / "run.json").write_text("{")
         return [f"reproduce={own(copy)}"], "cannot be read"
     if what == "a report":
-        assert contexttune("task=report", "group_id=g", "hydra.run.dir=report", cwd=copy).returncode == 4
+        assert contexttune("task=report", "group_id=g", "hydra.run.dir=report", cwd=copy).returncode == 0
         return ["reproduce=report"], "is of task=report"
     return {
         "nothing": ["reproduce="],

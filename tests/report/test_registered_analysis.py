@@ -17,7 +17,7 @@ def place(tmp_path):
 
 def test_an_unknown_control_or_seed_is_refused(place):
     write_run(place, "n0", "no_context", 0, {"a": "resolved"})
-    states = [state.as_json() for state in group.read(place, GROUP).states]
+    states = [vars(state) for state in group.read(place, GROUP).states]
     require_known(AnalysisConfig(seeds=[0]), states)
     with pytest.raises(ConfigError, match=r"analysis\.control=no_contxt is not a condition .* no_context"):
         require_known(AnalysisConfig(control="no_contxt"), states)
