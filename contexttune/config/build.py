@@ -54,11 +54,16 @@ def _affects_results(spec: Field[Any]) -> bool:
 
 
 def identity(cls: type[Any]) -> dict[str, Any]:
-    """A class's part of an id: its name, without the module, and its version. Raises ConfigError if it has no version."""
+    """A class's part of an id: its name, without the module, and its version.
+
+    Raises ConfigError if it has no version, or one that its YAML could change.
+    """
     version = getattr(cls, "version", None)
-    if not isinstance(version, int):
+    is_key = "version" in {f.name for f in fields(cls)}
+    if is_key or not isinstance(version, int):
+        problem = "declares its version as a key" if is_key else "has no version"
         raise ConfigError(
-            f"{cls.__qualname__} has no version: add `version: ClassVar[int] = 1`, and raise it when its results change"
+            f"{cls.__qualname__} {problem}: write `version: ClassVar[int] = 1`, and raise it when its results change"
         )
     return {"class": cls.__name__, "version": version}
 
@@ -79,18 +84,21 @@ def settings_of(part: Any) -> Any:
     }
 
 
-def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None = None) -> Any:
+def build(
+    node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None = None, kind: type[Any] = object
+) -> Any:
     """Build the part that a configuration node describes.
 
     Args:
         node: `_target_` and the constructor's arguments; nested parts are built too.
         key: the node's key in the configuration, for error messages.
         services: field name -> service; each part is given those that it has fields for.
+        kind: the class of interfaces.py that the part must inherit.
 
     Raises:
         ConfigError: no such class, an unknown or missing key, a value of the wrong type.
     """
-    cls = target_class(node, key)
+    cls = target_class(node, key, kind)
     known = {f.name: f for f in fields(cls) if f.init}
     given = {
         name: _value(value, f"{key}.{name}", services) for name, value in node.items() if name != "_target_"
@@ -101,7 +109,7 @@ def build(node: Mapping[str, Any], key: str, services: Mapping[str, Any] | None 
             raise ConfigError(f"{key}.{name} is not a key of {cls.__name__}; its keys are {keys or 'none'}")
     for name, spec in known.items():
         if name not in given and name not in SERVICES and spec.default is spec.default_factory is MISSING:
-            raise ConfigError(f"{key}.{name} is not set and {cls.__name__} needs it")
+            raise ConfigError(f"{key}.{name} is not set and {cls.__name__} needs it: set {key}.{name}=...")
     _check_types(cls, given, key)
     return cls(**given, **{name: value for name, value in (services or {}).items() if name in known})
 
@@ -121,8 +129,8 @@ def name_of(node: Mapping[str, Any], key: str) -> str:
     return str(node["name"])
 
 
-def target_class(node: Mapping[str, Any], key: str) -> type[Any]:
-    """The class that `node` names. Raises ConfigError when it cannot be imported or constructed."""
+def target_class(node: Mapping[str, Any], key: str, kind: type[Any] = object) -> type[Any]:
+    """The class that `node` names. Raises ConfigError when it cannot be imported or constructed, or is not a `kind`."""
     name = str(node.get("_target_") or "")
     if not name:
         missing = "has no _target_: add `_target_: module.Class` to its YAML" if node else "is not set"
@@ -136,6 +144,8 @@ def target_class(node: Mapping[str, Any], key: str) -> type[Any]:
         ) from None
     if not (isinstance(cls, type) and is_dataclass(cls)):
         raise ConfigError(f"{key}._target_={name} must be a dataclass")
+    if not issubclass(cls, kind):
+        raise ConfigError(f"{key}._target_={name} must inherit {kind.__name__} of contexttune/interfaces.py")
     if missing_methods := ", ".join(sorted(getattr(cls, "__abstractmethods__", ()))):
         raise ConfigError(f"{key}._target_={name} does not define {missing_methods}")
     return cls
@@ -160,7 +170,7 @@ def _check_types(cls: type[Any], given: Mapping[str, Any], key: str) -> None:
             first = error.errors()[0]
             inner = ".".join(str(part) for part in first["loc"])
             raise ConfigError(
-                f"{key}.{name}{'.' + inner if inner else ''}={value!r}: {first['msg']}"
+                f"{key}.{name}{'.' + inner if inner else ''}={first['input']!r}: {first['msg']}"
             ) from None
         except PydanticUserError:  # a type with its own pydantic settings, such as a nested part
             continue

@@ -31,6 +31,8 @@ def unknown_key(key: str) -> str:
     if head == "hydra" or (head in known and not known[head]):  # the keys of a part are those of its class
         shown = "hydra" if head == "hydra" else "job"
         return f"{key} is not a key of this option: see --cfg {shown}, or use +{key}=... if its class has that field"
+    if key == "slice._target_":
+        return f"{key} is not a key: name the class of a dataset in slice.dataset._target_"
     siblings = known.get(head, [])
     if near := get_close_matches(rest if siblings else head, siblings or list(known), n=1):
         meant = f"{head}.{near[0]}" if siblings else ".".join([near[0], *([rest] if rest else [])])

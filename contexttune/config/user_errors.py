@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError
 
 from contexttune.config.unknown_keys import unknown_key
 from contexttune.errors import ConfigError, ContextTuneError, DiskTrouble, PreflightError
@@ -25,6 +26,8 @@ def as_user_error(error: BaseException) -> ContextTuneError | None:
         return error
     if isinstance(error, HydraException | OmegaConfBaseException):
         return ConfigError(_sentence(error))
+    if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark):
+        return ConfigError(f"{mark.name}: line {mark.line + 1} is not YAML, {error.problem}: correct it")
     if message := disk_trouble(error):
         return DiskTrouble(message)
     if isinstance(error, OSError) and error.errno in _PATH_ERRORS:
@@ -51,6 +54,10 @@ def _sentence(error: HydraException | OmegaConfBaseException) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group = error.missing_cfg_file.rpartition("/")[0]
         return f"Could not find '{error.missing_cfg_file}': {group} must be one of {', '.join(error.options)}"
+    if found := re.match(r"In '(.+)': (\w+) raised while composing config:\n(.+)\n\s*full_key: *(.*)", text):
+        option, kind, reason, key = found.groups()
+        words = unknown_key(key) if kind == "ConfigKeyError" else f"{key}: {reason}" if key else reason
+        return f"{option}.yaml: {words}"
     if isinstance(error, OverrideParseException):
         return f"{error.override} cannot be parsed: write key=value, and quote a value with special characters twice, 'key=\"a b\"'"
     if found := re.match(r"Could not override '([^'@]+)'\.\s+To append to your config", text):

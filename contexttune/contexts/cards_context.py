@@ -32,7 +32,7 @@ class CardsContext(ContextGenerator):
         texts = [
             CardText(name=name, text=_printable(text))
             for name, card in self.cards.items()
-            if (text := card.render(repo.signals)) and text.strip()
+            if (text := _rendered(name, card, repo)).strip()
         ]
         fitted = fit(texts, card_chars=self.card_budget_chars, total_chars=self.total_budget_chars)
         return Context(text=join(fitted), cards=fitted)
@@ -45,6 +45,15 @@ class CardsContext(ContextGenerator):
             _, *lines = card.text.split("\n")
             found += ["", f"card {card.name}", *(known.get(line.partition(": ")[0], "") for line in lines)]
         return found[1:]
+
+
+def _rendered(name: str, card: Card, repo: RepoAtCommit) -> str:
+    text: object = card.render(repo.signals) or ""
+    if not isinstance(text, str):
+        raise ConfigError(
+            f"condition.cards.{name}: {type(card).__name__}.render must return a string or None, got {text!r:.80}"
+        )
+    return text
 
 
 def _printable(text: str) -> str:

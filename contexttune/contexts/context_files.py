@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.config.build import result_settings, settings_of
-from contexttune.contexts.budget import join
+from contexttune.errors import ConfigError
 from contexttune.injection import block
 from contexttune.interfaces import ContextGenerator, RepoAtCommit, Signal
 from contexttune.paths import Layout, config_dir
 from contexttune.system.files import dump_json, fingerprint, read_json, sha256, write_atomic
-from contexttune.types import Context, Document, Instance
+from contexttune.types import CardText, Context, Document, Instance
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class ContextStage:
 
     def build(self, repo: RepoAtCommit, instance: Instance) -> str:
         """Build and write an instance's context; return its block ("" for an empty text)."""
-        context = self.generator.build(repo, instance if self.generator.per_instance else None)
+        context = built(self.generator, repo, instance if self.generator.per_instance else None)
         framed = block(context.text)  # raises before anything is written
         self._write(instance, repo, context)
         return framed
@@ -82,7 +82,7 @@ class ContextStage:
             return None
 
     def _write(self, instance: Instance, repo: RepoAtCommit, context: Context) -> None:
-        text = join(context.cards) if context.cards else context.text
+        text = context.text
         documents = [asdict(document) for document in context.documents]
         for document in documents:
             del document["text"]
@@ -103,6 +103,20 @@ class ContextStage:
         }
         write_atomic(self.path(instance, "md"), text.rstrip() + "\n", durable=durable)
         write_atomic(self.path(instance, "json"), dump_json(saved), durable=durable)
+
+
+def built(generator: ContextGenerator, repo: RepoAtCommit, instance: Instance | None) -> Context:
+    """The context that `generator` builds. Raises ConfigError when it is none."""
+    context: object = generator.build(repo, instance)
+    if (
+        isinstance(context, Context)
+        and isinstance(context.text, str)
+        and all(isinstance(card, CardText) for card in context.cards)
+    ):
+        return context
+    raise ConfigError(
+        f"condition={generator.name}: {type(generator).__name__}.build must return a Context, whose text is a string, got {context!r:.80}"
+    )
 
 
 def _shipped_settings() -> dict[str, Any]:

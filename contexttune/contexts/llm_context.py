@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.budget import Budgeted, cut, require_at_least
+from contexttune.contexts.context_files import built
 from contexttune.contexts.documents import Documents
 from contexttune.errors import ArtifactError, ConfigError, UnusableDocument
 from contexttune.injection import block
@@ -83,7 +84,7 @@ class LlmContext(Budgeted):
         for name, generator in self.material.items():
             head = f"\n\n# {name.replace('_', ' ').capitalize()}\n\n"
             room = self.prompt_budget_chars - len(text) - len(head)
-            if shown := cut(generator.build(repo, None).text.strip(), max(room, 0)):
+            if shown := cut(built(generator, repo, None).text.strip(), max(room, 0)):
                 text += head + shown
         return [Message(role="user", content=text)]
 

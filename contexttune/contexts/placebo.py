@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from contexttune.contexts.context_files import built
 from contexttune.errors import ConfigError
 from contexttune.interfaces import ContextGenerator, Model, RepoAtCommit
 from contexttune.types import Context, Instance
@@ -41,7 +42,7 @@ class Placebo(ContextGenerator):
         return self.of.inputs(instance)
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
-        original = self.of.build(repo, instance)
+        original = built(self.of, repo, instance)
         return Context(text=self.replace(original.text, repo, instance), documents=original.documents)
 
     def replace(self, text: str, repo: RepoAtCommit, instance: Instance | None) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.contexts.budget import Unit, check_unit, cut_to, measure
+from contexttune.contexts.context_files import built
 from contexttune.contexts.placebo import Placebo
 from contexttune.errors import ArtifactError, ConfigError, PreflightError
 from contexttune.interfaces import RepoAtCommit
@@ -64,7 +65,7 @@ class PlaceboWrongRepo(Placebo):
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         """Raises ConfigError without another repository, PreflightError when its commit cannot be read."""
-        right = self.of.build(repo, instance)
+        right = built(self.of, repo, instance)
         wanted, documents = measure(right.text, self.budget_unit), [*right.documents]
         best, source = -1, ""
         for other in self._others(repo.repo, repo.base_commit, instance):
@@ -84,7 +85,7 @@ class PlaceboWrongRepo(Placebo):
             at_commit = self.repository(other.repo, other.base_commit)
         except ArtifactError as error:
             raise PreflightError(str(error)) from None
-        return self.of.build(at_commit, other if self.per_instance else None)
+        return built(self.of, at_commit, other if self.per_instance else None)
 
     def _others(self, repo: str, commit: str, instance: Instance | None) -> list[Instance]:
         """Instances of other repositories to try, at least one; `other` is a commit without an issue."""

@@ -81,7 +81,7 @@ class Cell:
             layout=self.layout,
             slice=self.config.slice,
             harness=health_records.harness_key(settings["harness"], installed_version("swebench")),
-            grades=target_class(self.container["harness"], "harness").grades,
+            grades=target_class(self.container["harness"], "harness", Harness).grades,
         )
 
     @cached_property
@@ -138,7 +138,7 @@ class Cell:
         """One of "endpoint", "script" (results say nothing about any model), "journal"; None without a model."""
         if not self.uses_model:
             return None
-        return str(target_class(self.container["model"], "model").answers_from)
+        return str(target_class(self.container["model"], "model", Model).answers_from)
 
     @cached_property
     def model_name_or_path(self) -> str:
@@ -146,7 +146,7 @@ class Cell:
 
     @cached_property
     def model(self) -> Model:
-        model: Model = build(self.container["model"], "model", self._model_services)
+        model: Model = build(self.container["model"], "model", self._model_services, Model)
         return model
 
     @cached_property
@@ -213,18 +213,18 @@ class Cell:
         }
         if self.uses_model:
             services |= {"model": self.model, "model_price": self.price}
-        runner: Runner = build(self.container["runner"], "runner", services)
+        runner: Runner = build(self.container["runner"], "runner", services, Runner)
         return runner
 
     @cached_property
     def harness(self) -> Harness:
         services = {"workspace": self.workspace, "bundled": self._is_bundled}
-        harness: Harness = build(self.container["harness"], "harness", services)
+        harness: Harness = build(self.container["harness"], "harness", services, Harness)
         return harness
 
     @cached_property
     def signals(self) -> list[Signal]:
-        return [build(node, f"signal.{name}") for name, node in self.container["signal"].items()]
+        return [build(node, f"signal.{name}", kind=Signal) for name, node in self.container["signal"].items()]
 
     @cached_property
     def generator(self) -> ContextGenerator:
@@ -234,7 +234,7 @@ class Cell:
             services |= {"pool": [instance.public() for instance in self._whole_slice]}
         if self.wants_documents:
             services |= {**self._model_services, "model": self.model, "documents": self.documents}
-        generator: ContextGenerator = build(node, "condition", services)
+        generator: ContextGenerator = build(node, "condition", services, ContextGenerator)
         return generator
 
     @property
@@ -252,7 +252,7 @@ class Cell:
     @property
     def gold_context(self) -> bool:
         """Whether the context is made from the gold patch: an upper bound, not a result."""
-        return bool(target_class(self.container["condition"], "condition").needs_gold)
+        return bool(target_class(self.container["condition"], "condition", ContextGenerator).needs_gold)
 
     def repository(self, repo: str, commit: str) -> RepoAtCommit:
         """A commit with its signals, extracted unless they are on disk. Raises ArtifactError.

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _N_ROWS = {("SWE-bench/SWE-bench_Verified", "test"): 500, ("SWE-bench/SWE-bench_Lite", "test"): 300}
 """Numbers of rows of the shipped slices, to plan without loading them."""
+_OTHER_FILES = (".csv", ".tsv", ".txt", ".yaml", ".yml", ".xlsx", ".arrow", ".gz", ".zip")
+"""Suffixes of files, which no hub dataset has."""
 
 
 def configured_dataset(config: SliceConfig) -> Dataset:
@@ -31,7 +33,11 @@ def configured_dataset(config: SliceConfig) -> Dataset:
     if not config.dataset:
         raise ConfigError("slice.dataset is not set: name a hub dataset or a .jsonl, .json or .parquet file")
     if isinstance(config.dataset, Mapping):
-        dataset: Dataset = build(config.dataset, "slice.dataset")
+        dataset: Dataset = build(config.dataset, "slice.dataset", kind=Dataset)
+        if not hasattr(dataset, "location"):
+            raise ConfigError(
+                f"slice.dataset: {type(dataset).__name__} has no location, its name in messages: add `location: str`"
+            )
         return dataset
     location = str(config.dataset)
     path, suffix = _path(location), _path(location).suffix.lower()
@@ -41,7 +47,7 @@ def configured_dataset(config: SliceConfig) -> Dataset:
         return JsonFile(location=location)
     if suffix == ".parquet":
         return ParquetFile(location=location)
-    if path.is_file():
+    if path.is_file() or suffix in _OTHER_FILES:
         raise ConfigError(f"slice.dataset={location} must be a .jsonl, .json or .parquet file")
     return HubDataset(location=location, split=config.split, revision=config.revision)
 
@@ -106,7 +112,9 @@ class ParquetFile(Dataset):
 
 def _unreadable(location: str, error: Exception) -> ConfigError:
     if isinstance(error, FileNotFoundError):
-        return ConfigError(f"slice.dataset={location}: there is no such file")
+        return ConfigError(
+            f"slice.dataset={location}: there is no such file; a relative path starts at the working directory"
+        )
     return ConfigError(f"slice.dataset={location} cannot be read: {error}")
 
 

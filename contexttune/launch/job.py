@@ -63,7 +63,7 @@ def run_recorded(cfg: DictConfig, output_dir: Path) -> TaskResult:
     try:
         with job_record.kept(output_dir) as note:
             try:
-                task: Task = build(dict(cfg.task), "task")
+                task: Task = build(dict(cfg.task), "task", kind=Task)
                 result = task.execute(cfg)
                 note.code = result.exit_code
                 return result

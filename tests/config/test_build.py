@@ -107,6 +107,21 @@ def test_a_part_without_a_version_is_refused(monkeypatch):
             result_settings(bad, "runner")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Versioned:
+    version: int = 1
+
+
+def test_a_version_that_is_a_key_is_refused():
+    with pytest.raises(ConfigError, match="Versioned declares its version as a key"):
+        result_settings({"_target_": f"{HERE}.Versioned"}, "runner")
+
+
+def test_a_part_of_another_kind_is_refused_by_its_key():
+    with pytest.raises(ConfigError, match=r"condition\._target_=.*Outer must inherit Runner"):
+        build(node(), "condition", kind=Runner)
+
+
 def test_a_part_says_which_services_it_wants():
     assert wants(node(), "seed", "runner")
     assert not wants(node(), "model", "runner")

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from contexttune.config.build import target_class
 from contexttune.config.user_errors import as_user_error
+from contexttune.contexts import context_files
 from contexttune.errors import ConfigError
 from contexttune.experiment.cell import Cell
 from contexttune.interfaces import ContextGenerator, RepoAtCommit
@@ -123,7 +124,7 @@ class Arm:
         key = (subject, budget_chars if self.budget_keys else None)
         if key not in self._built:
             began = time.perf_counter()
-            text = generator.build(repo, self._visible(generator, instance)).text
+            text = context_files.built(generator, repo, self._visible(generator, instance)).text
             self._built[key] = Built(text=text, build_s=time.perf_counter() - began)
         built = self._built[key]
         return built if budget_chars is None else replace(built, text=cut(built.text, budget_chars))
