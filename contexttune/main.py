@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 
 from contexttune.errors import ConfigError, ExitCode
 from contexttune.launch import hydra_setup, reproduce, slurm
+from contexttune.launch.composition import composed_once
 from contexttune.launch.process_state import process_state_restored
 from contexttune.launch.session import BUG_NOTICE, Session, new_session
 from contexttune.paths import config_dir
@@ -54,7 +55,7 @@ def run_command(arguments: Sequence[str]) -> ExitCode:
     Can be called repeatedly: it restores sys.argv, os.environ, logging and Hydra's singletons.
     """
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    with process_state_restored(), new_session() as session:
+    with process_state_restored(), composed_once(), new_session() as session:
         hydra_setup.register()
         os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors: Hydra's own messages name a wrong remedy
         try:
