@@ -24,6 +24,7 @@ _STARTUP = (
     *("PYTHON", "LANG", "LC_", "LD_", "TZ", "PATH", "HOME", "XDG_", "SSL_"),
     *("COVERAGE_", "GIT_PYTHON_", "HF_", "OMP_", "OPENBLAS_", "MSWEA_", "LITELLM_", "TIKTOKEN_", "SWEBENCH_"),
 )
+_READ_LATER = ("HF_TOKEN",)  # by the packages whose other variables are read at the start
 # Set by what a test imports or calls in its own process; a fork sets them for itself.
 _SET_BY_IMPORTS = ("TIKTOKEN_CACHE_DIR", "MSWEA_GLOBAL_CONFIG_DIR", "MSWEA_SILENT_STARTUP")
 _AT_START = dict(os.environ)
@@ -43,7 +44,7 @@ def changed_at_start(env: Mapping[str, str]) -> set[str]:
     changed -= {name for name in _SET_BY_IMPORTS if env.get(name) == os.environ.get(name)}
     if "PYTHONPATH" not in _AT_START and not _has_the_program(env.get("PYTHONPATH", "")):
         changed.discard("PYTHONPATH")
-    return {name for name in changed if name.startswith(_STARTUP)}
+    return {name for name in changed - {*_READ_LATER} if name.startswith(_STARTUP)}
 
 
 def _has_the_program(search_path: str) -> bool:

@@ -51,7 +51,9 @@ def test_it_is_what_hydra_composes(tmp_path, monkeypatch, arguments):
 
 def test_a_group_without_a_choice_is_for_sweeps_alone(tmp_path, monkeypatch, capsys):
     (tmp_path / "my").mkdir()
-    (tmp_path / "my" / "open.yaml").write_text("defaults:\n  - config\n  - override runner: ???\n  - _self_\n")
+    (tmp_path / "my" / "open.yaml").write_text(
+        "defaults:\n  - config\n  - override runner: ???\n  - _self_\n"
+    )
     monkeypatch.chdir(tmp_path)
     keys = [argument for argument in CHECK if argument != "runner=gold"]
     flags = ["--config-dir", "my", "--config-name", "open"]

@@ -31,50 +31,46 @@ def holding(root: Path, *secrets: str) -> list[str]:
     return [str(p) for p in files if any(secret.encode() in p.read_bytes() for secret in secrets)]
 
 
-ANSWERS = {
-    "gold": (ok("no"),),
-    "empty": (ok("no"),),
-    "single_shot": (ok("no change is needed"),),
-    BWRAP: (calls(EDIT), calls(SUBMIT)),
-    DOCKER: (calls(EDIT), calls(SUBMIT)),
-}
-LAUNCHED = [
-    ("gold", "submitit_local"),
-    ("empty", "basic"),
-    ("single_shot", "submitit_local"),
-    pytest.param(BWRAP, "basic", marks=pytest.mark.bwrap),
-    pytest.param(DOCKER, "basic", marks=pytest.mark.docker),
+def edits(handler):
+    """Of an agent that edits a file and submits; a runner that asks once takes it for no change."""
+    has_edited = any(message["role"] == "assistant" for message in handler.body["messages"])
+    calls(SUBMIT if has_edited else EDIT)(handler)
+
+
+# What is written differs by runner and by launcher, and not by condition. A second arm and what is made again need
+# no more than one runner with each launcher.
+SWEEPS = [
+    ("single_shot", "submitit_local", "no_context,baseline_context", True),
+    ("gold", "basic", "no_context", False),
+    ("empty", "basic", "no_context", False),
+    pytest.param(BWRAP, "basic", "no_context", True, marks=pytest.mark.bwrap),
+    pytest.param(DOCKER, "basic", "no_context", False, marks=pytest.mark.docker),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("runner", "launcher"), LAUNCHED)
-def test_no_file_of_a_sweep_holds_a_secret(runner, launcher, tmp_path, request):
+@pytest.mark.parametrize(("runner", "launcher", "conditions", "is_reproduced"), SWEEPS)
+def test_no_file_of_a_sweep_holds_a_secret(runner, launcher, conditions, is_reproduced, tmp_path, request):
     if runner == DOCKER:
         request.getfixturevalue("demo_images")
     arguments = (f"runner={runner}", *DEMO, "model.name=m", GATEWAY, "group_id=g", "workers=1")
-    with serving(ok("listed"), error(500, f"not for {KEY}"), *ANSWERS[runner]) as server:
+    with serving(ok("listed"), error(500, f"not for {KEY}"), edits) as server:
         env = {
             "GATEWAY": server.url.replace("://", f"://user:{PASSWORD}@"),
             "OPENAI_API_KEY": KEY,
             "HF_TOKEN": TOKEN,
             "OPENAI_BASE_URL": f"http://other:{PASSWORD}@127.0.0.1:9/v1",
         }
-        done = contexttune(
-            "-m",
-            *arguments,
-            "condition=no_context,baseline_context",
-            f"hydra/launcher={launcher}",
-            cwd=tmp_path,
-            **env,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        sweep = ("-m", *arguments, f"condition={conditions}", f"hydra/launcher={launcher}")
+        commands = [contexttune(*sweep, cwd=tmp_path, **env)]
+        assert commands[0].returncode == 0, commands[0].stdout + commands[0].stderr
         (run,) = tmp_path.glob("results/g/runs/no_context-*/run.json")
-        again = contexttune(f"reproduce={run.parent}", cwd=tmp_path, **env)
-        assert again.returncode == 0, again.stdout + again.stderr
+        if is_reproduced:
+            commands.append(contexttune(f"reproduce={run.parent}", cwd=tmp_path, **env))
+            assert commands[1].returncode == 0, commands[1].stdout + commands[1].stderr
     assert holding(tmp_path, KEY, PASSWORD, TOKEN) == []
-    for secret in (KEY, PASSWORD, TOKEN):
-        assert secret not in done.stdout + done.stderr + again.stdout + again.stderr
+    for done in commands:
+        assert not any(secret in done.stdout + done.stderr for secret in (KEY, PASSWORD, TOKEN))
     kinds = ("multirun/g/**/.hydra/overrides.yaml", "multirun/g/**/multirun.yaml", "multirun/g/**/run.json")
     kinds += ("results/g/group.json", "results/g/summary.json", "artifacts/preds/g/*/*/attempt.json")
     kinds += ("multirun/g/**/.submitit/**/*.pkl",) if launcher == "submitit_local" else ()
@@ -86,7 +82,8 @@ def test_no_file_of_a_sweep_holds_a_secret(runner, launcher, tmp_path, request):
     assert record["manifest"]["endpoint"] == (env["GATEWAY"].replace(PASSWORD, "***") if uses_model else None)
     assert record["served_models"] == (["served-1"] if uses_model else [])
     assert any("oc.env" in override for override in record["manifest"]["overrides"])
-    assert (tmp_path / "results/g-reproduced").is_dir()  # a masked password is no changed setting
+    # a masked password is no changed setting
+    assert (tmp_path / "results/g-reproduced").is_dir() == is_reproduced
 
 
 @pytest.mark.parametrize("many", [(), ("-m",)])
