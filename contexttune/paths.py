@@ -18,7 +18,7 @@ def config_dir() -> Path:
 
 def is_bundled(location: str) -> bool:
     """Whether a configured location is a file that ships with the package."""
-    return location.startswith(_BUNDLED)
+    return location.startswith(_BUNDLED) and ".." not in location.split("/")
 
 
 def resolve(location: str) -> str:

@@ -13,7 +13,7 @@ from contexttune.config.build import result_settings, settings_of
 from contexttune.errors import ConfigError
 from contexttune.injection import block
 from contexttune.interfaces import ContextGenerator, RepoAtCommit, Signal
-from contexttune.paths import Layout, config_dir
+from contexttune.paths import Layout, config_dir, slug
 from contexttune.system.files import dump_json, fingerprint, read_json, sha256, write_atomic
 from contexttune.types import CardText, Context, Document, Instance
 
@@ -34,7 +34,7 @@ class ContextStage:
 
     @cached_property
     def context_id(self) -> str:
-        return f"{self.generator.name}-{fingerprint(self.settings)}"
+        return f"{slug(self.generator.name)}-{fingerprint(self.settings)}"
 
     def saved_block(self, instance: Instance) -> str | None:
         """The block on disk, or None when it is missing or its inputs have changed."""

@@ -47,6 +47,8 @@ def _require_form(row: Mapping[str, Any], where: str) -> None:
     missing = [column for column in OURS if column not in row]
     if missing:
         raise ConfigError(f"{where}: {row['instance_id']} lacks the columns {', '.join(missing)}")
+    if str(row.get("image")).startswith("-"):
+        raise ConfigError(f"{where}: image={row['image']!a} is an option of container engines and no image")
     for column in OURS:
         value = row[column]
         if value is None and column == "test_patch":  # only task=audit reads it

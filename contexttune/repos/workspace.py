@@ -46,6 +46,8 @@ class Workspace:
 
         Raises ArtifactError when the remote cannot be cloned or does not have the commit.
         """
+        for name, value in (("repo", repo), ("base_commit", commit)):
+            _require_no_option(name, value)
         mirror = self.layout.mirror(repo)
         if not _has(mirror, commit):
             self._make(repo, commit, mirror)
@@ -112,15 +114,17 @@ class Workspace:
         git("init", "--quiet", "--template=", "--initial-branch=main", destination)
         upload = "GIT_ALLOW_PROTOCOL=none git -c uploadpack.allowAnySHA1InWant=true upload-pack"
         options = ("--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--update-head-ok")
-        source = (f"--upload-pack={upload}", f"file://{mirror.resolve()}", f"{commit}:refs/heads/main")
+        source = (f"--upload-pack={upload}", "--", f"file://{mirror.resolve()}", f"{commit}:refs/heads/main")
         git("fetch", *options, *source, cwd=destination, env=network())
         git("reset", "--quiet", "--hard", "main", cwd=destination)
         shutil.rmtree(destination / ".git" / "logs", ignore_errors=True)
 
     def url(self, repo: str) -> str:
-        """The URL that `repo` is cloned from."""
+        """The URL that `repo` is cloned from. Raises ArtifactError for one that git would take as an option."""
         owner, _, name = repo.partition("/")
-        return paths.resolve(self.remote.format(repo=repo, owner=owner, name=name))
+        url = paths.resolve(self.remote.format(repo=repo, owner=owner, name=name))
+        _require_no_option("workspace.remote", url)
+        return url
 
     def _clone(self, repo: str, mirror: Path) -> None:
         for leftover in mirror.parent.glob(
@@ -152,7 +156,7 @@ class Workspace:
         words = ""
         for refs in (_REFS, [commit]):  # fetched by its id: a commit that no branch or tag contains any more
             try:
-                commands.fetch(url, *refs, quiet=True)
+                commands.fetch("--", url, *refs, quiet=True)
             except CommandError as error:
                 words = f" ({reason_of(error)})"
             if _has(mirror, commit):
@@ -169,6 +173,14 @@ def _require_plain_remotes(mirror: Path) -> None:
     if found:
         name = found.split()[0].decode(errors="replace")
         raise ArtifactError(f"{mirror} has the setting {name}, which runs a program: remove it or the mirror")
+
+
+def _require_no_option(key: str, value: str) -> None:
+    """Raise ArtifactError for a value that git, or a program that git starts, would take as an option."""
+    if value.startswith("-") or "://-" in value:
+        raise ArtifactError(
+            f"{key}={value!a} begins with '-', which git takes as an option: set another {key}"
+        )
 
 
 def _split_password(url: str) -> tuple[str, dict[str, str]]:

@@ -135,7 +135,7 @@ class HealthCheck:
 
     def _place(self, kind: str, pending: Sequence[GoldInstance], digests: Mapping[str, str]) -> Path:
         """A directory without verdicts on another image, which the harness would reuse."""
-        name = f"{self.cell.harness.name}-{fingerprint(self.harness)}"
+        name = f"{slug(self.cell.harness.name)}-{fingerprint(self.harness)}"
         for number in count(1):
             place = self.path.with_suffix("") / kind / name / str(number)
             noted = read_json(place / "images.json") or {}
