@@ -200,6 +200,7 @@ class Config:
     seed: int = 0
     group_id: str | None = None
     reproduced_from: str | None = None  # set by reproduce=: the directory of the reproduced run
+    reproduce_trusted: bool = False  # whether reproduce= obeys recorded settings that could do harm
     dry_run: bool = False
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
     report: ReportConfig = field(default_factory=ReportConfig)

@@ -17,7 +17,7 @@ from contexttune.experiment.past_run import PastRun, past_run
 
 log = logging.getLogger(__name__)
 
-_MUST_DIFFER = ("reproduced_from", "group_id", "paths.")
+_MUST_DIFFER = ("reproduced_from", "reproduce_trusted", "group_id", "paths.")
 _VERSIONS = ("contexttune", "python", "packages", "rows_digest")
 
 
@@ -78,9 +78,10 @@ def _versions(past: PastRun, cell: Cell) -> list[Difference]:
 
 
 def _images(past: PastRun, cell: Cell) -> Iterator[Difference]:
-    """Images whose digest is known in both; none is pulled."""
+    """Images of this run's instances whose digest is known in both; none is pulled."""
+    own = {instance.image for instance in cell.instances}
     for part, then in sorted(past.images.items()):
-        now = cell.image_digests(part, list(then))
+        now = cell.image_digests(part, sorted(then.keys() & own))
         for image in sorted(then.keys() & now.keys()):
             if then[image] != now[image]:
                 yield f"images.{part}.{image}", then[image], now[image]

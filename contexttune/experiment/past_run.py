@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from contexttune.errors import ConfigError, DamagedFile
-from contexttune.paths import results_of_predictions
+from contexttune.paths import results_of_predictions, slug
 from contexttune.system.files import read_json
 from contexttune.types import STAGES
 
+# what an interpolation may be that reads nothing but the configuration itself
+_REFERENCE = re.compile(r"\$\{(oc\.select:)?\.*[\w.@-]+(,\w*)?\}")
+_HELD = "\0{"  # stands for ${ while references are resolved
 _OWN_SOURCES = ("hydra", "main", "schema")  # config sources that are not the user's
 
 
@@ -23,7 +27,7 @@ class PastRun:
     directory: Path
     group_id: str
     overrides: list[str]  # as typed, without Hydra's own keys
-    config: dict[str, Any]  # resolved
+    config: dict[str, Any]  # resolved, as far as it refers to itself
     config_name: str = "config"
     config_sources: list[dict[str, str]] = field(default_factory=list)  # only those that the user added
     manifest: dict[str, Any] = field(default_factory=dict)  # empty if the job ended before its run began
@@ -65,6 +69,11 @@ def sources(composed: list[dict[str, str]]) -> list[dict[str, str]]:
     return [dict(source) for source in composed if source["provider"] not in _OWN_SOURCES]
 
 
+def is_reference(text: str) -> bool:
+    """Whether all interpolations of a value refer to other keys of the configuration: none calls a resolver."""
+    return "${" not in _REFERENCE.sub("", text)
+
+
 def _of_job(directory: Path) -> PastRun | None:
     """A job's run, from the files that Hydra saved, and the job's copy of run.json if there is one."""
     import yaml
@@ -75,16 +84,33 @@ def _of_job(directory: Path) -> PastRun | None:
     hydra = yaml.safe_load((saved / "hydra.yaml").read_text(encoding="utf-8"))["hydra"]
     record = read_json(directory / "run.json") or {}
     config = record.get("manifest", {}).get("config") or _resolved(saved / "config.yaml")
+    group_id = str(record.get("group_id") or config["group_id"])
+    if "${" in group_id:  # the default, which is also a directory of the job's
+        group_id = slug(Path(hydra["runtime"]["output_dir"]).parent.parent.name)
     return PastRun(
         directory=directory,
-        group_id=str(record.get("group_id") or config["group_id"]),
-        overrides=list(yaml.safe_load((saved / "overrides.yaml").read_text(encoding="utf-8"))),
+        group_id=group_id,
+        overrides=_overrides(yaml.safe_load((saved / "overrides.yaml").read_text(encoding="utf-8"))),
         config=config,
-        config_name=hydra["job"]["config_name"],
+        config_name=_name(hydra["job"]["config_name"]),
         config_sources=sources(hydra["runtime"]["config_sources"]),
         manifest=record.get("manifest", {}),
         images=record.get("images", {}),
     )
+
+
+def _overrides(recorded: list[Any]) -> list[str]:
+    """The recorded overrides. Raises ValueError for anything else, such as a flag of the command line."""
+    for text in recorded:
+        if not isinstance(text, str) or text.startswith("-"):
+            raise ValueError(f"{text!r} is not an override")
+    return list(recorded)
+
+
+def _name(recorded: Any) -> str:
+    if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", str(recorded)):
+        raise ValueError(f"{recorded!r} is not the name of a configuration")
+    return str(recorded)
 
 
 def _of_record(directory: Path, record: dict[str, Any]) -> PastRun | None:
@@ -92,13 +118,13 @@ def _of_record(directory: Path, record: dict[str, Any]) -> PastRun | None:
     if manifest.get("overrides") is None:
         return None
     stages = _stages(record)
-    overrides = [text for text in manifest["overrides"] if not re.match(r"\+*stages=", text)]
+    overrides = [text for text in _overrides(manifest["overrides"]) if not re.match(r"\+*stages=", text)]
     return PastRun(
         directory=directory,
         group_id=record["group_id"],
         overrides=[*overrides, f"stages=[{','.join(stages)}]"],
         config={**manifest["config"], "stages": stages},
-        config_name=manifest["config_name"],
+        config_name=_name(manifest["config_name"]),
         config_sources=manifest["config_sources"],
         manifest=manifest,
         images=record.get("images", {}),
@@ -113,13 +139,23 @@ def _stages(record: dict[str, Any]) -> list[str]:
 
 
 def _resolved(path: Path) -> dict[str, Any]:
-    """A saved configuration, with interpolations resolved if the environment allows it."""
+    """A saved configuration with its references resolved. It may be a stranger's, so that no resolver is called."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    loaded = OmegaConf.load(path)
+    raw = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    inert: Any = _replaced(raw, lambda text: text if is_reference(text) else text.replace("${", _HELD))
     try:
-        container: Any = OmegaConf.to_container(loaded, resolve=True)
+        inert = OmegaConf.to_container(OmegaConf.create(inert), resolve=True)
     except OmegaConfBaseException:
-        container = OmegaConf.to_container(loaded, resolve=False)
-    return dict(container)
+        return dict(_replaced(raw, str))
+    return dict(_replaced(inert, lambda text: text.replace(_HELD, "${")))
+
+
+def _replaced(value: Any, change: Callable[[str], str]) -> Any:
+    """`value` with all of its texts changed."""
+    if isinstance(value, dict):
+        return {key: _replaced(inner, change) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_replaced(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value

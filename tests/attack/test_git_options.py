@@ -77,5 +77,5 @@ def test_a_location_that_leaves_the_package_is_not_bundled():
 def test_the_name_of_a_condition_leads_out_of_no_directory(layout):
     generator = NoContext(name="../../../../outside/x")
     stage = ContextStage(layout=layout, generator=generator, settings={}, signals=[])
-    path = stage._path(Instance(instance_id="i", repo="a/b", base_commit=SHA, problem_statement=""), "md")
+    path = stage.path(Instance(instance_id="i", repo="a/b", base_commit=SHA, problem_statement=""), "md")
     assert path.resolve().is_relative_to(layout.contexts("a/b", SHA).resolve())

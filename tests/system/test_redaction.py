@@ -66,7 +66,9 @@ def test_no_file_of_a_sweep_holds_a_secret(runner, launcher, conditions, is_repr
         assert commands[0].returncode == 0, commands[0].stdout + commands[0].stderr
         (run,) = tmp_path.glob("results/g/runs/no_context-*/run.json")
         if is_reproduced:
-            commands.append(contexttune(f"reproduce={run.parent}", cwd=tmp_path, **env))
+            commands.append(
+                contexttune(f"reproduce={run.parent}", "reproduce_trusted=true", cwd=tmp_path, **env)
+            )
             assert commands[1].returncode == 0, commands[1].stdout + commands[1].stderr
     assert holding(tmp_path, KEY, PASSWORD, TOKEN) == []
     for done in commands:
