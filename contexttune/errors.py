@@ -70,6 +70,10 @@ class InfraError(Exception):
         self.usage = usage
 
 
+class RequestRejected(InfraError):
+    """The endpoint rejects one request for good. It is up, and the other instances may succeed."""
+
+
 class UnusableDocument(InfraError):
     """A model's answer cannot be used as a context: missing data, never an empty context."""
 

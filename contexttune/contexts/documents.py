@@ -15,13 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.config.build import settings_of
-from contexttune.errors import ConfigError, InfraError, NotWritten, OverBudget, UnusableDocument
+from contexttune.errors import (
+    ConfigError,
+    InfraError,
+    NotWritten,
+    OverBudget,
+    RequestRejected,
+    UnusableDocument,
+)
 from contexttune.interfaces import Model, RepoAtCommit
 from contexttune.models.journal import CALLS
 from contexttune.models.prices import cost_usd, price_of
 from contexttune.models.shared import SharedModel
 from contexttune.models.spending import Budget
-from contexttune.models.wire import ContextWindowExceeded, completion_of
+from contexttune.models.wire import ContextWindowExceeded, RequestRefused, completion_of
 from contexttune.paths import Layout, slug
 from contexttune.system.files import fingerprint, locked, read_json, write_atomic, write_json
 from contexttune.system.outage_streak import OutageStreak
@@ -195,6 +202,10 @@ class Documents:
             raise UnusableDocument(
                 f"the prompt of a document is too long for {request.model.name}, lower condition.prompt_budget_chars: {error}"
             ) from None
+        except RequestRefused as error:
+            raise UnusableDocument(f"{request.model.name} refuses to write a document: {error}") from None
+        except RequestRejected:
+            raise  # the endpoint is up, and other documents may succeed
         except InfraError as error:
             self._outages.add(str(error))
             raise

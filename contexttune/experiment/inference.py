@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contexttune.config.schema import BudgetConfig
-from contexttune.errors import ConfigError, InfraError
+from contexttune.errors import ConfigError, InfraError, RequestRejected
 from contexttune.experiment.attempt_record import attempt_record, prediction_of
 from contexttune.experiment.finished_work import FinishedWork, Record, is_final, require_same_context
 from contexttune.interfaces import Runner
@@ -136,7 +136,8 @@ class Inference:
             if not isinstance(error, InfraError):
                 log.exception("%s: the attempt failed", instance.instance_id)
             outage = _outage(error)
-            self._outages.add(f"{outage.exit_status}: {outage.error}")
+            if not isinstance(error, RequestRejected):  # the endpoint is up, and others may succeed
+                self._outages.add(f"{outage.exit_status}: {outage.error}")
             return outage
         self._outages.end()
         return attempt

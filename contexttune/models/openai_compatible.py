@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from contexttune.config.build import NO_EFFECT
-from contexttune.errors import ConfigError, InfraError, PreflightError
+from contexttune.errors import ConfigError, InfraError, PreflightError, RequestRejected
 from contexttune.models.deadline import total_timeout
+from contexttune.models.endpoint_errors import Fault, cause_of, classify
 from contexttune.models.journaled import JournaledModel
 from contexttune.models.rate_limit import RateLimit
+from contexttune.models.request_parameters import known_fields, refused_parameter, without_refused
 from contexttune.models.retry import call_with_retries
 from contexttune.models.server import NoServer, RunningServer, Server
 from contexttune.models.wire import (
     IMPORTING,
     ContextWindowExceeded,
     MalformedAnswer,
+    RequestRefused,
     completion_of,
     request_body,
     require_shape,
@@ -40,11 +43,12 @@ if TYPE_CHECKING:
     from openai import OpenAI
     from openai.types.chat import ChatCompletion
 
+log = logging.getLogger(__name__)
+
 _PROBE_TIMEOUT_S = 10.0
 _ANSWER_TIMEOUT_S = 60.0
 _QUESTION = "Print the word ready."
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_TOO_LONG = re.compile("context[ _]length|context window|maximum model length|too many tokens", re.IGNORECASE)
 _MESSAGE_CHARS = 500  # endpoints may quote the whole prompt in an error
 _CHARS_PER_TOKEN = 4  # an estimate, until the endpoint has counted
 
@@ -54,7 +58,8 @@ class OpenAICompatible(JournaledModel):
     """Chat completions of one model. Thread-safe.
 
     `base_url` null: OPENAI_BASE_URL, or else OpenAI itself. `api_key_env` names the variable that holds the key, null
-    for a server that checks none. A null sampling parameter is not sent.
+    for a server that checks none. A null sampling parameter is not sent. `parameters` are further fields of each
+    request, which replace the others; null leaves one out.
     """
 
     version: ClassVar[int] = 1
@@ -65,13 +70,16 @@ class OpenAICompatible(JournaledModel):
     temperature: float | None = 0.0
     top_p: float | None = None
     max_tokens: int | None = 4096
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     timeout_s: float = field(default=600.0, metadata=NO_EFFECT)
     attempts: int = field(default=5, metadata=NO_EFFECT)
+    rate_limit_wait_s: float = field(default=300.0, metadata=NO_EFFECT)
     requests_per_minute: int | None = field(default=None, metadata=NO_EFFECT)
     tokens_per_minute: int | None = field(default=None, metadata=NO_EFFECT)
     price: Mapping[str, float | None] | None = field(default=None, metadata=NO_EFFECT)
     server: Server = field(default_factory=NoServer)
     rates: Path | None = None  # directory of the rate limits' files
+    _refused: list[str] = field(default_factory=list, init=False, repr=False, compare=False)  # parameters
 
     def __post_init__(self) -> None:
         if self.server.starts:
@@ -103,7 +111,7 @@ class OpenAICompatible(JournaledModel):
                 answer = client.get(models, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise PreflightError(
-                f"{without_passwords(self._url)} does not answer ({_cause(error)}): set OPENAI_BASE_URL or model.base_url to a running endpoint"
+                f"{without_passwords(self._url)} does not answer ({cause_of(error)}): set OPENAI_BASE_URL or model.base_url to a running endpoint"
             ) from None
         # any other answer is fine: not every server lists its models
         if answer.status_code == httpx.codes.UNAUTHORIZED:
@@ -124,6 +132,7 @@ class OpenAICompatible(JournaledModel):
     def sampling(self) -> dict[str, Any]:
         """Model name and sampling parameters as they are sent, without null ones."""
         chosen = {key: getattr(self, key) for key in ("temperature", "top_p", "max_tokens", "seed")}
+        chosen |= self.parameters
         return {"model": str(self.name)} | {key: value for key, value in chosen.items() if value is not None}
 
     def chat(
@@ -139,6 +148,8 @@ class OpenAICompatible(JournaledModel):
 
         Raises:
             ContextWindowExceeded: the endpoint says that the prompt is too long.
+            RequestRefused: the endpoint refuses the content.
+            RequestRejected: the endpoint rejects this request for good.
             InfraError: no answer after `attempts` requests, or an error that no retry would change.
         """
         with IMPORTING:
@@ -146,15 +157,39 @@ class OpenAICompatible(JournaledModel):
 
         body, started = request_body(self.sampling, messages, parameters), time.monotonic()
         try:
-            sent, n_requests = call_with_retries(lambda: self._sent(body, on_wait), self.attempts, on_wait)
+            sent, n_requests = call_with_retries(
+                lambda: self._adapted(body, on_wait), self.attempts, on_wait, self.rate_limit_wait_s
+            )
             answer, sent_at = sent
             return Answered(answer, n_requests, waited_s=sent_at - started)
-        except openai.BadRequestError as error:
-            if _TOO_LONG.search(str(error)):
-                raise ContextWindowExceeded(self._printable(str(error))) from None
-            raise InfraError(self._printable(f"{self._url}: {error}")) from None
         except (openai.OpenAIError, MalformedAnswer, ValueError) as error:
-            raise InfraError(self._printable(f"{self._url}: {_cause(error)}")) from None
+            raise self._classified(error) from None
+
+    def _classified(self, error: Exception) -> Exception:
+        """The error as what it means for an attempt, without secrets."""
+        fault = classify(error)
+        if fault is Fault.CONTEXT_WINDOW:
+            return ContextWindowExceeded(self._printable(str(error)))
+        if fault is Fault.REFUSAL:
+            return RequestRefused(self._printable(str(error)))
+        kind = RequestRejected if fault is Fault.BAD_REQUEST else InfraError
+        return kind(self._printable(f"{self._url}: {cause_of(error)}"))
+
+    def _adapted(self, body: Mapping[str, Any], on_wait: Callable[[], None]) -> tuple[ChatCompletion, float]:
+        """`_sent` with the request in a form that the endpoint takes, which its refusals tell."""
+        with IMPORTING:
+            import openai
+
+        while True:
+            adapted = without_refused(body, self._refused)
+            try:
+                return self._sent(adapted, on_wait)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                name = refused_parameter(str(error), adapted)
+                if name is None:
+                    raise
+                log.warning("%s refuses the parameter %s: it is left out or renamed", self.name, name)
+                self._refused.append(name)
 
     def _printable(self, message: str) -> str:
         """A message without secrets: servers quote the key that they refuse, and a URL may hold a password."""
@@ -188,7 +223,11 @@ class OpenAICompatible(JournaledModel):
 
     @property
     def _key(self) -> str:
-        key = "none" if self.api_key_env is None else os.environ.get(self.api_key_env)
+        key = "none" if self.api_key_env is None else os.environ.get(self.api_key_env, "").strip()
+        if any(not character.isprintable() for character in key):
+            raise PreflightError(
+                f"{self.api_key_env} contains a line break or another control character: export the key alone"
+            )
         if not key:
             raise PreflightError(
                 f"no usable endpoint: {self.api_key_env} is not set; export it (and OPENAI_BASE_URL for an endpoint other "
@@ -235,7 +274,7 @@ class OpenAICompatible(JournaledModel):
         ticket = limit.acquire(estimate, on_wait) if limit else ""
         sent_at, tokens = time.monotonic(), 0
         try:
-            answer: ChatCompletion = self._client.chat.completions.create(**body)
+            answer: ChatCompletion = self._client.chat.completions.create(**known_fields(body))
             require_shape(answer)
             tokens = _tokens_of(answer) or estimate
             return answer, sent_at
@@ -256,10 +295,3 @@ def _certificates() -> SSLContext:
     import httpx
 
     return httpx.create_ssl_context()
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason: the client's own message is only 'Connection error.'"""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return str(error) or type(error).__name__

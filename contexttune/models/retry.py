@@ -10,9 +10,9 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
-from contexttune.models.wire import IMPORTING, MalformedAnswer
+from contexttune.models.endpoint_errors import Fault, classify
 
 log = logging.getLogger(__name__)
 
@@ -20,32 +20,32 @@ T = TypeVar("T")
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
+_PATIENT_WAIT_S = 5.0
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether the same request may succeed later: no connection, a time-out, 408, 409, 429, 5xx."""
-    with IMPORTING:
-        import openai
+def call_with_retries(
+    call: Callable[[], T], attempts: int, on_wait: Callable[[], None], rate_limit_wait_s: float = 0.0
+) -> tuple[T, int]:
+    """Return (result, number of calls); `on_wait` is called before each wait. Raises the last error.
 
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code in (408, 409, 429) or error.status_code >= 500
-    # gateways in trouble send bodies that are not JSON, or JSON that is not a chat completion
-    return isinstance(
-        error, openai.APIConnectionError | openai.APIResponseValidationError | ValueError | MalformedAnswer
-    )
-
-
-def call_with_retries(call: Callable[[], T], attempts: int, on_wait: Callable[[], None]) -> tuple[T, int]:
-    """Return (result, number of calls); `on_wait` is called before each wait. Raises the last error."""
+    Outages end after `attempts` calls, refusals by a rate limit once `rate_limit_wait_s` seconds have passed as well.
+    """
 
     def before_sleep(state: RetryCallState) -> None:
-        log.warning("%s; trying again in %.0f s", type(_error(state)).__name__, state.upcoming_sleep)
+        reason = "the endpoint's rate limit" if _is_rate_limit(state) else type(_error(state)).__name__
+        log.warning("%s; trying again in %.0f s", reason, state.upcoming_sleep)
         on_wait()
 
+    def stop(state: RetryCallState) -> bool:
+        waits_on = attempts > 1 and _is_rate_limit(state)
+        return state.attempt_number >= attempts and not (
+            waits_on and (state.seconds_since_start or 0.0) < rate_limit_wait_s
+        )
+
     retrying = Retrying(
-        stop=stop_after_attempt(attempts),
-        wait=_wait_s,
-        retry=retry_if_exception(is_transient),
+        stop=stop,
+        wait=lambda state: _wait_s(state, attempts),
+        retry=retry_if_exception(lambda error: classify(error) in (Fault.OUTAGE, Fault.RATE_LIMIT)),
         before_sleep=before_sleep,
         reraise=True,
     )
@@ -53,17 +53,23 @@ def call_with_retries(call: Callable[[], T], attempts: int, on_wait: Callable[[]
     return answer, int(retrying.statistics["attempt_number"])
 
 
+def _is_rate_limit(state: RetryCallState) -> bool:
+    error = _error(state)
+    return error is not None and classify(error) is Fault.RATE_LIMIT
+
+
 def _error(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
 
 
-def _wait_s(state: RetryCallState) -> float:
-    """The endpoint's Retry-After, else 1, 2, 4, ... seconds; at most a minute."""
+def _wait_s(state: RetryCallState, attempts: int) -> float:
+    """The endpoint's Retry-After, else 1, 2, 4, ... seconds; at most a minute, and some seconds after `attempts`."""
     header = getattr(getattr(_error(state), "response", None), "headers", {}).get("retry-after", "")
     wait_s = _retry_after_s(header)
     if wait_s is None:
         wait_s = _FIRST_WAIT_S * 2 ** (state.attempt_number - 1)
-    return min(max(wait_s, 0.0), _LONGEST_WAIT_S)
+    least_s = _PATIENT_WAIT_S if state.attempt_number >= attempts else 0.0
+    return min(max(wait_s, least_s), _LONGEST_WAIT_S)
 
 
 def _retry_after_s(header: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,16 @@ class ContextWindowExceeded(Exception):
     """The prompt is longer than the model accepts: a limit of the model, not an outage."""
 
 
+class RequestRefused(Exception):
+    """The endpoint refuses the content of a request: an answer of its provider, not an outage."""
+
+
 class MalformedAnswer(Exception):
-    """The endpoint answered 200 with something that is not a chat completion."""
+    """The endpoint answered 200 with something that is not a chat completion; `status`: of the error in it, if any."""
+
+    def __init__(self, words: str, status: int | None = None) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 def request_body(
@@ -32,16 +41,40 @@ def request_body(
 
 
 def require_shape(answer: ChatCompletion) -> None:
-    """Raise MalformedAnswer, quoting the endpoint, unless there is a message whose text fields are strings."""
+    """Raise MalformedAnswer, quoting the endpoint, unless there is a message whose text fields are strings.
+
+    Content in parts and arguments as an object, which some servers send, become the texts that they stand for.
+    """
     try:
         message = answer.choices[0].message
         calls: Any = message.tool_calls or []
+        message.content = _joined(message.content)
+        for call in calls:
+            call.function.arguments = _as_json(call.function.arguments)
         texts = [message.content or "", *(t for c in calls for t in (c.function.name, c.function.arguments))]
     except (AttributeError, LookupError, TypeError):
         found = getattr(answer, "error", None) or answer
-        raise MalformedAnswer(f"an answer without choices: {str(found)[:200]}") from None
+        status = found.get("code") if isinstance(found, Mapping) else None
+        words = f"an answer without choices: {str(found)[:200]}"
+        raise MalformedAnswer(words, _status(status)) from None
     if not all(isinstance(text, str) for text in texts):
         raise MalformedAnswer(f"a message whose content is not text: {str(answer)[:200]}")
+
+
+def _status(code: Any) -> int | None:
+    """An HTTP status of an error, from a number or digits."""
+    text = str(code)
+    return int(text) if text.isdecimal() and len(text) == 3 else None
+
+
+def _joined(content: Any) -> Any:
+    if not isinstance(content, list):
+        return content
+    return "".join(part["text"] for part in content if part.get("type", "text") == "text")
+
+
+def _as_json(arguments: Any) -> Any:
+    return json.dumps(arguments) if isinstance(arguments, Mapping) else arguments
 
 
 def usage_in(response: Any) -> Usage:

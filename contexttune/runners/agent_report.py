@@ -11,7 +11,8 @@ INFRA = "infra"  # the final kind of an attempt that measured nothing
 DONE = "done"
 SUBMITTED = "Submitted"  # exit statuses are mini-swe-agent's
 TIME_EXCEEDED = "TimeExceeded"
-_AGENT_ERRORS = ("RepeatedFormatError",)
+REFUSAL = "refusal"
+_AGENT_ERRORS = ("RepeatedFormatError", REFUSAL)
 _LIMITS = ("LimitsExceeded", TIME_EXCEEDED, "TokenLimitExceeded", "ContextWindowExceededError")
 
 

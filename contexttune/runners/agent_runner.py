@@ -125,7 +125,7 @@ class AgentRunner(Runner):
                 report = self.work(instance, block, out_dir, testbed, on_report)
                 attempt = self._attempt(report, testbed)
             except InfraError as error:  # its calls were paid for nevertheless
-                raise InfraError(str(error), n_calls=last.n_calls, usage=last.usage) from None
+                raise type(error)(str(error), n_calls=last.n_calls, usage=last.usage) from None
             patch = attempt.model_patch or attempt.recovered_patch
             return replace(attempt, uptake=uptake_of(report.mentions, block, patch, testbed.files()))
 

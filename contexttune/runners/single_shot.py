@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from contexttune.injection import inject
 from contexttune.interfaces import Model, Runner
-from contexttune.models.wire import ContextWindowExceeded
+from contexttune.models.wire import ContextWindowExceeded, RequestRefused
 from contexttune.repos.git import Tree
 from contexttune.repos.workspace import Workspace
 from contexttune.runners.reply_patch import DOES_NOT_APPLY, patch_of
@@ -65,6 +65,8 @@ class SingleShot(Runner):
                 completion = model.complete(messages)
         except ContextWindowExceeded as error:
             return Attempt(status=AttemptStatus.LIMIT, exit_status="ContextWindowExceeded", error=str(error))
+        except RequestRefused as error:
+            return Attempt(status=AttemptStatus.EMPTY_PATCH, exit_status="refusal", error=str(error))
         _write_trajectory(out_dir / f"{instance.instance_id}.traj.json", instance, messages, completion)
         return self._attempt(instance, completion)
 

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any, NoReturn, TypeVar
 
-from contexttune.errors import InfraError
+from contexttune.errors import InfraError, RequestRejected
 from contexttune.runners.agent_report import DONE, INFRA, SUBMITTED, TIME_EXCEEDED, Report
 from contexttune.system import subprocesses
 
@@ -79,7 +79,8 @@ def supervise(
     if report.kind == "":
         raise InfraError(f"the worker died (exit {worker.exitcode})")
     if report.kind == INFRA:
-        raise InfraError(f"{report.exit_status}: {report.error}")
+        kind = RequestRejected if report.exit_status == RequestRejected.__name__ else InfraError
+        raise kind(f"{report.exit_status}: {report.error}")
     return report
 
 

@@ -81,7 +81,7 @@ class Agent:
     engine: str = ""  # whose containers it works in
     command: str | None = None  # what that engine is called
     overrides: tuple[str, ...] = ()  # of a run
-    model: tuple[str, ...] = ("model.name=m", "model.api_key_env=null")
+    model: tuple[str, ...] = ("model.name=m", "model.api_key_env=null", "model.rate_limit_wait_s=0")
     # of `infer`: the runner's settings, and where instances and repositories come from
     settings: Mapping[str, Any] = field(default_factory=dict)
     dataset: Path = DEMO

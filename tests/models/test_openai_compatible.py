@@ -72,7 +72,7 @@ def test_a_passing_fault_is_retried_and_counted(answers, n_requests):
     ],
 )
 def test_a_lasting_fault_is_an_outage_after_a_bounded_number_of_requests(answer, n_requests):
-    with serving(answer) as server, model(server.url, attempts=3) as endpoint:
+    with serving(answer) as server, model(server.url, attempts=3, rate_limit_wait_s=0) as endpoint:
         with pytest.raises(InfraError):
             completion_of(endpoint.chat(MESSAGES))
         assert len(server.requests) == n_requests

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from contexttune.interfaces import RecordedModel
 from contexttune.models.metering import TokenLimits
 from contexttune.models.prices import Price
-from contexttune.models.wire import ContextWindowExceeded
-from contexttune.runners.agent_report import DONE, INFRA, TIME_EXCEEDED, Report
+from contexttune.models.wire import ContextWindowExceeded, RequestRefused
+from contexttune.runners.agent_report import DONE, INFRA, REFUSAL, TIME_EXCEEDED, Report
 from contexttune.runners.mini.agent_model import AgentModel
 from contexttune.runners.mini.environment import ShellEnvironment
 from contexttune.runners.mini.protocols import PROTOCOLS
@@ -91,6 +91,8 @@ def _attempt(
         report.submission = str(info.get("submission", ""))
     except ContextWindowExceeded as error:
         report.kind, report.exit_status, report.error = DONE, "ContextWindowExceededError", str(error)[:500]
+    except RequestRefused as error:
+        report.kind, report.exit_status, report.error = DONE, REFUSAL, str(error)[:500]
     except Stopped:
         report.kind, report.exit_status = DONE, TIME_EXCEEDED
     except Exception as error:  # noqa: BLE001 - an outage or a bug, neither of which measures the model

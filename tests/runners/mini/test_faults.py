@@ -52,7 +52,7 @@ ROWS = {
     "a stream that is cut off": Row((calls("true"), half(0)), *OUTAGE, 3, TWICE),
     "context length": Row((calls("true"), error(400, TOO_LONG)), "limit", "ContextWindowExceededError", 2),
     "401": Row((calls("true"), error(401)), *OUTAGE, 2),
-    "400 of another kind": Row((calls("true"), error(400, "no")), *OUTAGE, 2),
+    "400 of another kind": Row((calls("true"), error(400, "no")), "infra_error", "RequestRejected", 2),
     "no action ten times": Row((ok("I think."),) * 10, "agent_error", "RepeatedFormatError", 3),
     "a call that is no JSON": Row((ok("", tool_calls=[NO_JSON]),), "agent_error", "RepeatedFormatError", 3),
     "the worker is killed": Row((calls("true"), after(kill_worker, calls("true"))), *OUTAGE, 2),
