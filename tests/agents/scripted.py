@@ -135,7 +135,8 @@ class Agent:
         )
         chosen = load(SliceConfig(name="some", dataset=str(self.dataset), instance_ids=instances.split(",")))
         parts = {"workspace": Workspace(layout=layout, remote=self.remote), "run_label": "g/r"}
-        keys: dict[str, Any] = {"seed": 0, "name": "m", "base_url": url, "api_key_env": None} | dict(model)
+        keys: dict[str, Any] = {"seed": 0, "name": "m", "base_url": url, "api_key_env": None}
+        keys |= {"rate_limit_wait_s": 0, **model}
         with OpenAICompatible(**keys) as endpoint:
             engine = {"container": self.engine, "container_command": self.command} if self.engine else {}
             inference = Inference(
