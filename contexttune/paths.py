@@ -61,9 +61,6 @@ class Layout:
     def mirror(self, repo: str) -> Path:
         return self.cache / "mirrors" / f"{repo_slug(repo)}.git"
 
-    def worktree(self, repo: str, commit: str) -> Path:
-        return self.cache / "worktrees" / repo_slug(repo) / commit
-
     @property
     def blob_cache(self) -> Path:
         return self.cache / "blobs" / "facts.sqlite"

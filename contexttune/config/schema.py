@@ -154,11 +154,6 @@ class CleanConfig:
     """task=clean."""
 
     apply: bool = False  # delete what is listed
-    unused_days: float = 7.0  # checkouts that were not used for so long are deleted
-
-    def __post_init__(self) -> None:
-        if self.unused_days < 0:
-            raise ConfigError(f"clean.unused_days must be at least 0, got {self.unused_days}")
 
 
 @dataclass

@@ -89,22 +89,6 @@ class Workspace:
         if _is_shallow(Path(url.removeprefix("file://"))):
             raise ArtifactError(f"{shown} is a shallow clone: run `git fetch --unshallow` there, or {remedy}")
 
-    def worktree(self, repo: str, commit: str) -> Path:
-        """A read-only checkout of `commit` that shares the mirror's objects; never for an agent."""
-        mirror, path = self.mirror(repo, commit), self.layout.worktree(repo, commit)
-        complete = path.with_name(f"{path.name}.complete")
-        if complete.exists():
-            with suppress(OSError):  # a shared cache may be read-only
-                complete.touch()  # task=clean removes checkouts that have not been used for a while
-            return path
-        with locked(mirror.with_suffix(".lock")):
-            if not complete.exists():
-                shutil.rmtree(path, ignore_errors=True)  # incomplete, from a process that was killed
-                git("--git-dir", mirror, "worktree", "prune")
-                git("--git-dir", mirror, "worktree", "add", "--force", "--detach", path, commit)
-                complete.touch()
-        return path
-
     def agent_checkout(self, repo: str, commit: str, destination: Path) -> None:
         """Check out `commit` at `destination`, without other history, remotes or paths of this machine.
 

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from contexttune.paths import Layout
-from contexttune.repos.git import git
 from contexttune.signals.cache import pruning
 from contexttune.system.files import locked
 
@@ -39,13 +38,12 @@ class Section:
     deletable: Sequence[Deletable] = ()
 
 
-def sections(layout: Layout, *, limit_bytes: int, unused_days: float) -> list[Section]:
+def sections(layout: Layout, *, limit_bytes: int) -> list[Section]:
     """Everything in the cache. Raises ArtifactError if something cannot be read."""
-    cache, known = layout.cache, {"mirrors", "worktrees", "blobs"}
+    cache, known = layout.cache, {"mirrors", "blobs"}
     others = sorted(path for path in cache.glob("*") if path.name not in known)
     return [
         _mirrors(cache / "mirrors"),
-        _worktrees(layout, unused_days),
         _file_records(layout.blob_cache, limit_bytes),
         *(Section(name=path.name, n=_n_files(path), n_bytes=size(path)) for path in others),
         _temporary_files([cache, layout.artifacts / "signals", layout.artifacts / "contexts"]),
@@ -90,38 +88,6 @@ def _is_locked(lock: Path) -> bool:
         return True
 
 
-def _worktrees(layout: Layout, unused_days: float) -> Section:
-    home = layout.cache / "worktrees"
-    trees = sorted(path for path in home.glob("*/*/") if not path.is_symlink())
-    reason = f"checkout not used for {unused_days:g} days"
-    deletable = [
-        _deletable(path, reason, partial(_remove_worktree, layout, path))
-        for path in trees
-        if _unused_days(path) >= unused_days
-    ]
-    return Section(name="worktrees", n=len(trees), n_bytes=size(home), deletable=deletable)
-
-
-def _unused_days(worktree: Path) -> float:
-    """Days since the last use of a checkout (the time of its mark), or since its creation if it is incomplete."""
-    mark = _mark(worktree)
-    last = (mark if mark.exists() else worktree).stat().st_mtime
-    return (time.time() - last) / _DAY_S
-
-
-def _mark(worktree: Path) -> Path:
-    return worktree.with_name(f"{worktree.name}.complete")
-
-
-def _remove_worktree(layout: Layout, path: Path) -> None:
-    mirror = layout.cache / "mirrors" / f"{path.parent.name}.git"
-    with locked(mirror.with_suffix(".lock")):
-        _mark(path).unlink(missing_ok=True)  # first: without its mark, it counts as incomplete
-        shutil.rmtree(path, ignore_errors=True)
-        if mirror.is_dir():
-            git("--git-dir", mirror, "worktree", "prune")
-
-
 def _file_records(cache: Path, limit_bytes: int) -> Section:
     home, n, deletable = cache.parent, 0, []
     if cache.exists():
@@ -142,9 +108,9 @@ def _temporary_files(homes: Iterable[Path]) -> Section:
 
 
 def _abandoned(home: Path) -> Iterator[Path]:
-    """Old temporary files of `files.write_atomic`, outside mirrors and worktrees, which are git's."""
+    """Old temporary files of `files.write_atomic`, outside mirrors, which are git's."""
     for folder in (home, *home.glob("*/")):
-        if folder.name in ("mirrors", "worktrees"):
+        if folder.name == "mirrors":
             continue
         for path in folder.glob(".*.????????") if folder == home else folder.rglob(".*.????????"):
             old = time.time() - path.lstat().st_mtime >= _TEMPORARY_DAYS * _DAY_S

@@ -26,9 +26,7 @@ class Clean(Task):
 
     def execute(self, cfg: DictConfig) -> TaskResult:
         config = check(cfg)
-        sections = cache_contents.sections(
-            layout_of(config), limit_bytes=config.workspace.cache_bytes, unused_days=config.clean.unused_days
-        )
+        sections = cache_contents.sections(layout_of(config), limit_bytes=config.workspace.cache_bytes)
         if config.clean.apply:
             for item in (item for section in sections for item in section.deletable):
                 item.delete()

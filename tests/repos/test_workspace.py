@@ -87,16 +87,6 @@ def test_a_clone_that_was_killed_is_never_used(tmp_path, remotes, lib):
     assert not list(mirrors.glob(".owner__lib.git.*"))
 
 
-def test_a_worktree_is_made_once_and_made_anew_after_a_kill(tmp_path, remotes, lib):
-    sha = commit(lib, {"a.py": "1", "pkg/b.py": "2"})
-    space = workspace(tmp_path, remotes)
-    path = space.worktree(REPO, sha)
-    assert (path / "pkg/b.py").read_text() == "2"
-    path.with_name(f"{path.name}.complete").unlink()  # as a kill in the middle leaves it
-    (path / "a.py").unlink()
-    assert (space.worktree(REPO, sha) / "a.py").read_text() == "1"
-
-
 def test_an_agent_checkout_knows_one_commit_and_no_remote(tmp_path, remotes, lib):
     commit(lib, {"a.py": "old"}, "the past")
     base = commit(lib, {"a.py": "base"}, "the base")

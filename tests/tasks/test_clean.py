@@ -36,9 +36,7 @@ def root(tmp_path):
     other = commit(tmp_path / "remotes" / "lib", {"new.py": "import m1\n"})
     space, home = workspace(tmp_path, tmp_path / "remotes"), layout(tmp_path)
     write_signals(space.tree(REPO, sha), ALL, home.signals(REPO, sha))
-    old = space.worktree(REPO, sha)
-    _made_long_ago(old.with_name(f"{old.name}.complete"))
-    space.worktree(REPO, other)
+    space.mirror(REPO, other)
     blobs = home.blob_cache.parent
     BlobCache(path=home.blob_cache, kind="text-1").put({"1" * 40: "old" * 9})
     BlobCache(path=home.blob_cache, kind="text-2").put({"1" * 40: "new" * 9})
@@ -63,7 +61,7 @@ def _files(root: Path) -> set[str]:
 
 
 def _found(root: Path, limit_bytes: int = LIMIT_BYTES) -> dict[str, Section]:
-    found = sections(layout(root), limit_bytes=limit_bytes, unused_days=7)
+    found = sections(layout(root), limit_bytes=limit_bytes)
     return {section.name: section for section in found}
 
 
@@ -73,10 +71,9 @@ def test_it_lists_and_deletes_nothing_by_itself(root):
     assert done.returncode == 0, done.stdout + done.stderr
     assert _files(root) - {name for name in _files(root) if name.startswith("multirun/")} == before
     assert "clean.apply=true deletes 9 items" in done.stdout
-    for words in ("partial mirror", "not used for 7 days", "older versions", "partial file"):
+    for words in ("partial mirror", "older versions", "partial file"):
         assert words in done.stdout
     assert re.search(r"mirrors +1 ", done.stdout)
-    assert re.search(r"worktrees +2 ", done.stdout)
 
 
 def test_what_it_deletes_is_what_it_has_listed_and_the_rest_works_as_before(root):
@@ -89,16 +86,13 @@ def test_what_it_deletes_is_what_it_has_listed_and_the_rest_works_as_before(root
     assert "deleted 9 items" in done.stdout
     gone = {root / name for name in before - _files(root)}
     whole = {path for path in listed if path != layout(root).blob_cache}
-    trees = {path for path in whole if "worktrees" in path.parts}
-    whole |= {path.with_name(f"{path.name}.complete") for path in trees}
-    admin = {root / "cache/mirrors/owner__lib.git/worktrees" / path.name for path in trees}  # git's own
-    assert {path for path in gone if not any(one in (path, *path.parents) for one in whole | admin)} == set()
+    assert {path for path in gone if not any(one in (path, *path.parents) for one in whole)} == set()
     assert not any(path.exists() for path in whole)
     assert [one for section in _found(root).values() for one in section.deletable] == []
     assert (root / "results/g/summary.json").exists()
     remotes = root / "remotes"
     for sha in git("rev-list", "HEAD", cwd=remotes / "lib").decode().split():
-        assert git("status", "--porcelain", cwd=workspace(root, remotes).worktree(REPO, sha)) == b""
+        assert workspace(root, remotes).holds(REPO, [sha])
 
 
 def test_records_of_the_last_version_stay_and_those_of_older_ones_go(root):
@@ -151,7 +145,7 @@ def test_a_cache_that_is_no_cache_is_named_in_one_sentence(root):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("key", ["workspace.cache_gb=0", "clean.unused_days=-1"])
+@pytest.mark.parametrize("key", ["workspace.cache_gb=0"])
 def test_settings_out_of_range_are_refused(tmp_path, key):
     done = contexttune("task=clean", key, cwd=tmp_path)
     assert done.returncode == 2
