@@ -26,7 +26,7 @@ def test_every_instance_has_a_row_also_one_without_an_attempt(tmp_path):
         ("resolved", "submitted", 3),
         ("missing", "", None),
     ]
-    assert rows.as_csv(found).splitlines()[1].startswith("r,c,0,a,o/r,resolved,submitted")
+    assert rows.as_csv(found, rows.COLUMNS).splitlines()[1].startswith("r,c,0,a,o/r,resolved,submitted")
 
 
 def test_rows_of_a_finished_run_are_read_from_one_file(tmp_path):
