@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, read_write
 
-from contexttune.errors import ConfigError
+from contexttune.errors import ConfigError, PreflightError
 from contexttune.system.slurm_job import job_state
 
 if TYPE_CHECKING:
@@ -53,6 +54,16 @@ def submitted_jobs() -> list[str]:
     return sorted({job_id.partition("_")[0] for job_id in list(SlurmJob.watcher._registered)})
 
 
+def require_commands() -> None:
+    """Raise PreflightError unless Slurm's commands are on PATH."""
+    missing = [name for name in ("sbatch", "srun", "squeue") if shutil.which(name) is None]
+    if missing:
+        raise PreflightError(
+            f"hydra/launcher=slurm needs {', '.join(missing)} on PATH: run the command on a login node of the cluster, or leave "
+            "out hydra/launcher"
+        )
+
+
 def requeue_at_time_limit(config: DictConfig) -> None:
     """Requeue jobs that reach their time limit, since a run resumes, unless the user has set max_num_timeout."""
     typed = any("max_num_timeout" in text for text in config.hydra.overrides.hydra)
@@ -68,7 +79,11 @@ def refusal(error: Exception) -> ConfigError | None:
     if not isinstance(error, FailedJobError):
         return None
     message = "; ".join(line.removeprefix("sbatch: error: ") for line in str(error).splitlines())
-    return ConfigError(f"Slurm refuses the jobs ({message}): check the keys of hydra.launcher")
+    if "array" in message.lower():
+        remedy = "submit fewer jobs by one command, for instance with fewer seeds, or ask for a larger MaxArraySize"
+    else:
+        remedy = "check the keys of hydra.launcher"
+    return ConfigError(f"Slurm refuses the jobs ({message}): {remedy}")
 
 
 def _results(job: Any) -> list[Any]:

@@ -36,9 +36,10 @@ class Watch(Callback):
 
         try:
             planned = sweep.plan(config)
-            session.launch(planned)
             if planned.is_slurm:
+                slurm.require_commands()
                 slurm.requeue_at_time_limit(config)
+            session.launch(planned)
         except Exception as error:  # noqa: BLE001 - Hydra would ignore it and launch the jobs
             if (found := as_user_error(error)) is not None:
                 _refuse(str(found), found.exit_code)
