@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from typing import get_type_hints
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import MarkedYAMLError
 
-from contexttune.config.unknown_keys import unknown_key
+from contexttune.config.schema import Config
 from contexttune.errors import ConfigError, ContextTuneError, DiskTrouble, PreflightError
 
 _DISK_OUTAGES = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE}
@@ -50,6 +53,8 @@ def disk_trouble(error: BaseException) -> str | None:
 def _sentence(error: HydraException | OmegaConfBaseException) -> str:
     if raised := re.search(r"ConfigError raised while resolving interpolation: (.+)", str(error)):
         return raised[1]
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} is not set and has no default: set {error.full_key}=..."
     text, cause = str(error), next(_useful_lines(str(error.__cause__ or "")), "")
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group = error.missing_cfg_file.rpartition("/")[0]
@@ -64,15 +69,36 @@ def _sentence(error: HydraException | OmegaConfBaseException) -> str:
         inner = str(getattr(error.__cause__, "full_key", None) or "")  # a key of a mapping given as the value
         return unknown_key(inner if inner.startswith(f"{found[1]}.") else found[1])
     if found := re.match(r"Error merging override (.+)", text):
-        return f"{found[1]}: {_list_hint(found[1]) if 'ListConfig' in cause else cause}"
+        hint = f"this key takes a list, {_as_list(found[1])}" if "ListConfig" in cause else cause
+        return f"{found[1]}: {hint}"
     if found := re.match(r"Ambiguous value for argument '(.+)'", text):
         return f"{found[1]}: add -m to run a sweep over these values, or write a list as {_as_list(found[1])}"
     where = [f"{error.full_key}:"] if isinstance(error, OmegaConfBaseException) and error.full_key else []
     return " ".join([*where, *_useful_lines(text), *([cause] if cause not in text else [])])
 
 
-def _list_hint(override: str) -> str:
-    return f"this key takes a list, {_as_list(override)}"
+def unknown_key(key: str) -> str:
+    """An error message for a key that does not exist, with the closest one that does."""
+    known = known_keys()
+    head, _, rest = key.partition(".")
+    if head == "hydra" or (head in known and not known[head]):  # the keys of a part are those of its class
+        shown = "hydra" if head == "hydra" else "job"
+        return f"{key} is not a key of this option: see --cfg {shown}, or use +{key}=... if its class has that field"
+    if key == "slice._target_":
+        return f"{key} is not a key: name the class of a dataset in slice.dataset._target_"
+    siblings = known.get(head, [])
+    if near := get_close_matches(rest if siblings else head, siblings or list(known), n=1):
+        meant = f"{head}.{near[0]}" if siblings else ".".join([near[0], *([rest] if rest else [])])
+        return f"{key} is not a key: did you mean {meant}?"
+    return f"{key} is not a key: --cfg job shows all keys"
+
+
+def known_keys() -> dict[str, list[str]]:
+    """Top-level key -> the keys below it; [] for parts, whose keys are the fields of their class."""
+    hints = get_type_hints(Config)
+    return {
+        key: [one.name for one in fields(kind)] if is_dataclass(kind) else [] for key, kind in hints.items()
+    }
 
 
 def _as_list(override: str) -> str:

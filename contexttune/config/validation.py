@@ -7,32 +7,37 @@ from collections.abc import Iterator
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from contexttune.config.schema import Config
-from contexttune.config.unknown_keys import refuse_unknown_keys
-from contexttune.config.user_errors import as_user_error
+from contexttune.config.user_errors import as_user_error, known_keys, unknown_key
 from contexttune.errors import ConfigError
 
 
 def check(cfg: DictConfig) -> Config:
     """The configuration as typed objects. Raises ConfigError, whose message names the key."""
-    refuse_unknown_keys(cfg)
+    _refuse_unknown_keys(cfg)
     try:
         config = OmegaConf.to_object(cfg)
-    except MissingMandatoryValue as error:
-        raise ConfigError(
-            f"{error.full_key} is not set and has no default: set {error.full_key}=..."
-        ) from None
     except OmegaConfBaseException as error:
-        raise ConfigError(str(as_user_error(error))) from None
+        raise as_user_error(error) or error from None
     assert isinstance(config, Config)
     for key, value in _floats(OmegaConf.to_container(cfg, resolve=True)):
-        if not math.isfinite(
-            value
-        ):  # every comparison with nan is false, so a limit of nan would never apply
+        if not math.isfinite(value):  # a limit of nan would never apply, since comparisons with it are false
             raise ConfigError(f"{key}={value} must be a finite number")
     return config
+
+
+def _refuse_unknown_keys(cfg: DictConfig) -> None:
+    """Raise ConfigError for a key that `+key=...` added and that nothing reads."""
+    known = known_keys()
+    for key, inner in known.items():
+        for name in cfg.get(key) or () if inner else ():
+            if name not in inner:
+                raise ConfigError(unknown_key(f"{key}.{name}"))
+    for name in cfg:
+        if name not in known:
+            raise ConfigError(unknown_key(str(name)))
 
 
 def _floats(node: Any, key: str = "") -> Iterator[tuple[str, float]]:

@@ -26,6 +26,7 @@ class CodeMap(ContextGenerator):
     total_budget_chars: int = 8000
     tree_share: float = 0.7  # the largest share of the budget that is reserved for files without an outline
     half_life_commits: float = 300.0  # a change this many commits ago counts half
+    file_length_power: float = FILE_LENGTH_POWER  # files are ranked by changes times length to this power
 
     def __post_init__(self) -> None:
         require_at_least(1, self, "total_budget_chars")
@@ -34,18 +35,9 @@ class CodeMap(ContextGenerator):
         if self.half_life_commits <= 0:
             raise ConfigError(f"condition.half_life_commits must be above 0, got {self.half_life_commits}")
 
-    @property
-    def length_power(self) -> float:
-        """Files are ranked by changes times length to this power."""
-        return FILE_LENGTH_POWER
-
     @abstractmethod
     def rank(self, repo: RepoAtCommit, issue: str, prior: Mapping[str, float]) -> list[RankedFile]:
         """The files of `prior` (path -> activity) and values of their definitions, the likeliest to change first."""
-
-    @abstractmethod
-    def explain(self, repo: RepoAtCommit, file: RankedFile) -> str:
-        """Explain the rank of a file."""
 
     def build(self, repo: RepoAtCommit, instance: Instance | None) -> Context:
         with gc_paused():
@@ -53,7 +45,7 @@ class CodeMap(ContextGenerator):
 
     def reasons(self, repo: RepoAtCommit, instance: Instance | None) -> list[str]:
         """The reason for each line of the text."""
-        return self._map(repo, instance).reasons(lambda file: self.explain(repo, file))
+        return self._map(repo, instance).reasons()
 
     def _map(self, repo: RepoAtCommit, instance: Instance | None) -> MapText:
         issue = instance.problem_statement if instance else ""
@@ -62,7 +54,7 @@ class CodeMap(ContextGenerator):
             [*indexed, *others],
             repo.signals,
             half_life_commits=self.half_life_commits,
-            length_power=self.length_power,
+            length_power=self.file_length_power,
         )
         return lay_out(
             self.title.format(repo=repo.repo),

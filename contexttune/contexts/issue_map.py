@@ -10,7 +10,7 @@ from contexttune.contexts.budget import require_at_least
 from contexttune.contexts.code_map import CodeMap
 from contexttune.contexts.ranking.issue import read
 from contexttune.contexts.ranking.outline import RankedFile
-from contexttune.contexts.ranking.relevance import Ranking, Weights, explain
+from contexttune.contexts.ranking.relevance import Ranking
 from contexttune.interfaces import RepoAtCommit
 
 
@@ -35,13 +35,12 @@ class IssueMap(CodeMap):
         require_at_least(0, self, "definition_weight", "name_weight", "place_weight", "prior_weight")
 
     def rank(self, repo: RepoAtCommit, issue: str, prior: Mapping[str, float]) -> list[RankedFile]:
-        weights = Weights(
-            definition=self.definition_weight,
-            name=self.name_weight,
-            place=self.place_weight,
-            prior=self.prior_weight,
-        )
-        return Ranking(repo=repo, issue=read(issue), prior=prior, weights=weights).files()
-
-    def explain(self, repo: RepoAtCommit, file: RankedFile) -> str:
-        return explain(file)
+        return Ranking(
+            repo=repo,
+            issue=read(issue),
+            prior=prior,
+            definition_weight=self.definition_weight,
+            name_weight=self.name_weight,
+            place_weight=self.place_weight,
+            prior_weight=self.prior_weight,
+        ).files()

@@ -49,10 +49,10 @@ class MapText(NamedTuple):
     text: str
     outlined: Sequence[RankedFile] = ()
 
-    def reasons(self, explain: Callable[[RankedFile], str]) -> list[str]:
+    def reasons(self) -> list[str]:
         """The reason for each line."""
         n_lines = self.text.count("\n") + 1
-        known = ["", *map(explain, self.outlined), ""]
+        known = ["", *(file.reason for file in self.outlined), ""]
         return [*known, *[_NO_OUTLINE] * (n_lines - len(known))][:n_lines]
 
 

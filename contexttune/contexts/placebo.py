@@ -18,12 +18,8 @@ class Placebo(ContextGenerator):
     of: ContextGenerator
 
     def __post_init__(self) -> None:
-        why = None
-        if self.of.needs_gold:
-            why = "needs the gold patch"
-        elif not self.of.sends_block:
-            why = "sends no block"
-        if why:
+        if self.of.needs_gold or not self.of.sends_block:
+            why = "needs the gold patch" if self.of.needs_gold else "sends no block"
             raise ConfigError(
                 f"condition.of={self.of.name} {why} and has no placebo: choose another condition"
             )

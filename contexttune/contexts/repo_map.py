@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from contexttune.contexts.code_map import CodeMap
 from contexttune.contexts.ranking.outline import RankedFile, symbols_of
-from contexttune.contexts.ranking.prior import FILE_LENGTH_POWER, SYMBOL_LENGTH_POWER, explain, outlined
+from contexttune.contexts.ranking.prior import SYMBOL_LENGTH_POWER, explain, outlined
 from contexttune.interfaces import RepoAtCommit
 
 
@@ -22,20 +22,13 @@ class RepoMap(CodeMap):
         "Map of {repo}: files that change most first, with the longest of their definitions."
     )
     name: str = "repo_map"
-    file_length_power: float = FILE_LENGTH_POWER
     symbol_length_power: float = SYMBOL_LENGTH_POWER
 
-    @property
-    def length_power(self) -> float:
-        return self.file_length_power
-
     def rank(self, repo: RepoAtCommit, issue: str, prior: Mapping[str, float]) -> list[RankedFile]:
-        return outlined(
+        ranked = outlined(
             sorted(prior.items(), key=lambda item: (-item[1], item[0])),
             partial(symbols_of, repo.signals),
             total_chars=self.total_budget_chars,
             length_power=self.symbol_length_power,
         )
-
-    def explain(self, repo: RepoAtCommit, file: RankedFile) -> str:
-        return explain(file, repo.signals)
+        return [file._replace(reason=explain(file, repo.signals)) for file in ranked]

@@ -7,19 +7,18 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from contexttune.config.schema import BudgetConfig
 from contexttune.errors import ConfigError, InfraError, RequestRejected
-from contexttune.experiment.attempt_record import attempt_record, prediction_of
 from contexttune.experiment.finished_work import FinishedWork, Record, is_final, require_same_context
 from contexttune.interfaces import Runner
 from contexttune.models.journal import Paid
-from contexttune.models.prices import Price
+from contexttune.models.prices import Price, cost_usd
 from contexttune.models.spending import Budget, earlier_than, spent_for
-from contexttune.system.files import append_jsonl, write_json, write_jsonl
+from contexttune.system.files import append_jsonl, sha256, write_json, write_jsonl
 from contexttune.system.outage_streak import OutageStreak
 from contexttune.system.progress import Board, Progress
 from contexttune.system.thread_pool import map_in_threads
@@ -27,6 +26,7 @@ from contexttune.types import Attempt, AttemptStatus, GoldInstance, Usage
 
 log = logging.getLogger(__name__)
 
+_SCHEMA_VERSION = 1
 _MESSAGE_CHARS = 500
 
 
@@ -94,8 +94,7 @@ class Inference:
 
     def _write_predictions(self, final: Mapping[str, Record]) -> None:
         """Rewrite preds.jsonl from the records: a kill may have come between the two, or torn a line."""
-        rows = [prediction_of(record, self.model_name_or_path) for _, record in sorted(final.items())]
-        write_jsonl(self.done.predictions, rows)
+        write_jsonl(self.done.predictions, [self._prediction(record) for _, record in sorted(final.items())])
 
     def _attempt_all(self, pending: Sequence[GoldInstance], blocks: Mapping[str, str]) -> dict[str, Record]:
         with Progress("inference", len(pending), board=self.board) as progress:
@@ -152,12 +151,16 @@ class Inference:
         self, instance: GoldInstance, block: str, attempt: Attempt, paid_before: Paid | None, wall_s: float
     ) -> Record:
         """Write attempt.json and, for a final attempt, append its prediction."""
-        record = attempt_record(instance, block, attempt, wall_s, self.price)
+        record = _record(instance, block, attempt)
+        record |= {
+            "wall_s": round(wall_s, 3),
+            "cost_usd": cost_usd(self.price, attempt.usage, n_calls=attempt.n_calls),
+        }
         self._charge(record, paid_before)
         with self._lock:
             write_json(self.done.attempt_path(instance.instance_id), record)
             if is_final(record):
-                append_jsonl(self.done.predictions, prediction_of(record, self.model_name_or_path))
+                append_jsonl(self.done.predictions, self._prediction(record))
         return record
 
     def _charge(self, record: Record, paid_before: Paid | None) -> None:
@@ -169,6 +172,31 @@ class Inference:
             record["details"]["n_replayed"] = max(record["n_calls"] - n_new, 0)
         record["earlier"] = earlier_than(record, self.done.attempt(name), now, self.price)
         self.budget.note(name, spent_for(record, now, self.price))
+
+    def _prediction(self, record: Record) -> dict[str, Any]:
+        """The line of preds.jsonl."""
+        return {
+            "instance_id": record["instance_id"],
+            "model_name_or_path": self.model_name_or_path,
+            "model_patch": record["model_patch"],
+        }
+
+
+def _record(instance: GoldInstance, block: str, attempt: Attempt) -> Record:
+    """The content of attempt.json, except its time and cost."""
+    fields = {key: value for key, value in vars(attempt).items() if key != "usage"} | asdict(attempt.usage)
+    return fields | {
+        "schema_version": _SCHEMA_VERSION,
+        "instance_id": instance.instance_id,
+        "repo": instance.repo,
+        "status": attempt.status.value,
+        "patch_chars": len(attempt.model_patch),
+        "patch_sha256": sha256(attempt.model_patch),
+        "context_chars": len(block),
+        "block_sha256": sha256(block),
+        "recovered_patch": attempt.recovered_patch.encode("utf-8", "backslashreplace").decode(),
+        "details": dict(attempt.details),
+    }
 
 
 def _outage(error: Exception) -> Attempt:

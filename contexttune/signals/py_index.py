@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from contexttune.errors import ConfigError
 from contexttune.interfaces import Signal
 from contexttune.repos.git import Tree
-from contexttune.signals.python.modules import module_names
 from contexttune.signals.python.python_files import MAX_BYTES, PythonFiles
 from contexttune.signals.python.source import printable
 
@@ -44,3 +44,19 @@ class PyIndex(Signal):
             if reason := facts.get("unparsed", f"larger than {self.max_bytes} bytes"):
                 unparsed.append({"path": printable(path), "reason": reason})
         return {"modules": index, "unparsed": unparsed}
+
+
+def module_names(paths: Iterable[str]) -> dict[str, str]:
+    """Path -> the name that code imports the file by: a package begins below the last directory without `__init__.py`."""
+    paths = list(paths)
+    packages = {path.removesuffix("/__init__.py") for path in paths if path.endswith("/__init__.py")}
+    return {path: _name(path, packages) for path in paths}
+
+
+def _name(path: str, packages: set[str]) -> str:
+    *directories, stem = path.removesuffix(".py").split("/")
+    n_parts = 0
+    while n_parts < len(directories) and "/".join(directories[: len(directories) - n_parts]) in packages:
+        n_parts += 1
+    parts = directories[len(directories) - n_parts :]
+    return ".".join(parts if parts and stem == "__init__" else [*parts, stem])

@@ -41,7 +41,7 @@ def test_nothing_is_left_out_when_all_fits(files):
 
 def test_outlines_stand_in_the_order_of_the_files_and_name_methods_under_their_class():
     files = [
-        RankedFile("a/two.py", 2.0, [("run", 1.0)]),
+        RankedFile("a/two.py", 2.0, [("run", 1.0)], "because"),
         RankedFile("a/one.py", 1.0, [("Box", 0.1), ("Box.get", 0.2), ("Box.Inner.put", 0.2), ("top", 0.3)]),
     ]
     assert map_of(files, ["a/three.c", "four.c"]).splitlines() == [
@@ -55,12 +55,12 @@ def test_outlines_stand_in_the_order_of_the_files_and_name_methods_under_their_c
 
 
 def test_each_line_has_a_reason_and_the_tree_has_one_for_all():
-    files = [RankedFile("a/two.py", 2.0, [("run", 1.0)]), RankedFile("a/one.py", 1.0)]
+    files = [RankedFile("a/two.py", 2.0, [("run", 1.0)], "because"), RankedFile("a/one.py", 1.0)]
     laid = lay_out("Map.", files, ["c.c"], total_chars=1000, tree_share=0.5)
     why = "no room for an outline; likeliest first"
     assert laid.text.splitlines() == ["Map.", "a/two.py: run", "Other files:", "a/one.py", "c.c"]
-    assert laid.reasons(lambda file: f"{file.value}") == ["", "2.0", "", why, why]
-    assert lay_out("Map.", [], [], total_chars=1000, tree_share=0.5).reasons(str) == [""]
+    assert laid.reasons() == ["", "because", "", why, why]
+    assert lay_out("Map.", [], [], total_chars=1000, tree_share=0.5).reasons() == [""]
 
 
 def test_when_room_is_short_the_definitions_most_worth_their_characters_are_named():

@@ -1,7 +1,7 @@
 import pytest
 
 from contexttune.errors import ConfigError
-from contexttune.signals.py_index import PyIndex
+from contexttune.signals.py_index import PyIndex, module_names
 
 
 def test_modules_are_named_as_code_imports_them(tree_of):
@@ -49,3 +49,20 @@ def test_an_empty_commit_has_no_modules(tree_of):
 def test_a_limit_of_no_bytes_is_refused():
     with pytest.raises(ConfigError, match=r"signal\.py_index\.max_bytes"):
         PyIndex(max_bytes=0)
+
+
+def test_a_package_begins_below_the_last_directory_without_init():
+    assert module_names(
+        [
+            *("__init__.py", "setup.py", "src/pkg/__init__.py", "src/pkg/m.py"),
+            *("src/pkg/sub/__init__.py", "src/pkg/sub/m.py", "src/pkg/scripts/run.py"),
+        ]
+    ) == {
+        "__init__.py": "__init__",
+        "setup.py": "setup",
+        "src/pkg/__init__.py": "pkg",
+        "src/pkg/m.py": "pkg.m",
+        "src/pkg/sub/__init__.py": "pkg.sub",
+        "src/pkg/sub/m.py": "pkg.sub.m",
+        "src/pkg/scripts/run.py": "run",
+    }

@@ -21,13 +21,13 @@ class RankedFile(NamedTuple):
     """A file and its definitions with their values, in the order of the file.
 
     `value` orders files; values of definitions are proportional to probabilities, over all files.
-    `evidence` lists the named terms of `value`, where it is a sum.
+    `reason` explains `value`.
     """
 
     path: str
     value: float
     definitions: Sequence[tuple[str, float]] = ()
-    evidence: Sequence[tuple[str, float]] = ()
+    reason: str = ""
 
 
 def definitions(symbols: Sequence[Mapping[str, Any]]) -> list[Definition]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import log
 
 from contexttune.contexts.ranking.bm25 import Index, scaled
@@ -17,30 +17,27 @@ from contexttune.interfaces import RepoAtCommit
 _MIN_SHOWN = 0.005  # smaller terms would be shown as 0.00
 _MAX_BYTES = 2_000_000  # the text of larger files is not read
 _MAX_TOTAL_BYTES = 100_000_000  # beyond it, the text of the least active files is not read
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weights:
-    """Weights of the kinds of evidence, next to 1 for BM25 over whole files."""
-
-    definition: float = 0.65  # BM25 of the file's best definition
-    name: float = 0.5  # definitions that the issue names
-    place: float = 0.8  # path, module or stack frame in the issue
-    prior: float = 0.2  # activity
-    path_words: float = 6.0  # weight of words in paths and definition names, relative to the text
-    sharpness: float = 4.0  # power that turns a score into a probability
-    length_power: float = 0.3  # longer definitions are likelier, by their length to this power
+_PATH_WORDS = 6.0  # weight of words in paths and definition names, next to 1 in the text
+_NAME_WORDS = 2.0  # weight of words in the names of a file's definitions
+_SHARPNESS = 4.0  # power that turns a score into a probability
+_LENGTH_POWER = 0.3  # longer definitions are likelier, by their length to this power
+_N_CLOSE = 40  # files whose definitions are scored one by one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """Ranking of the files of one commit for one issue."""
+    """Ranking of the files of one commit for one issue.
+
+    The weights are those of the kinds of evidence, next to 1 for BM25 over whole files.
+    """
 
     repo: RepoAtCommit
     issue: Issue
     prior: Mapping[str, float]  # path -> activity, of the files to rank
-    weights: Weights = field(default_factory=Weights)
-    n_close: int = 40  # files whose definitions are scored one by one
+    definition_weight: float
+    name_weight: float
+    place_weight: float
+    prior_weight: float
 
     def files(self) -> list[RankedFile]:
         """All files, the most relevant first."""
@@ -48,10 +45,10 @@ class Ranking:
         texts = self._texts()
         evidence = self._evidence(defined, texts)
         scores = {path: sum(parts.values()) for path, parts in evidence.items()}
-        close = self._sorted(scores)[: self.n_close]
+        close = self._sorted(scores)[:_N_CLOSE]
         relevance = self._definition_scores({path: defined[path] for path in close}, texts)
         for path in close:
-            best = self.weights.definition * max(relevance[path], default=0.0)
+            best = self.definition_weight * max(relevance[path], default=0.0)
             evidence[path]["best definition"] = best
             scores[path] += best
         return [
@@ -59,7 +56,7 @@ class Ranking:
                 path,
                 scores[path],
                 self._probabilities(scores[path], defined[path], relevance.get(path)),
-                tuple(evidence[path].items()),
+                _explanation(scores[path], evidence[path]),
             )
             for path in self._sorted(scores)
         ]
@@ -84,18 +81,17 @@ class Ranking:
         index: Index[str] = Index(query=self.issue.words)
         for path in self.prior:
             index.add(path, identifiers(texts[path]))
-            index.add(path, identifiers(path.rpartition(".")[0]), self.weights.path_words)
-            index.add(path, Counter(one.name.rpartition(".")[2] for one in defined[path]), 2.0)
+            index.add(path, identifiers(path.rpartition(".")[0]), _PATH_WORDS)
+            index.add(path, Counter(one.name.rpartition(".")[2] for one in defined[path]), _NAME_WORDS)
         places = named_files(self.issue, {path: self._module(path) for path in self.prior})
         text, names = scaled(index.scores(), self.prior), scaled(self._name_scores(defined), self.prior)
         prior = scaled({path: log(1 + value) for path, value in self.prior.items()}, self.prior)
-        weights = self.weights
         return {
             path: {
                 "words": text[path],
-                "names": weights.name * names[path],
-                "named": weights.place * places.get(path, 0.0),
-                "changes": weights.prior * prior[path],
+                "names": self.name_weight * names[path],
+                "named": self.place_weight * places.get(path, 0.0),
+                "changes": self.prior_weight * prior[path],
             }
             for path in self.prior
         }
@@ -132,7 +128,7 @@ class Ranking:
             for n, one in enumerate(own):
                 body = lines[one.first_line - 1 : one.first_line - 1 + one.n_lines]
                 index.add((path, n), identifiers("\n".join(body)))
-                index.add((path, n), identifiers(one.name), self.weights.path_words)
+                index.add((path, n), identifiers(one.name), _PATH_WORDS)
         keys = [(path, n) for path, own in defined.items() for n in range(len(own))]
         scores = scaled(index.scores(), keys)
         return {path: [scores[path, n] for n in range(len(own))] for path, own in defined.items()}
@@ -141,9 +137,9 @@ class Ranking:
         self, score: float, defined: Sequence[Definition], relevance: Sequence[float] | None
     ) -> list[tuple[str, float]]:
         """(name, value) of a file's definitions, among which the file's probability is divided."""
-        value = score**self.weights.sharpness
+        value = score**_SHARPNESS
         shares = [
-            one.n_lines**self.weights.length_power
+            one.n_lines**_LENGTH_POWER
             * (0.1 + (relevance[n] if relevance else 0.0) + self._name_weight(one.name))
             for n, one in enumerate(defined)
         ]
@@ -154,7 +150,6 @@ class Ranking:
         return self.issue.names.get(name.rpartition(".")[2], 0.0)
 
 
-def explain(file: RankedFile) -> str:
-    """Explain the score of a file in words."""
-    terms = ", ".join(f"{name} {amount:.2f}" for name, amount in file.evidence if amount >= _MIN_SHOWN)
-    return f"{file.value:.2f}: {terms}"
+def _explanation(score: float, evidence: Mapping[str, float]) -> str:
+    terms = ", ".join(f"{name} {amount:.2f}" for name, amount in evidence.items() if amount >= _MIN_SHOWN)
+    return f"{score:.2f}: {terms}"
