@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from contexttune.config.schema import SliceConfig
 from contexttune.errors import ConfigError
 from contexttune.instances import health_records, slices
-from contexttune.instances.health_records import Knowledge
+from contexttune.instances.health_records import Check
+from contexttune.instances.row_checks import first_names
 from contexttune.paths import Layout
 from contexttune.system.files import read_json
-from contexttune.types import GoldInstance
 
 log = logging.getLogger(__name__)
 
@@ -54,41 +54,39 @@ class Exclusion:
             raise ConfigError(
                 f"slice.healthy_only=true: harness={self.harness['name']} grades nothing, choose a harness that does"
             )
-        known, unhealthy, unchecked, n_kept = self._knowledge(), [], [], 0
-        for instance in self._candidates():
-            row = instance.instance_id, health_records.row_digest(instance)
+        unhealthy: Excluded = []
+        unchecked, n_kept = [], 0
+        for name, checks in self._checks():
             if n_kept == self.slice.limit:
                 break
-            if (reason := known.defect(*row)) is not None:
-                unhealthy.append({"instance_id": instance.instance_id, "reason": reason})
+            if reason := health_records.defect(checks):
+                unhealthy.append({"instance_id": name, "reason": reason})
                 continue
             n_kept += 1
-            unchecked += [] if known.is_checked(*row) else [instance.instance_id]
+            unchecked += [] if health_records.is_checked(checks) else [name]
         if unchecked:
             self._refuse(unchecked)
         return unhealthy
 
     def warn_of_change(self, excluded: Sequence[Mapping[str, str]]) -> None:
         """Log instances whose health changed since the group began; the group itself does not change."""
-        known, before = self._knowledge(), {entry["instance_id"] for entry in excluded}
-        for instance in self._candidates():
-            name, digest = instance.instance_id, health_records.row_digest(instance)
-            reason = known.defect(name, digest)
+        before = {entry["instance_id"] for entry in excluded}
+        for name, checks in self._checks():
+            reason = health_records.defect(checks)
             if reason and name not in before:
                 log.warning("%s is unhealthy (%s), but this group began with it and keeps it", name, reason)
-            elif name in before and reason is None and known.is_checked(name, digest):
+            elif name in before and reason is None and health_records.is_checked(checks):
                 log.warning("%s is healthy now, but this group began without it and still excludes it", name)
 
-    def _knowledge(self) -> Knowledge:
-        return health_records.knowledge(self.layout, self.harness)
-
-    def _candidates(self) -> list[GoldInstance]:
-        return slices.load(replace(self.slice, limit=None, shard_index=0, shard_count=1))
+    def _checks(self) -> Iterator[tuple[str, Mapping[str, Check]]]:
+        """(instance_id, host -> its last check there) of the slice without its limit, in all shards."""
+        known = health_records.last_checks(self.layout, self.harness)
+        for instance in slices.load(replace(self.slice, limit=None, shard_index=0, shard_count=1)):
+            yield instance.instance_id, known[instance.instance_id, health_records.row_digest(instance)]
 
     def _refuse(self, unchecked: Sequence[str]) -> None:
-        names = ", ".join(unchecked[:3]) + (f" and {len(unchecked) - 3} more" if len(unchecked) > 3 else "")
         typed = health_records.command(vars(self.slice), str(self.harness["name"]))
         raise ConfigError(
-            f"slice.healthy_only=true: {len(unchecked)} instances have no health check by this harness ({names}): "
+            f"slice.healthy_only=true: {len(unchecked)} instances have no health check by this harness ({first_names(unchecked)}): "
             f"first run {typed} (with this command's other settings of slice and harness)"
         )

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from contexttune.instances.row_checks import HARNESS
+from contexttune.instances.row_checks import HARNESS, first_names
 from contexttune.paths import Layout
 from contexttune.system.files import fingerprint, read_json, read_jsonl, write_json
 from contexttune.types import GoldInstance, Outcome
@@ -101,41 +102,27 @@ def write(path: Path, checks: Sequence[Check]) -> None:
     write_json(path, {"schema_version": _SCHEMA_VERSION, "host": path.stem, "checks": entries})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Knowledge:
-    """The last check of each row on each machine, by one harness."""
-
-    checks: Mapping[
-        tuple[str, str], Mapping[str, Check]
-    ]  # (instance_id, row digest) -> host -> its last check
-
-    def of(self, instance_id: str, digest: str) -> Mapping[str, Check]:
-        """host -> its check."""
-        return self.checks.get((instance_id, digest), {})
-
-    def is_checked(self, instance_id: str, digest: str) -> bool:
-        """Whether the instance is known to be healthy or unhealthy."""
-        known = self.of(instance_id, digest).values()
-        return any(check.is_complete or check.defect for check in known)
-
-    def defect(self, instance_id: str, digest: str) -> str | None:
-        """Why the instance is unhealthy, and on which machine; None if it is not known to be."""
-        for host, check in sorted(self.of(instance_id, digest).items()):
-            if check.defect:
-                return f"{check.defect} on {host}"
-        return None
-
-
-def knowledge(layout: Layout, harness: Mapping[str, Any]) -> Knowledge:
-    """The checks of all machines by the harness with that key."""
-    found: dict[tuple[str, str], dict[str, Check]] = {}
+def last_checks(layout: Layout, harness: Mapping[str, Any]) -> defaultdict[tuple[str, str], dict[str, Check]]:
+    """(instance_id, row digest) -> host -> the last check on that machine by the harness with that key."""
+    found: defaultdict[tuple[str, str], dict[str, Check]] = defaultdict(dict)
     for path in sorted(layout.health.glob("*.json")):
         for check in read(path):
-            on_hosts = found.setdefault((check.instance_id, check.row_digest), {})
+            on_hosts = found[check.instance_id, check.row_digest]
             last = on_hosts.get(path.stem)
             if check.harness == harness and (last is None or last.confirmed <= check.confirmed):
                 on_hosts[path.stem] = check
-    return Knowledge(checks=found)
+    return found
+
+
+def is_checked(checks: Mapping[str, Check]) -> bool:
+    """Whether the checks of a row (by host) tell if it is healthy."""
+    return any(check.is_complete or check.defect for check in checks.values())
+
+
+def defect(checks: Mapping[str, Check]) -> str | None:
+    """Why a row with these checks (by host) is unhealthy, and on which machine; None if it is not known to be."""
+    found = (f"{check.defect} on {host}" for host, check in sorted(checks.items()) if check.defect)
+    return next(found, None)
 
 
 def updated(checks: Sequence[Check], found: Sequence[Check]) -> list[Check]:
@@ -172,9 +159,9 @@ def of_group(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> dict
     group = read_json(layout.group(group_id) / "group.json") or {}
     settings = group.get("settings", _NO_SETTINGS)  # the group has not begun
     digests, version = _rows_of(layout, group_id, instance_ids)
-    known = knowledge(layout, harness_key(settings["harness"], version))
-    rows = [(name, digests.get(name, "")) for name in sorted(set(instance_ids))]
-    gold = [[c.gold["outcome"] for c in known.of(*row).values() if c.gold] for row in rows]
+    known = last_checks(layout, harness_key(settings["harness"], version))
+    rows = {name: known[name, digests.get(name, "")] for name in sorted(set(instance_ids))}
+    gold = [[c.gold["outcome"] for c in checks.values() if c.gold] for checks in rows.values()]
     checked = [outcomes for outcomes in gold if outcomes]
     n_resolved = sum(set(outcomes) == {Outcome.RESOLVED} for outcomes in checked)
     return {
@@ -182,7 +169,9 @@ def of_group(layout: Layout, group_id: str, instance_ids: Sequence[str]) -> dict
         "n_checked": len(checked),
         "n_gold_resolved": n_resolved,
         "ceiling": n_resolved / len(checked) if checked else None,
-        "unhealthy": [{"instance_id": row[0], "reason": why} for row in rows if (why := known.defect(*row))],
+        "unhealthy": [
+            {"instance_id": name, "reason": why} for name, checks in rows.items() if (why := defect(checks))
+        ],
         "excluded": group.get("excluded", []),
         "command": command(settings["slice"], name)
         if (name := settings["harness"]["name"]) != "none"
@@ -215,6 +204,5 @@ def words(health: Mapping[str, Any]) -> str:
     sentence = f"ceiling: the gold patch resolves {health['n_gold_resolved']} of {n_checked} {of}"
     names = [entry["instance_id"] for entry in health["unhealthy"]]
     if names:
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        suffix = f"; unhealthy: {shown}{suffix}"
+        suffix = f"; unhealthy: {first_names(names)}{suffix}"
     return sentence + suffix

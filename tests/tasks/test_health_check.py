@@ -134,7 +134,7 @@ def test_another_image_is_checked_anew_and_not_by_what_was_found_in_the_first(ma
     assert back.asked == []  # that image is known
     key = made.exclusion.harness
     rows = {c.instance_id: c.row_digest for c in checks(made)}
-    known = health_records.knowledge(made.layout, key).of("calc-good", rows["calc-good"])
+    known = health_records.last_checks(made.layout, key)["calc-good", rows["calc-good"]]
     assert [check.image_digest for check in known.values()] == ["sha256:1"]  # the one that is here now
 
 
