@@ -13,15 +13,18 @@ _MAX_HEADER_CHARS = 20_000  # a limit, so that a broken file is not searched to 
 PLACEHOLDER = '"..."'  # replaces a string that spans lines
 
 _SIMPLE = r'"(?:[^"\\\n]++|\\.)*+"|' r"'(?:[^'\\\n]++|\\.)*+'"
-_TOKEN = re.compile(
-    r"(?P<comment>\#[^\n]*+)"
-    r'|"""(?:[^"\\]++|\\.|"(?!""))*+(?:"""|(?P<open1>\\?\Z))'
-    r"|'''(?:[^'\\]++|\\.|'(?!''))*+(?:'''|(?P<open2>\\?\Z))"
-    r'|"(?:[^"\\\n]++|\\.)*+(?:"|(?P<open3>\\?))'
-    r"|'(?:[^'\\\n]++|\\.)*+(?:'|(?P<open4>\\?))",
-    re.DOTALL,
+_STRING = (
+    r'"""(?:[^"\\]++|\\.|"(?!""))*+(?:"""|(\\?\Z))'
+    r"|'''(?:[^'\\]++|\\.|'(?!''))*+(?:'''|(\\?\Z))"
+    r'|"(?:[^"\\\n]++|\\.)*+(?:"|(\\?))'
+    r"|'(?:[^'\\\n]++|\\.)*+(?:'|(\\?))"
+)  # a group of it matches if the string is not closed
+_TOKEN = re.compile(rf"\#[^\n]*+|{_STRING}", re.DOTALL)
+_BETWEEN = (  # code, comments and strings within a line, the simple ones first
+    r"""(?:[^#'"]++|"[^"\\\n]++"|'[^'\\\n]++'|\#[^\n]*+"""
+    r"""|"(?!"")(?:[^"\\\n]++|\\[^\n])*+"|'(?!'')(?:[^'\\\n]++|\\[^\n])*+')*+"""
 )
-_CLOSED_PREFIX = re.compile(r"""(?:[^#'"\\]++|"[^"\\\n]*+"|'[^'\\\n]*+')*+""")
+_LONG_STRING = re.compile(rf"{_BETWEEN}()(?:{_STRING}|\Z)", re.DOTALL)
 _HEADER_TOKEN = re.compile(
     r"""[^()\[\]{}'"#:\\\n]++|""" + _SIMPLE + r"|\#[^\n]*+|\\\n|\n[ \t]*+(?:(?:def|class)\b)?|.", re.DOTALL
 )
@@ -38,27 +41,25 @@ class Code(NamedTuple):
     text: str
     cuts: list[tuple[int, int]]  # (position of a placeholder's end in `text`, newlines cut there)
     closed: bool  # whether every string ends
-    exact: bool  # whether every token was examined, or only triple quotes
 
 
 def cut_strings(source: str) -> Code:
     """`source` with each string that spans lines replaced by PLACEHOLDER."""
-    if '"""' not in source and "'''" not in source:
-        return Code(source, [], True, False)
-    spans = _triple_quoted(source)
-    return cut_strings_exactly(source) if spans is None else _cut(source, spans, exact=False)
-
-
-def cut_strings_exactly(source: str) -> Code:
-    """Like `cut_strings`, but examines every string and comment: slower, and correct for unusual quotes too."""
-    spans, closed = [], True
-    for found in _TOKEN.finditer(source):
-        if found.lastgroup == "comment":
-            continue
-        spans.append(found.span())
-        closed = closed and found.lastgroup is None
-    code = _cut(source, spans, exact=True)
-    return code._replace(closed=closed)
+    parts: list[str] = []
+    cuts: list[tuple[int, int]] = []
+    closed = True
+    at = kept_to = length = 0
+    while at < len(source):
+        found = _LONG_STRING.match(source, at)
+        assert found is not None
+        start, at = found.end(1), found.end()
+        closed = closed and found.lastindex == 1
+        if newlines := source.count("\n", start, at):
+            parts += (source[kept_to:start], PLACEHOLDER)
+            length += start - kept_to + len(PLACEHOLDER)
+            cuts.append((length, newlines))
+            kept_to = at
+    return Code("".join([*parts, source[kept_to:]]), cuts, closed)
 
 
 def without_literals(code: str) -> str:
@@ -113,62 +114,3 @@ def _blank(found: re.Match[str]) -> str:
     text, start, end = found.string, found.start(), found.end()
     at_edge = start == 0 or end == len(text)
     return "" if at_edge or text[start - 1] in "([{" or text[end] in ")]}" else " "
-
-
-def _cut(source: str, spans: list[tuple[int, int]], *, exact: bool) -> Code:
-    parts: list[str] = []
-    cuts: list[tuple[int, int]] = []
-    kept_to = length = 0
-    for start, end in spans:
-        newlines = source.count("\n", start, end)
-        if newlines:
-            parts += (source[kept_to:start], PLACEHOLDER)
-            length += start - kept_to + len(PLACEHOLDER)
-            cuts.append((length, newlines))
-            kept_to = end
-    parts.append(source[kept_to:])
-    return Code("".join(parts), cuts, True, exact)
-
-
-def _triple_quoted(source: str) -> list[tuple[int, int]] | None:
-    """Spans of triple-quoted strings, found by searching for quotes alone; None when that is not reliable.
-
-    It is reliable as long as the line in front of each opening quote has no comment, no open string and no
-    backslash: then the quotes open a string, and the next unescaped triple closes it.
-    """
-    find = source.find
-    spans: list[tuple[int, int]] = []
-    at = 0
-    double, single = find('"""'), find("'''")
-    while double >= 0 or single >= 0:
-        quotes, start = ('"""', double) if single < 0 or 0 <= double < single else ("'''", single)
-        verdict = _opens_string(source, at, start)
-        if verdict is None:
-            return None
-        end = find(quotes, start + 3) if verdict else find("\n", start)
-        if end < 0 or (verdict and source[end - 1] == "\\"):
-            return None
-        at = end
-        if verdict:
-            at = end + 3
-            spans.append((start, at))
-        double = find('"""', at) if 0 <= double < at else double
-        single = find("'''", at) if 0 <= single < at else single
-    return spans
-
-
-def _opens_string(source: str, at: int, quote: int) -> bool | None:
-    """Whether the quotes at `quote` open a string (False: they are in a comment; None: unclear)."""
-    start = source.rfind("\n", at, quote) + 1
-    if start == 0:
-        start = at
-    elif start >= 2 and source[start - 2] == "\\":
-        return None
-    prefix = source[start:quote]
-    if not prefix or prefix.isspace():
-        return True
-    found = _CLOSED_PREFIX.match(source, start, quote)
-    end = found.end() if found else start
-    if end == quote:
-        return True
-    return False if source[end] == "#" else None

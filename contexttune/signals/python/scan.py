@@ -11,7 +11,7 @@ import unicodedata
 from typing import Any
 
 from contexttune.signals.python.imports import Import, inline_imports, read_import
-from contexttune.signals.python.lexing import Code, cut_strings, cut_strings_exactly, header_end, one_line
+from contexttune.signals.python.lexing import Code, cut_strings, header_end, one_line
 from contexttune.signals.python.source import decode, first_doc_line
 from contexttune.signals.python.syntax_check import looks_broken, syntax_problem
 
@@ -50,9 +50,6 @@ def scan(content: bytes) -> dict[str, Any]:
     source = f"\n{text}\n"
     found = _Scan(cut_strings(source))
     found.run()
-    if found.in_doubt:
-        found = _Scan(cut_strings_exactly(source))
-        found.run()
     if problem is None and (found.suspicious or looks_broken(found.code)):
         problem = syntax_problem(content)
     return {
@@ -71,7 +68,6 @@ class _Scan:
         self.symbols: list[dict[str, Any]] = []
         self.imports: list[Import] = []
         self.suspicious = False
-        self.in_doubt = False  # a candidate after a backslash may be inside a string
         self._scopes: list[tuple[int, str, str]] = []  # (column, qualified name, kind)
         self._failures = 0
         self._defined_to = 0  # end of the last definition's header
@@ -79,14 +75,11 @@ class _Scan:
         self._counted_to = self._line = self._next_cut = 0
 
     def run(self) -> None:
-        text, exact, n_words = self.code.text, self.code.exact, 0
+        text, n_words = self.code.text, 0
         for found in _CANDIDATE.finditer(text):
             start = found.start()
             if start < self._read_to:
                 continue
-            if not exact and start and text[start - 1] == "\\":
-                self.in_doubt = True
-                return
             if found["kind"]:
                 self._define(found)
             elif found["imports"]:
