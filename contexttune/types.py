@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,14 +35,7 @@ class GoldInstance(Instance):
 
     def public(self) -> Instance:
         """The same instance without the answer."""
-        return Instance(
-            instance_id=self.instance_id,
-            repo=self.repo,
-            base_commit=self.base_commit,
-            problem_statement=self.problem_statement,
-            version=self.version,
-            image=self.image,
-        )
+        return Instance(**{one.name: getattr(self, one.name) for one in fields(Instance)})
 
 
 @dataclass(frozen=True, kw_only=True)

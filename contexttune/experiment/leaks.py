@@ -81,34 +81,35 @@ class BaseText:
         return self._tree()
 
     @cached_property
-    def _texts(self) -> list[str]:
+    def _texts(self) -> list[_Text]:
         """Contents of files, their paths, and the messages of the commit and its ancestors."""
         entries = self.tree.entries
         contents = [content for _, content in self.tree.read(sorted({e.blob for e in entries if e.is_file}))]
         messages = git("--git-dir", self.tree.git_dir, "log", "--format=%B", self.tree.commit)
         texts = [c for c in contents if len(c) <= _MAX_BYTES and b"\0" not in c[:8000]]
-        return [*(c.decode(errors="replace") for c in (*texts, messages)), "\n".join(e.path for e in entries)]
+        paths = "\n".join(e.path for e in entries)
+        return [_Text(text) for text in (*(c.decode(errors="replace") for c in (*texts, messages)), paths)]
 
     def matches(self, words: str, pattern: re.Pattern[str]) -> bool:
         """Whether a text matches `pattern`; every match contains `words`."""
-        return any(words in text and pattern.search(text) for text in self._texts)
+        return any(words in one.text and pattern.search(one.text) for one in self._texts)
 
     def has_tokens(self, tokens: Sequence[str]) -> bool:
         """Whether these tokens follow each other in a text."""
         rarest, wanted = max(tokens, key=len), f" {' '.join(tokens)} "
         return any(
-            rarest in text and all(token in text for token in tokens) and wanted in self._flat(number)
-            for number, text in enumerate(self._texts)
+            rarest in one.text and all(token in one.text for token in tokens) and wanted in one.flat
+            for one in self._texts
         )
 
-    def _flat(self, number: int) -> str:
-        if number not in self._flattened:
-            self._flattened[number] = _flat(self._texts[number])
-        return self._flattened[number]
+
+@dataclass(frozen=True)
+class _Text:
+    text: str
 
     @cached_property
-    def _flattened(self) -> dict[int, str]:
-        return {}
+    def flat(self) -> str:
+        return _flat(self.text)
 
 
 def _tokens(lines: Sequence[str]) -> list[tuple[int, str]]:

@@ -39,8 +39,13 @@ def spent_for(record: Spent | None, paid: Paid | None, price: Price | None) -> S
     by_record = spent_in(record)
     if paid is None:
         return by_record
-    tokens = {key: getattr(paid.usage, key) for key in _TOKENS}
-    return _spent(paid.n_calls, tokens, price, by_record.get("wall_s", 0))
+    return {
+        "n_calls": paid.n_calls,
+        "prompt_tokens": paid.usage.prompt_tokens or 0,
+        "completion_tokens": paid.usage.completion_tokens or 0,
+        "cost_usd": cost_usd(price, paid.usage) or 0,
+        "wall_s": by_record.get("wall_s", 0),
+    }
 
 
 def earlier_than(record: Spent, before: Spent | None, paid: Paid | None, price: Price | None) -> Spent:
@@ -57,15 +62,9 @@ def earlier_than(record: Spent, before: Spent | None, paid: Paid | None, price: 
     if paid is None:
         return spent_in(before)
     tokens = {key: max((getattr(paid.usage, key) or 0) - (record.get(key) or 0), 0) for key in _TOKENS}
-    wall_s = spent_in(before).get("wall_s", 0)
-    rest = _spent(max(paid.n_calls - record["n_calls"], 0), tokens, price, wall_s)
-    return rest if any(rest.values()) else {}
-
-
-def _spent(n_calls: int, tokens: Mapping[str, int | None], price: Price | None, wall_s: float) -> Spent:
-    counted = {key: tokens[key] or 0 for key in ("prompt_tokens", "completion_tokens")}
-    cost = cost_usd(price, Usage(**tokens)) or 0
-    return {"n_calls": n_calls, **counted, "cost_usd": cost, "wall_s": wall_s}
+    others = Paid(n_calls=max(paid.n_calls - record["n_calls"], 0), usage=Usage(**tokens))
+    spent = spent_for(before, others, price)
+    return spent if any(spent.values()) else {}
 
 
 class Budget:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -44,25 +44,22 @@ class CodeIndex(Signal):
         """The index, sorted by path."""
         found, share = _code_files(tree)
         listed = found if share >= self.min_share else {}
-        facts = self._facts(tree, set(listed.values()))
+        facts = {
+            language: _analysis(tree, language).of(
+                (blob for own, blob in listed.values() if own == language), self.max_bytes
+            )
+            for language in sorted({language for language, _ in listed.values()})
+        }
         files, skipped = {}, []
         for path in sorted(listed):
-            one, shown = facts[listed[path]], printable(path)
+            language, blob = listed[path]
+            one, shown = facts[language][blob], printable(path)
             if "symbols" in one:
-                files[shown] = {"language": listed[path][0], "symbols": one["symbols"]}
+                files[shown] = {"language": language, "symbols": one["symbols"]}
             else:
                 reason = one.get("reason", f"larger than {self.max_bytes} bytes")
                 skipped.append({"path": shown, "reason": reason})
         return {"files": files, "skipped": skipped, "share": round(share, 4)}
-
-    def _facts(self, tree: Tree, wanted: Set[tuple[str, str]]) -> dict[tuple[str, str], Facts]:
-        """(language, blob) -> {"symbols"}, {"reason"} why there are none, or neither if the blob is too large."""
-        found: dict[tuple[str, str], Facts] = {}
-        for language in sorted({language for language, _ in wanted}):
-            blobs = [blob for own, blob in wanted if own == language]
-            facts = _analysis(tree, language).of(blobs, self.max_bytes)
-            found |= {(language, blob): one for blob, one in facts.items()}
-        return found
 
 
 def _code_files(tree: Tree) -> tuple[Mapping[str, tuple[str, str]], float]:

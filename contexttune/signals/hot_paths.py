@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, ClassVar
 
 from contexttune.errors import ConfigError
@@ -17,10 +15,7 @@ from contexttune.signals.history import History
 from contexttune.signals.python.source import printable
 
 _SOURCE = re.compile(r"\.(?:py|pyx|pxd|pyi|c|cc|cpp|cxx|h|hpp|rs|go|java|js|jsx|ts|tsx|rb|f|f90)\Z")
-_NOT_SOURCE = re.compile(
-    NOT_PRODUCT + r"|(?:^|/)(?:test_[^/]*|[^/]*_tests?|conftest)\.py\Z",
-    re.IGNORECASE,
-)
+_NOT_SOURCE = re.compile(NOT_PRODUCT + r"|(?:^|/)(?:test_[^/]*|[^/]*_tests?|conftest)\.py\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,28 +39,18 @@ class HotPaths(Signal):
     def extract(self, tree: Tree) -> dict[str, Any]:
         """Only paths that exist at the commit."""
         changes = tree.shared(History).changes(self.window_commits)
-        return {
-            "by_churn": self._churn(tree, changes),
-            "window_commits": len(changes),
-        }
-
-    def _churn(self, tree: Tree, changes: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-        commits: Counter[str] = Counter(path for paths in changes for path in paths)
-        score = dict.fromkeys(commits, 0)
+        commits: Counter[str] = Counter()
+        score: Counter[str] = Counter()
         for age, paths in enumerate(changes):
-            for path in paths:
-                score[path] += self.window_commits - age
-        present = {path: n for path, n in score.items() if (e := tree.by_path.get(path)) and e.is_file}
-        return [
-            {"path": printable(path), "commits": commits[path], "score": present[path]}
-            for path in _best(present, self.top)
+            commits.update(paths)
+            score.update(dict.fromkeys(paths, self.window_commits - age))
+        present = [
+            path for path in score if (e := tree.by_path.get(path)) and e.is_file and _is_product(path)
         ]
+        best = sorted(present, key=lambda path: (-score[path], path))[: self.top]
+        by_churn = [{"path": printable(p), "commits": commits[p], "score": score[p]} for p in best]
+        return {"by_churn": by_churn, "window_commits": len(changes)}
 
 
-def _best(scores: Mapping[str, int], top: int) -> list[str]:
-    ranked = sorted(scores, key=lambda path: (-scores[path], path))
-    return list(islice(filter(_counts, ranked), top))
-
-
-def _counts(path: str) -> bool:
+def _is_product(path: str) -> bool:
     return bool(_SOURCE.search(path)) and not _NOT_SOURCE.search(path)
