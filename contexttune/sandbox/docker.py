@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from contexttune.errors import InfraError
 from contexttune.sandbox.engine import (
     HOSTNAME,
     LISTING,
@@ -15,11 +16,19 @@ from contexttune.sandbox.engine import (
     TESTBED,
     Container,
     Engine,
+    last_line,
 )
 from contexttune.system.files import read_json
 from contexttune.system.subprocesses import ExecResult
 
 LABEL = "contexttune.run"
+# The first process gets the orphans of all commands; while it ignores SIGCHLD, the kernel reaps them, so that they do
+# not count against the limit of processes. An init of the engine's would show, and its child would be within reach of
+# `kill -1`, which ends strays.
+_IDLE = """
+env --ignore-signal=CHLD true 2>/dev/null && exec env --ignore-signal=CHLD sleep infinity
+exec sleep infinity
+"""
 _START_TIMEOUT_S = 120.0
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
@@ -66,12 +75,11 @@ class Docker(Engine):
 
     def _start(self, name: str, image: str, label: str) -> ExecResult:
         return self._run(
-            # without an init, the container's first process is out of reach of `kill -1`, which ends strays
             *("run", "--detach", "--init=false", "--name", name, "--label", f"{LABEL}={label}"),
             *("--hostname", HOSTNAME, "--workdir", TESTBED),
             *(*self._limits(), *self._without_proxies(), *self.run_args),
             # the listing takes its time while the model thinks about its first answer
-            *("--entrypoint", "sh", image, "-c", f"{LISTING}exec sleep infinity"),
+            *("--entrypoint", "sh", image, "-c", LISTING + _IDLE),
             timeout_s=_START_TIMEOUT_S,
         )
 
@@ -101,7 +109,10 @@ class Docker(Engine):
         self._run("rm", "--force", "--volumes", name)
 
     def listing(self, container: Container) -> list[str]:
-        return self._run("logs", container.name).output.decode(errors="replace").splitlines()
+        done = self._run("logs", container.name)
+        if done.returncode != 0:
+            raise InfraError(f"no output of {container.name}: {last_line(done)}")
+        return done.output.decode(errors="replace").splitlines()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,11 +15,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from subprocess import PIPE
 
+from contexttune.errors import InfraError
 from contexttune.system import subprocesses
 from contexttune.system.subprocesses import ExecResult
 
 _LAST_WORDS_S = 5.0
 _KILLED = 137
+_CLIENT_LOST = 255  # docker's exit status when its engine ends; a shell that a command kills has another
 _TAIL_BYTES = 64
 _SLACK_BYTES = 65_536
 _NOT_RUN = b"none"
@@ -60,6 +62,7 @@ class PersistentShell:
         `timed_out` means that the shell gave no answer `grace_s` seconds after the command's own time limit.
         When it prints more than `limit_bytes` all the same, the client is killed and the result is `truncated`.
         When the shell itself ends, returncode and stderr are those of its client, and returncode is not 0.
+        Raises InfraError when the client has lost its engine.
         """
         mark = secrets.token_hex(16)  # no command can know it, so that no output contains it
         words = {
@@ -115,5 +118,7 @@ class PersistentShell:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return ExecResult(output=output, returncode=_KILLED)
+        if returncode == _CLIENT_LOST:
+            raise InfraError("the connection to the container's engine was lost")
         stderr = self._process.stderr.read()
         return ExecResult(output=output, returncode=returncode or _KILLED, stderr=stderr)
