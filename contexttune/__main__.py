@@ -13,7 +13,18 @@ def main() -> NoReturn:
         str(Path.cwd())
     )  # for parts in the current directory, which a console script does not see
     # Imports stay inside: the workers of agents import this module too, and need no Hydra.
-    match sys.argv[1:]:
+    from contexttune.errors import ExitCode
+    from contexttune.launch import interrupts
+
+    interrupts.install()
+    try:
+        _run(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was anything to interrupt, or after its end
+        interrupts.end_process(ExitCode.INTERRUPTED)
+
+
+def _run(arguments: list[str]) -> NoReturn:
+    match arguments:
         case []:
             from contexttune.launch.welcome import first_steps
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,13 +14,11 @@ import hydra
 from omegaconf import DictConfig
 
 from contexttune.errors import ConfigError, ExitCode
-from contexttune.launch import hydra_setup, reproduce, slurm
+from contexttune.launch import hydra_setup, interrupts, reproduce, slurm
 from contexttune.launch.composition import composed_once
 from contexttune.launch.process_state import process_state_restored
 from contexttune.launch.session import BUG_NOTICE, Session, new_session
 from contexttune.paths import config_dir
-
-log = logging.getLogger(__name__)
 
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
@@ -36,17 +32,11 @@ def _compose_and_run(cfg: DictConfig) -> float | None:
 def main() -> NoReturn:
     """Run this process's command line and exit."""
     os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # swebench would load any .env it finds
-    signal.signal(signal.SIGTERM, _interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):  # absent where it is closed
         sys.stdout.reconfigure(
             errors="replace"
         )  # a terminal that is not UTF-8 must not end a run at its table
-    code = run_command(sys.argv[1:])
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, AttributeError):  # full, closed or absent
-            stream.flush()
-    os._exit(code)  # threads that wait for a model's answer would keep the process alive for minutes
+    interrupts.end_process(run_command(sys.argv[1:]))
 
 
 def run_command(arguments: Sequence[str]) -> ExitCode:
@@ -59,24 +49,27 @@ def run_command(arguments: Sequence[str]) -> ExitCode:
         hydra_setup.register()
         os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors: Hydra's own messages name a wrong remedy
         try:
-            sys.argv[1:] = reproduce.expand(list(arguments))
-            _compose_and_run()
-            code = session.finish()
+            try:
+                sys.argv[1:] = reproduce.expand(list(arguments))
+                _compose_and_run()
+                code = session.finish()
+            except Exception as error:
+                if wants_traceback:
+                    raise
+                code = _report(error, session)
+            except SystemExit as stopped:  # from argparse or the callback, which have printed the reason
+                code = ExitCode(int(stopped.code or 0))
+            return _close(code, session)
         except KeyboardInterrupt:
-            code = ExitCode.INTERRUPTED
-        except Exception as error:
-            if wants_traceback:
-                raise
-            code = _report(error, session)
-        except SystemExit as stopped:  # from argparse or the callback, which have printed the reason
-            code = ExitCode(int(stopped.code or 0))
-        return _close(code, session)
+            return _close_interrupted(session)
 
 
 def _report(error: Exception, session: Session) -> ExitCode:
-    """Print the error that ended the command, with a traceback if it is a bug."""
+    """Print the error that ended the command, with a traceback if it is a bug. Raises KeyboardInterrupt."""
     from contexttune.config.user_errors import as_user_error
 
+    if interrupts.is_cause_of(error):
+        raise KeyboardInterrupt
     if isinstance(error, BrokenPipeError):  # the reader has closed the pipe, as in `| head`
         return ExitCode.FAILED
     found = as_user_error(error) or slurm.refusal(error)
@@ -91,18 +84,18 @@ def _report(error: Exception, session: Session) -> ExitCode:
     return found.exit_code
 
 
-def _interrupt(*_: object) -> NoReturn:
-    """End a run on SIGTERM as on Ctrl-C: release locks, servers and containers."""
-    raise KeyboardInterrupt
+def _close_interrupted(session: Session) -> ExitCode:
+    """Say how to continue."""
+    interrupts.settle()
+    with suppress(OSError):  # the terminal may be gone
+        sys.stderr.write("interrupted: finished work is kept; run the same command again to continue\n")
+        if jobs := session.jobs_in_queue:
+            sys.stderr.write(f"jobs of this sweep stay in the queue; to cancel: scancel {' '.join(jobs)}\n")
+    return ExitCode.INTERRUPTED
 
 
 def _close(code: ExitCode, session: Session) -> ExitCode:
     """Print the closing tables. Returns `code`, or that of an error in them if all else succeeded."""
-    if code is ExitCode.INTERRUPTED:
-        sys.stderr.write("interrupted: finished work is kept; run the same command again to continue\n")
-        if jobs := session.jobs_in_queue:
-            sys.stderr.write(f"jobs of this sweep stay in the queue; to cancel: scancel {' '.join(jobs)}\n")
-        return code
     try:
         session.show_tables()
         if session.sweep_dir is not None:

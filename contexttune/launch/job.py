@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +19,7 @@ from contexttune.errors import ExitCode
 from contexttune.experiment import job_record
 from contexttune.experiment.cell import cell_of
 from contexttune.interfaces import Task, TaskResult
-from contexttune.launch import slurm
+from contexttune.launch import interrupts, slurm
 from contexttune.launch.session import BUG_NOTICE, current_session
 from contexttune.paths import Layout
 from contexttune.system.files import locked
@@ -51,11 +49,8 @@ def run_job(cfg: DictConfig) -> float | None:
     try:
         with _cancellable(on_slurm), slot(output_dir.parent, n_slots):
             return run_recorded(cfg, output_dir).objective
-    except BaseException:  # noqa: BLE001 - recorded; exit now, whatever threads still wait for an answer
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(ExitCode.INTERRUPTED)
+    except BaseException:  # noqa: BLE001 - recorded
+        interrupts.end_process(ExitCode.INTERRUPTED)
 
 
 def run_recorded(cfg: DictConfig, output_dir: Path) -> TaskResult:
@@ -79,6 +74,8 @@ def run_recorded(cfg: DictConfig, output_dir: Path) -> TaskResult:
 
 def _log_error(error: Exception) -> tuple[ExitCode, str]:
     """Log what ended the task, with a traceback if it is a bug. Raises KeyboardInterrupt."""
+    if interrupts.is_cause_of(error):
+        raise KeyboardInterrupt
     if (found := as_user_error(error)) is not None:
         message = str(masked(str(found)))
         log.error("%s", message)
@@ -103,17 +100,25 @@ def _begun_group(cfg: DictConfig, output_dir: Path) -> dict[str, Layout]:
 
 @contextmanager
 def _cancellable(on_slurm: bool) -> Iterator[None]:
-    """Let SIGTERM end the job as Ctrl-C does. submitit ignores it: on Slurm it may precede a requeue."""
+    """Let signals end the job as Ctrl-C does, except the one by which submitit requeues it.
+
+    submitit ignores SIGTERM: on Slurm it may precede a requeue.
+    """
 
     def end(number: int, frame: Any) -> None:
-        if not on_slurm or slurm.is_cancelled():
-            raise KeyboardInterrupt
+        if interrupts.is_handled():
+            return
+        if not on_slurm or number != signal.SIGTERM or slurm.is_cancelled():
+            interrupts.interrupt(number, frame)
 
-    before = signal.signal(signal.SIGTERM, end)
+    free = (signal.SIG_DFL, signal.default_int_handler)
+    ending = [n for n in interrupts.ENDING if n == signal.SIGTERM or signal.getsignal(n) in free]
+    before = {number: signal.signal(number, end) for number in ending}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 ENGINES: Mapping[str, type[Engine]] = {engine.name: engine for engine in (Docker, Podman, Apptainer)}
 _PARALLEL_PULLS = 2
+_SWEEPS, _SWEEP_S = 5, 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,18 @@ class ContainerRunner(AgentRunner, UsesImages):
     def sweep(self) -> None:
         if n_containers := self.engine.sweep(self.label):
             log.info("removed %d containers that a killed process had left", n_containers)
+
+    def stop(self) -> None:
+        """End the running attempts, and remove the containers of those that take long: to start, or for their diff."""
+        super().stop()
+        for _ in range(_SWEEPS):
+            with self._changed:
+                if self._changed.wait_for(lambda: not self._running, timeout=_SWEEP_S):
+                    return
+            try:
+                self.sweep()
+            except InfraError:
+                return  # the next start removes what an engine that does not answer holds
 
     def prepare(self, instances: Sequence[Instance]) -> None:
         """Pull missing images, a few at once. If one cannot be pulled, the attempts that need it become outages."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
-from multiprocessing import forkserver, util
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any, NoReturn, TypeVar
@@ -27,6 +29,9 @@ _POLL_S = 0.2
 _GRACE_S = 3.0  # time for a worker to write its trajectory; the run may wait twice as long
 _LAST_WORDS_S = 2.0
 _FOLDER_BYTES = 40  # longest directory of a socket: its path may have 107 bytes, including the name
+# What a terminal, `timeout`, or Slurm may send to all processes of the program.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_folders: list[str] = []  # of sockets
 
 
 @cache
@@ -38,8 +43,27 @@ def fork_server(preload: str) -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([preload])
     os.environ[SOCKETS] = _socket_folder()
-    forkserver.ensure_running()
+    with _signals_blocked():
+        resource_tracker.ensure_running()  # unblocks two of them
+    with _signals_blocked():
+        forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Let a child start with signals blocked, and so live until this process ends; those that come meanwhile wait."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def remove_sockets() -> None:
+    """Remove the fork server's directory, which the server itself does later."""
+    for folder in _folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def supervise(
@@ -78,6 +102,8 @@ def supervise(
         source.close()
     if report.kind == "":
         raise InfraError(f"the worker died (exit {worker.exitcode})")
+    if report.exit_status == TIME_EXCEEDED:  # not by us: the signal went to all processes
+        raise InfraError("the worker was ended by a signal")
     if report.kind == INFRA:
         kind = RequestRejected if report.exit_status == RequestRejected.__name__ else InfraError
         raise kind(f"{report.exit_status}: {report.error}")
@@ -140,7 +166,9 @@ def _run_worker(work: Callable[[Job, Connection], None], job: Job, sink: Connect
     os.setsid()  # the supervisor kills the group, with the commands in it
     subprocesses.die_with_parent()
     try:
-        signal.signal(signal.SIGTERM, _raise_stopped)
+        for number in _SIGNALS:  # not SIG_IGN, which commands would inherit
+            signal.signal(number, _raise_stopped if number == signal.SIGTERM else _ignore)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         threading.Thread(target=_end_with_program, daemon=True).start()
         work(job, sink)
     except (Stopped, BrokenPipeError):
@@ -148,7 +176,12 @@ def _run_worker(work: Callable[[Job, Connection], None], job: Job, sink: Connect
 
 
 def _raise_stopped(*_: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, _ignore)  # once: the trajectory is being written
     raise Stopped
+
+
+def _ignore(*_: object) -> None:
+    """Leave the end of the worker to its supervisor."""
 
 
 def _end_with_program() -> None:
@@ -170,7 +203,9 @@ def _socket_folder() -> str:
     parent = tempfile.gettempdir()
     if len(os.fsencode(parent)) > _FOLDER_BYTES:
         parent = "/tmp"  # noqa: S108 - the directory in it is ours
-    folder = tempfile.mkdtemp(prefix="contexttune-sockets-", dir=parent)
+    folder = f"{parent}/contexttune-sockets-{uuid.uuid4().hex[:8]}"
+    _folders.append(folder)  # first, so that an interrupt does not lose it
+    os.mkdir(folder, 0o700)  # noqa: PTH102
     before, tempfile.tempdir = tempfile.tempdir, folder
     try:
         util.get_temp_dir()  # multiprocessing asks for it once and remembers it

@@ -170,7 +170,12 @@ class Engine(ABC):
 
     def _run(self, *args: str, timeout_s: float = 120) -> ExecResult:
         """Run the engine's command. Raises InfraError when it does not end in time."""
-        done = subprocesses.run([self.executable, *args], timeout_s=timeout_s, limit_bytes=_OUTPUT_BYTES)
+        done = subprocesses.run(
+            [self.executable, *args],
+            timeout_s=timeout_s,
+            limit_bytes=_OUTPUT_BYTES,
+            process_group=0,  # a signal to the program's group must not end the removal of a container
+        )
         if done.timed_out:
             raise InfraError(f"{self.executable} {args[0]} took more than {timeout_s:.0f} s")
         return done
