@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,7 +38,8 @@ log = logging.getLogger(__name__)
 
 _RUN_ID = re.compile(r"ct-[0-9a-f]{12}")  # of one length, so that no id contains another
 _POLL_S = 1.0
-_GRACE_S = 20.0
+_GRACE_S = 2.0  # on an interrupt, the harness would wait for its tests
+_CREATION_S = 1.0  # for the engine to create a container that it was asked for by a harness that is gone
 _SECRET = re.compile(r"_(API_KEY|TOKEN|SECRET)$")
 
 
@@ -54,11 +56,15 @@ class SwebenchDocker(Harness, UsesImages):
     timeout_s: int = 1800
     open_file_limit: int = field(default=4096, metadata=NO_EFFECT)
     attempts: int = field(default=2, metadata=NO_EFFECT)
+    memory_gb: float | None = field(default=16.0, metadata=NO_EFFECT)
+    pids_limit: int | None = field(default=4096, metadata=NO_EFFECT)
 
     def __post_init__(self) -> None:
-        for key in ("max_workers", "timeout_s", "open_file_limit", "attempts"):
-            if getattr(self, key) < 1:
-                raise ConfigError(f"harness.{key} must be at least 1, got {getattr(self, key)}")
+        for key in ("max_workers", "timeout_s", "open_file_limit", "attempts", "pids_limit"):
+            if (value := getattr(self, key)) is not None and value < 1:
+                raise ConfigError(f"harness.{key} must be at least 1, got {value}")
+        if self.memory_gb is not None and self.memory_gb <= 0:
+            raise ConfigError(f"harness.memory_gb must be above 0, got {self.memory_gb}")
 
     def preflight(self, instances: Sequence[GoldInstance]) -> None:
         """Raise PreflightError without a working engine, file limit and docker command, ConfigError for odd rows."""
@@ -138,23 +144,32 @@ class SwebenchDocker(Harness, UsesImages):
         return verdicts
 
     def _run(self, pending: Sequence[Prediction], out_dir: Path) -> dict[str, Verdict]:
+        run = _Run(directory=out_dir / f"ct-{uuid.uuid4().hex[:12]}", pending=pending)
         try:
-            with docker_daemon.connected():
-                pass
+            with docker_daemon.limited(run.directory.name, self.memory_gb, self.pids_limit):
+                status = self._run_harness(run)
         except InfraError as error:
             log.warning("%d instances were not graded: %s", len(pending), error)
             outage = Verdict(outcome=Outcome.INFRA_ERROR, reason="engine_unreachable")
             return {p.instance.instance_id: outage for p in pending}
-        run = _Run(directory=out_dir / f"ct-{uuid.uuid4().hex[:12]}", pending=pending)
-        run.prepare()
-        with (run.directory / "harness.log").open("wb") as sink:
-            try:
-                status = _wait(self._start(run, sink.fileno()), run.report_progress())
-            finally:
-                _sweep([run.directory.name])
         if status != 0:
             log.warning("the harness exited with status %d: see %s", status, run.directory / "harness.log")
         return run.verdicts()
+
+    def _run_harness(self, run: _Run) -> int:
+        """Run the harness and return its exit status."""
+        limits = f"memory_gb={self.memory_gb}, pids_limit={self.pids_limit}"
+        log.info("grading containers have the harness's network and CAP_SYS_ADMIN; limits: %s", limits)
+        run.prepare()
+        report = run.report_progress()
+        with (run.directory / "harness.log").open("wb") as sink:
+            try:
+                return _wait(self._start(run, sink.fileno()), report)
+            except BaseException:
+                time.sleep(_CREATION_S)
+                raise
+            finally:
+                _sweep([run.directory.name])
 
     def _start(self, run: _Run, sink: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

@@ -7,11 +7,14 @@ reach the same daemon. Containers of agents are started by the command line, see
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contexttune.errors import InfraError
+from contexttune.sandbox.engine import last_line
+from contexttune.system import subprocesses
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 60
+_JOIN_S = 5.0
+_UPDATE_BYTES = 1_000_000
+_SHARE = 0.9  # of the engine's memory that one container gets at most
 
 
 @contextmanager
@@ -50,6 +56,41 @@ def digests(client: DockerClient, images: Iterable[str]) -> dict[str, str]:
             continue
         found[image] = str((attributes.get("RepoDigests") or [attributes["Id"]])[0])
     return found
+
+
+@contextmanager
+def limited(harness_run_id: str, memory_gb: float | None, pids_limit: int | None) -> Iterator[None]:
+    """Limit each container of a harness run as soon as it has been created; the harness itself sets no limits.
+
+    Raises InfraError when the engine does not answer.
+    """
+    with connected() as client:
+        flags = [f"--pids-limit={pids_limit}"] if pids_limit is not None else []
+        if memory_gb is not None:
+            n_bytes = int(min(memory_gb * 1e9, _SHARE * client.info()["MemTotal"]))
+            flags += [f"--memory={n_bytes}", f"--memory-swap={n_bytes}"]
+        created = client.events(decode=True, filters={"type": "container", "event": "create"})
+        thread = threading.Thread(target=_limit, args=(created, harness_run_id, flags), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            created.close()
+            thread.join(_JOIN_S)
+
+
+def _limit(created: Iterable[Mapping[str, Any]], harness_run_id: str, flags: Sequence[str]) -> None:
+    for event in created:
+        name = event["Actor"]["Attributes"]["name"]
+        if flags and f".{harness_run_id}" in name:
+            done = subprocesses.run(
+                ["docker", "update", *flags, name],
+                timeout_s=_TIMEOUT_S,
+                limit_bytes=_UPDATE_BYTES,
+                process_group=0,  # as in engine.py
+            )
+            if done.returncode != 0:
+                log.warning("%s runs without limits: %s", name, last_line(done))
 
 
 def remove_containers(client: DockerClient, harness_run_ids: Iterable[str]) -> None:
