@@ -46,6 +46,7 @@ class Inference:
     stopped_by: str | None = None  # the budget that ended the stage
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _outages: OutageStreak = field(default_factory=OutageStreak)
+    _interrupted: threading.Event = field(default_factory=threading.Event)
 
     def run(self, instances: Sequence[GoldInstance], blocks: Mapping[str, str]) -> dict[str, Record]:
         """Attempt every instance without a final attempt; return the records of attempts by instance_id.
@@ -105,6 +106,7 @@ class Inference:
             try:
                 records = map_in_threads(attempt, pending, self.workers, "attempt")
             except BaseException:
+                self._interrupted.set()
                 self.runner.stop()
                 raise
         return {record["instance_id"]: record for record in records if record}
@@ -118,6 +120,8 @@ class Inference:
         started = time.monotonic()
         paid_before = self.done.paid(instance.instance_id)
         attempt = self._run(instance, block, out_dir)
+        if self._interrupted.is_set():
+            return None  # its container or checkout may have been removed under its hands; its calls are kept
         record = self._recorded(instance, block, attempt, paid_before, time.monotonic() - started)
         reason = f" ({attempt.error})" if attempt.error else ""
         progress.finish(instance.instance_id, f"{attempt.status}, {attempt.exit_status}{reason}")
@@ -132,7 +136,7 @@ class Inference:
         except ConfigError:
             raise
         except Exception as error:  # a bug that one instance meets must not end the others
-            if not isinstance(error, InfraError):
+            if not isinstance(error, InfraError) and not self._interrupted.is_set():
                 log.exception("%s: the attempt failed", instance.instance_id)
             outage = _outage(error)
             if not isinstance(error, RequestRejected):  # the endpoint is up, and others may succeed

@@ -36,6 +36,12 @@ class MiniSweAgent(MiniRunner):
             )
         super().preflight()
 
+    def stop(self) -> None:
+        """End the running attempts, and remove the checkouts of those whose patch takes long to collect."""
+        super().stop()
+        if self._running:
+            self.sweep()
+
     def sweep(self) -> None:
         scratch.sweep(self.label)
 
