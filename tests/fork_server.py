@@ -3,28 +3,37 @@
 Run as `python -m tests.fork_server FD`, with one end of a socket. Each request on it has its words, directory and
 environment, and four descriptors: stdin, stdout, stderr, and a socket on which the process id and then the exit
 status are sent. The child runs what `python -m contexttune` runs, as a process of its own: it can be interrupted or
-killed, and it ends with the program's exit status.
+killed, and it ends with the program's exit status. The server that it starts for the workers of agents is a fork, too.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
+import logging
 import os
 import pkgutil
 import runpy
 import selectors
+import signal
 import socket
 import sys
 import tempfile
+import traceback
+from collections.abc import Sequence
 from contextlib import suppress
+from multiprocessing import util
+from pathlib import Path
 from typing import Any
 
 import contexttune
 
+_SPAWN = util.spawnv_passfds
 N_DESCRIPTORS = 4
 REQUEST_BYTES = 1 << 20
+MARK = "CONTEXTTUNE_TEST_MARK"  # the variable by which a test finds processes
 # What the commands import from elsewhere, some of it only when they need it.
 _PRELOAD = (
     *("antlr4.LL1Analyzer", "hydra._internal.hydra", "hydra.core.override_parser.overrides_parser"),
@@ -124,8 +133,55 @@ def become(request: dict[str, Any], descriptors: list[int]) -> None:
     os.environ.update(request["env"])
     search_path = filter(None, request["env"].get("PYTHONPATH", "").split(os.pathsep))
     sys.path[:1] = [request["cwd"], *search_path]
+    Path("/proc/self/comm").write_text(
+        comm(os.environ.get(MARK, ""))
+    )  # its environ remains that of the server
     tempfile.tempdir = None  # TMPDIR is read again
     sys.argv[:] = ["-m", *request["words"]]
+    if "OPENAI_API_KEY" not in request["env"]:  # a test may look for it in the environ of every process
+        util.spawnv_passfds = fork_workers_server  # type: ignore[assignment]
+
+
+def comm(mark: str) -> str:
+    """What a process with this mark, and each of its forks, is called by the kernel."""
+    return f"ct{mark}"[:15]
+
+
+def fork_workers_server(path: bytes, args: Sequence[str | bytes], fds: Sequence[int]) -> int:
+    """multiprocessing's way to start a process, but the server of workers does without an interpreter and its imports.
+
+    It has what a new process has: no other descriptors, no handlers of signals, logs or the program's end.
+    """
+    code = str(args[-1])
+    if "multiprocessing.forkserver" not in code:
+        return _SPAWN(path, args, fds)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    if pid := os.fork():
+        return pid
+    status = 1
+    try:
+        gc.freeze()  # nothing of the program's is destroyed here: it may have locks
+        atexit._clear()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+            if isinstance(logger, logging.Logger):
+                logger.handlers[:] = []
+        last = 3
+        for descriptor in sorted(fds):
+            os.closerange(last, descriptor)
+            last = descriptor + 1
+        os.closerange(last, 1024)
+        exec(code, {"__name__": "__main__"})
+    except SystemExit:
+        status = 0
+    except BaseException:  # noqa: BLE001 - it ends here
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            atexit._run_exitfuncs()
+        os._exit(status)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from contexttune.runners.mini_swe_agent import MiniSweAgent
 from contexttune.runners.mini_swe_agent_swebench import MiniSweAgentSwebench
 from contexttune.system.files import fingerprint, read_jsonl
 from tests.command_line import Program, contexttune, start
+from tests.fork_server import MARK, comm
 from tests.models.fault_server import Answer, ok
 
 ROTA = "ctdemo__rota-21"
@@ -98,15 +99,11 @@ class Agent:
         self, url: str, *more: str, instances: str = ROTA, **env: str
     ) -> subprocess.CompletedProcess[str]:
         arguments = self.arguments(f"slice.instance_ids=[{instances}]", *more)
-        return contexttune(
-            *arguments, cwd=self.root, **{"OPENAI_BASE_URL": url, "CONTEXTTUNE_TEST_MARK": self.mark} | env
-        )
+        return contexttune(*arguments, cwd=self.root, **{"OPENAI_BASE_URL": url, MARK: self.mark} | env)
 
     def start(self, url: str, *more: str, instances: str = ROTA, **env: str) -> Program:
         arguments = self.arguments(f"slice.instance_ids=[{instances}]", *more)
-        return start(
-            *arguments, cwd=self.root, **{"OPENAI_BASE_URL": url, "CONTEXTTUNE_TEST_MARK": self.mark} | env
-        )
+        return start(*arguments, cwd=self.root, **{"OPENAI_BASE_URL": url, MARK: self.mark} | env)
 
     def attempt(self, instance: str = ROTA) -> dict[str, Any]:
         (path,) = self.root.glob(f"artifacts/preds/g/*/{instance}/attempt.json")
@@ -177,7 +174,11 @@ class Agent:
 
     def processes(self) -> list[str]:
         """Command lines of living processes that this agent's runs started (those in a sandbox aside)."""
-        return [command for pid, command in living() if self.mark.encode() in _environ(pid)]
+        return [
+            command
+            for pid, command in living()
+            if self.mark in _environ(pid) or _comm(pid) == comm(self.mark)
+        ]
 
 
 def living() -> Iterator[tuple[int, str]]:
@@ -196,8 +197,17 @@ def is_living(words: str) -> bool:
     return any(words in command for pid, command in living() if pid != os.getpid())
 
 
-def _environ(pid: int) -> bytes:
+def _environ(pid: int) -> str:
+    """What a process was started with; a fork has that of its parent."""
+    return _proc(pid, "environ")
+
+
+def _comm(pid: int) -> str:
+    return _proc(pid, "comm").strip()
+
+
+def _proc(pid: int, name: str) -> str:
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
+        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
     except OSError:
-        return b""
+        return ""

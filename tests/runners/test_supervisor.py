@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import pytest
 
 from tests.agents.fixtures import settled
 from tests.agents.outages import FINE
-from tests.agents.scripted import APPTAINER, BWRAP, DOCKER, EDIT, PODMAN, ROTA, Agent, calls, is_living
+from tests.agents.scripted import APPTAINER, BWRAP, DOCKER, EDIT, PODMAN, ROTA, Agent, after, calls, is_living
 from tests.command_line import Program
 from tests.models.fault_server import Answer, serving, stall
 
@@ -37,7 +38,7 @@ RUNNERS = [
 @pytest.fixture
 def held_agent(any_agent: Agent, sandbox: str) -> Agent:
     # an answer that was recorded is given again: the second start is held up by the same command, not for a minute
-    any_agent.overrides = ("runner.command_timeout_s=5", *([f"runner.sandbox={sandbox}"] if sandbox else []))
+    any_agent.overrides = ("runner.command_timeout_s=3", *([f"runner.sandbox={sandbox}"] if sandbox else []))
     return any_agent
 
 
@@ -60,10 +61,17 @@ def wait_until(true: Callable[[], Any], within_s: float = 60) -> None:
 
 
 def started(
-    agent: Agent, url: str, busy: str, n_requests: Callable[[], int], scratch: Path | None = None
+    agent: Agent,
+    url: str,
+    busy: str,
+    n_requests: Callable[[], int],
+    scratch: Path | None = None,
+    *,
+    is_fresh: bool = False,
 ) -> Program:
-    """The program, at work on its second answer."""
-    program = agent.start(url, **({"TMPDIR": str(scratch)} if scratch else {}))
+    """The program, at work on its second answer; `is_fresh`: as an interpreter of its own."""
+    env = {"TMPDIR": str(scratch)} if scratch else {}
+    program = agent.start(url, **env, **({"CONTEXTTUNE_FRESH": "1"} if is_fresh else {}))
     wait_until(lambda: n_requests() == 2 or program.poll() is not None)
     if busy == "a command":
         wait_until(lambda: is_living(NAP) or program.poll() is not None)
@@ -80,20 +88,24 @@ def finishes(agent: Agent, scratch: Path | None = None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "busy", "runner", "sandbox"),
+    ("how", "busy", "runner", "sandbox", "is_fresh"),
     [
         # what differs between places is how a command under way is ended
-        *(pytest.param(signal.SIGTERM, "a command", *place.values, marks=place.marks) for place in RUNNERS),
         *(
-            pytest.param(how, busy, *place.values, marks=place.marks)
-            for how, busy in ((signal.SIGINT, "a command"), (signal.SIGTERM, "a stalled endpoint"))
-            for place in RUNNERS[:3]
+            pytest.param(signal.SIGTERM, "a command", *place.values, False, marks=place.marks)
+            for place in RUNNERS
         ),
+        pytest.param(signal.SIGINT, "a command", *RUNNERS[0].values, True, marks=RUNNERS[0].marks),
+        pytest.param(signal.SIGTERM, "a stalled endpoint", *RUNNERS[2].values, False, marks=RUNNERS[2].marks),
     ],
 )
-def test_an_interrupt_ends_all_within_15_s_and_the_same_command_goes_on(held_agent, scratch, how, busy):
+def test_an_interrupt_ends_all_within_15_s_and_the_same_command_goes_on(
+    held_agent, scratch, how, busy, is_fresh
+):
     with serving(calls("true"), BUSY[busy]) as server:
-        program = started(held_agent, server.url, busy, lambda: len(server.requests), scratch)
+        program = started(
+            held_agent, server.url, busy, lambda: len(server.requests), scratch, is_fresh=is_fresh
+        )
         began = time.monotonic()
         program.send_signal(how)
         said, _ = program.communicate(timeout=15)
@@ -128,9 +140,11 @@ def test_after_kill_9_no_worker_lives_on_and_the_next_start_sweeps(held_agent, s
 
 @pytest.mark.docker
 def test_a_second_start_leaves_the_first_ones_container_alone(boxed_agent):
-    with serving(calls("true"), calls("sleep 12"), *FINE) as server:
+    is_refused = threading.Event()
+    with serving(calls("true"), after(lambda: is_refused.wait(60), FINE[0]), *FINE[1:]) as server:
         program = started(boxed_agent, server.url, "waiting", lambda: len(server.requests))
         second = boxed_agent.run(server.url)
+        is_refused.set()
         said, _ = program.communicate(timeout=60)
     assert second.returncode == 3, second.stdout + second.stderr
     assert "is working on this run" in second.stdout + second.stderr
