@@ -16,7 +16,7 @@ from tests.command_line import contexttune, start
 WITHOUT = {"tablet-12": "resolved", "tablet-17": "resolved", "inkfile-8": "resolved", "rota-26": "unresolved"}
 WITHOUT |= {"inkfile-13": "empty_patch", "rota-21": "error"}
 WITH = dict.fromkeys(WITHOUT, "resolved") | {"tablet-12": "unresolved"}
-KILLS = int(os.environ.get("CONTEXTTUNE_KILLS", "6"))
+KILLS = int(os.environ.get("CONTEXTTUNE_KILLS", "4"))
 RECORDS = ("cell.json", "run.json", "summary.json", "instances.csv")
 
 

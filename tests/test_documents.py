@@ -17,6 +17,7 @@ from _pytest.mark import ParameterSet
 from tests.agents.outages import FINE
 from tests.agents.scripted import ROTA, after
 from tests.documents import ROOT, Document, shell, typed
+from tests.launch.slurm.cluster import OFTEN
 from tests.models.fault_server import error, ok, serving, stall
 from tests.test_readme import CONTEXTS, LOCAL, README, RUNNING
 
@@ -40,7 +41,8 @@ EC2 = Document(
         **{part: [] for part in ("uname", "tail", "kill", "ls results")},
     },
 )
-SMALL = ["hydra.launcher.cpus_per_task=1", "seed=0"]  # the test's cluster is this machine
+# the test's cluster is this machine, where each job takes seconds
+SMALL = ["hydra.launcher.cpus_per_task=1", "seed=0", "condition=no_context"]
 SLURM = Document(
     name="docs/slurm.md",
     extra={
@@ -97,7 +99,7 @@ def lab(tmp_path: Path) -> Path:
 def test_a_command_works_as_written(command, lab, tmp_path):
     with serving(ok("no change")) as server:
         lab.write_text(lab.read_text().replace("http://node7:8000/v1", server.url))
-        done = typed(command, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
+        done = typed(command, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any", **OFTEN)
     assert done.returncode == 0, done.stdout + done.stderr
     if "model.name" in command and "dry_run" not in command and "task=plan" not in command:
         assert server.requests

@@ -10,13 +10,14 @@ from tests.command_line import contexttune
 from tests.documents import ROOT, Document
 
 LOCAL = ["slice=demo", "harness=none"]
+ONE = [*LOCAL, "slice.limit=1"]
 README = Document(
     name="README.md",
     extra={
         "task=doctor": LOCAL,
         "task=plan": [],
         "task=report": None,
-        "experiment=verified_mini_baseline": LOCAL,
+        "experiment=verified_mini_baseline": ONE,
         "make demo": None,
         "export": None,
     },
@@ -30,8 +31,8 @@ RUNNING = Document(
         # agents have tests of their own, with Docker and bubblewrap
         "runner=mini_swe_agent": [*LOCAL, "dry_run=true"],
         "runner=gold": LOCAL,
-        "hydra/launcher": [*LOCAL, "seed=0"],
-        "condition=no_context,baseline_context": LOCAL,
+        "hydra/launcher": [*ONE, "seed=0"],
+        "condition=no_context,baseline_context": ONE,
         "slice.dataset=rows.jsonl": None,
     },
 )
@@ -40,9 +41,9 @@ CONTEXTS = Document(
     extra={
         "experiment=audit_search": ["slice=demo", "audit.split=all", "condition.place_weight=0.8"],
         "task=audit": ["slice=demo"],
-        "experiment=controls": LOCAL,
-        "condition=no_context,llm_context": [*LOCAL, "slice.limit=1", "seed=0"],
-        "llm_context": [*LOCAL, "slice.limit=1"],
+        "experiment=controls": ONE,
+        "condition=no_context,llm_context": [*ONE, "seed=0"],
+        "llm_context": ONE,
     },
 )
 

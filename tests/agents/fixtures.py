@@ -111,7 +111,17 @@ def _boxed(made: Agent) -> Iterator[Agent]:
 
 @pytest.fixture
 def any_agent(runner: str, request: pytest.FixtureRequest) -> Agent:
-    """The one that the test is run for: see `both_runners`, `every_engine`."""
+    """The one that the test is run for, by one of the marks below.
+
+    What differs by engine, and so has a test with each (`every_runner`, `every_engine`): the start of a container and
+    its limits; `exec`, with odd bytes and large amounts on its standard streams; what an exec and the state of a
+    container that is gone say; killing all of its processes at a time limit or an interrupt; removing it, and sweeping
+    it after kill -9; the image's digest and its pull; the network, the proxies and the environment inside; an engine
+    that stops. Behind an exec all is the same: the same shells run the same scripts in the same image. What is about
+    those, about commands that an agent replaces, or about the patch has a test `in_docker`, and one in bubblewrap
+    where the checkout has code of its own (`both_runners`). Endpoints, journals, limits and trajectories know no
+    places: bubblewrap, which is the cheapest, stands for all.
+    """
     made: Agent = request.getfixturevalue(
         {
             BWRAP: "agent",
@@ -123,31 +133,35 @@ def any_agent(runner: str, request: pytest.FixtureRequest) -> Agent:
     return made
 
 
+IN_BUBBLEWRAP = pytest.param(BWRAP, marks=pytest.mark.bwrap)
+IN_DOCKER = pytest.param(DOCKER, marks=pytest.mark.docker)
+ENGINES = [IN_DOCKER, pytest.param(PODMAN, marks=pytest.mark.podman)]
+PLACES = [IN_BUBBLEWRAP, *ENGINES, pytest.param(APPTAINER, marks=pytest.mark.bwrap)]
+
+
+def in_bubblewrap() -> pytest.MarkDecorator:
+    """Run a test that asks for `any_agent` with the agent in bubblewrap."""
+    return pytest.mark.parametrize("runner", [IN_BUBBLEWRAP])
+
+
+def in_docker() -> pytest.MarkDecorator:
+    """The same with the one in Docker."""
+    return pytest.mark.parametrize("runner", [IN_DOCKER])
+
+
 def both_runners() -> pytest.MarkDecorator:
-    """Run a test that asks for `any_agent` with the agent in bubblewrap, and with the one in Docker."""
-    return pytest.mark.parametrize(
-        "runner",
-        [pytest.param(BWRAP, marks=pytest.mark.bwrap), _ENGINES[0]],
-    )
-
-
-def every_runner() -> pytest.MarkDecorator:
-    """The same, and with podman and apptainer's stand-in too: for what depends on where commands run."""
-    return pytest.mark.parametrize(
-        "runner", [pytest.param(BWRAP, marks=pytest.mark.bwrap), *_ENGINES, _STAND_IN]
-    )
+    """The same with one after the other."""
+    return pytest.mark.parametrize("runner", [IN_BUBBLEWRAP, IN_DOCKER])
 
 
 def every_engine() -> pytest.MarkDecorator:
-    """Run a test that asks for `any_agent` with the agent in each kind of container."""
-    return pytest.mark.parametrize("runner", _ENGINES)
+    """The same in each kind of container: for what the engine does."""
+    return pytest.mark.parametrize("runner", ENGINES)
 
 
-_ENGINES = [
-    pytest.param(DOCKER, marks=pytest.mark.docker),
-    pytest.param(PODMAN, marks=pytest.mark.podman),
-]
-_STAND_IN = pytest.param(APPTAINER, marks=pytest.mark.bwrap)
+def every_runner() -> pytest.MarkDecorator:
+    """The same in each place: for what depends on where commands run."""
+    return pytest.mark.parametrize("runner", PLACES)
 
 
 def settled(listing: Callable[[], list[str]], within_s: float = 3.0) -> list[str]:

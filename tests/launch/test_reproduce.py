@@ -158,8 +158,8 @@ def test_a_sweep_over_a_past_run_has_the_typed_jobs_and_no_others(copy):
 
 @pytest.mark.slow
 def test_a_launcher_of_today_takes_a_past_run(copy):
-    reproduced(copy, job(copy), "-m", "seed=10,11", "hydra/launcher=submitit_local")
-    assert [record_of(p.parent)["seed"] for p in runs(copy, "g-reproduced")] == [10, 11]
+    reproduced(copy, job(copy), "-m", "seed=10", "hydra/launcher=submitit_local")
+    assert [record_of(p.parent)["seed"] for p in runs(copy, "g-reproduced")] == [10]
 
 
 @pytest.mark.parametrize("flags", [("--cfg", "job"), ("--help",), ("--cfg", "hydra")])

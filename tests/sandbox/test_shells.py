@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from contexttune.sandbox import testbed
-from tests.agents.fixtures import every_engine, every_runner
+from tests.agents.fixtures import every_runner, in_docker
 from tests.agents.outages import FINE, is_measured
 from tests.agents.scripted import ROTA, calls, is_living
 from tests.models.fault_server import serving
@@ -29,16 +29,16 @@ def test_a_command_that_does_not_end_is_ended_where_it_runs(any_agent):
     endless = f"{detached(f'{MARK}.25')}; sleep {MARK}.5 & sleep 1; {LISTED}; while :; do sleep 0.1; done"
     holds_stdout = f"{detached(f'{MARK}.75')}; echo returned"
     with serving(calls(f"trap '' TERM; {endless}"), calls(LISTED), calls(holds_stdout), *FINE) as server:
-        records = any_agent.infer(server.url, command_timeout_s=4)
+        records = any_agent.infer(server.url, command_timeout_s=3)
     assert (records[ROTA]["status"], len(server.requests)) == ("submitted", 5)
     seen = any_agent.observations()
     told = [m["content"] for m in any_agent.trajectory()["messages"] if m["role"] == "tool"]
     assert seen[0].split()[0] == "2"
-    assert "it timed out after 4 seconds" in told[0]
+    assert "it timed out after 3 seconds" in told[0]
     assert seen[1].split() == ["0"]
     assert seen[2].split() == ["returned"]
     assert "<returncode>0</returncode>" in told[2]
-    assert server.times[3] - server.times[2] < 4
+    assert server.times[3] - server.times[2] < 3
     assert not is_living(f"sleep {MARK}")
     is_measured(any_agent, ROTA)
 
@@ -64,7 +64,7 @@ def test_a_large_command_and_a_large_output_are_commands_like_others(any_agent):
     is_measured(any_agent, ROTA)
 
 
-@every_engine()
+@in_docker()
 def test_a_full_tmp_is_the_agents_to_see_and_to_mend(any_agent):
     commands = (
         "cat /dev/zero > /tmp/x; echo next",
@@ -80,7 +80,7 @@ def test_a_full_tmp_is_the_agents_to_see_and_to_mend(any_agent):
     assert (records[ROTA]["status"], len(server.requests)) == ("submitted", 5)
 
 
-@every_engine()
+@in_docker()
 def test_an_agent_that_replaces_commands_which_we_use_fills_nobodys_memory(any_agent):
     replace = "rm -f $d/{0}; printf '#!/bin/sh\\ncase \"$*\" in {1}) exec cat /dev/zero;; esac\\n' > $d/{0}; chmod +x $d/{0}"
     head, git = replace.format("head", "*"), replace.format("git", "*diff*")
@@ -93,7 +93,7 @@ def test_an_agent_that_replaces_commands_which_we_use_fills_nobodys_memory(any_a
     assert (records[ROTA]["status"], records[ROTA]["recovered_patch"]) == ("limit", "")
 
 
-@every_engine()
+@in_docker()
 def test_a_git_that_does_not_end_costs_no_limit_that_was_measured(any_agent, monkeypatch):
     monkeypatch.setattr(testbed, "_DIFF_TIMEOUT_S", 3.0)
     endless = "d=${PATH%%:*}; mkdir -p $d; rm -f $d/git; printf '#!/bin/sh\\nexec sleep 600\\n' > $d/git; chmod +x $d/git"
@@ -103,7 +103,7 @@ def test_a_git_that_does_not_end_costs_no_limit_that_was_measured(any_agent, mon
     assert "no patch was collected" in record["error"]
 
 
-@every_engine()
+@in_docker()
 def test_a_git_that_fails_is_no_empty_patch(any_agent):
     broken = "d=${PATH%%:*}; mkdir -p $d; rm -f $d/git; printf '#!/bin/sh\\nexit 137\\n' > $d/git; chmod +x $d/git; echo x >new"
     with serving(calls(broken), calls("true")) as server:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contexttune.repos.git import git, network, try_git
-from tests.agents.fixtures import every_engine, every_runner, publish
+from tests.agents.fixtures import both_runners, every_runner, in_bubblewrap, in_docker, publish
 from tests.agents.scripted import APPTAINER, SUBMIT, Agent, calls
 from tests.gitrepos import commit, workspace
 from tests.models.fault_server import serving
@@ -105,7 +105,7 @@ def test_odd_bytes_survive_in_a_form_that_git_apply_takes(odd_agent, odd_repo, t
     assert not (tree / "patch.txt").exists()
 
 
-@every_runner()
+@both_runners()
 def test_a_recovered_patch_is_as_exact(odd_agent, odd_repo, tmp_path):
     with serving(calls(CHANGE)) as server:
         attempt = odd_agent.infer(server.url, ODD, step_limit=1, submit_recovered=True)[ODD]
@@ -115,7 +115,7 @@ def test_a_recovered_patch_is_as_exact(odd_agent, odd_repo, tmp_path):
     assert (tree / "image.bin").read_bytes().endswith(b"\0\xffnew")
 
 
-@every_runner()
+@both_runners()
 def test_a_patch_that_no_prediction_can_hold_is_an_agent_error_that_says_so(odd_agent):
     attempt = submits(odd_agent, "printf 'na\\357ve\\n' >> latin.txt", "git diff -- latin.txt > patch.txt")
     assert attempt["status"] == "agent_error"
@@ -124,7 +124,7 @@ def test_a_patch_that_no_prediction_can_hold_is_an_agent_error_that_says_so(odd_
     assert odd_agent.trajectory(ODD)["info"]["exit_status"] == "Submitted"
 
 
-@every_engine()  # the other runner takes the tree's difference, whatever is printed
+@in_docker()  # the other runner takes the tree's difference, whatever is printed
 def test_a_binary_file_named_without_its_content_is_said_to_be(odd_agent):
     attempt = submits(odd_agent, f"{CHANGE}; git diff > patch.txt")
     assert attempt["status"] == "agent_error"
@@ -132,7 +132,7 @@ def test_a_binary_file_named_without_its_content_is_said_to_be(odd_agent):
     assert "Binary files" in odd_agent.predictions()[ODD]  # the harness decides on what the agent printed
 
 
-@every_runner()
+@in_bubblewrap()
 def test_mini_extra_inspect_opens_the_trajectories(odd_agent, monkeypatch, tmp_path):
     submits(odd_agent, "printf '\\377\\376 [bold] not utf-8'; echo; ls", f"{CHANGE}; {DIFF}")
     monkeypatch.setenv("MSWEA_GLOBAL_CONFIG_DIR", str(tmp_path / "mini"))

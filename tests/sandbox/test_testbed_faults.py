@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from contexttune.sandbox import engine
 from tests.agents.engines import start_engine, stop_engine
-from tests.agents.fixtures import every_engine
+from tests.agents.fixtures import ENGINES, every_engine
 from tests.agents.outages import BOTH, FINE, is_outage
 from tests.agents.scripted import DEMO, DOCKER, ROTA, TABLET, Agent, after, calls
 from tests.models.fault_server import Answer, serving
@@ -27,7 +28,7 @@ def by_engine(agent: Agent, *words: str) -> None:
 
 
 def kill_soon(agent: Agent) -> None:
-    command = f"sleep 2; {agent.engine} kill {' '.join(agent.containers())}"
+    command = f"sleep 1; {agent.engine} kill {' '.join(agent.containers())}"
     subprocess.Popen(["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -68,7 +69,7 @@ ROWS = {
         2,
     ),
     "killed during a command": Row(
-        lambda agent: (after(lambda: kill_soon(agent), calls("sleep 20")),), "the container is gone", 1
+        lambda agent: (after(lambda: kill_soon(agent), calls("sleep 6")),), "the container is gone", 1
     ),
     "its disk is full": Row(
         lambda _: (calls(COMMIT), FILL, *FINE), "disk of the container is full", 4, REPEATED, SMALL, LARGER
@@ -76,8 +77,17 @@ ROWS = {
 }
 
 
-@every_engine()
-@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize(
+    ("runner", "row"),
+    [
+        *(
+            pytest.param(*place.values, ROWS[name], marks=place.marks, id=f"{name}-{place.values[0]}")
+            for name in ("killed", "removed", "killed during a command")
+            for place in ENGINES
+        ),
+        pytest.param(DOCKER, ROWS["its disk is full"], marks=pytest.mark.docker, id="its disk is full"),
+    ],
+)
 def test_a_container_that_fails_is_an_outage_and_not_an_answer(any_agent, row):
     any_agent.settings = row.settings
     with serving(*row.fine, *row.answers(any_agent), *FINE) as server:
@@ -122,7 +132,7 @@ def test_a_full_disk_of_the_machine_is_an_outage_too(agent, small_disk):
 
 
 @every_engine()
-def test_a_missing_image_is_missing_data_until_it_is_there(any_agent, tmp_path, caplog):
+def test_a_missing_image_is_missing_data_until_it_is_there(any_agent, tmp_path, caplog, monkeypatch):
     from swebench.task.repo import load_task_repo
 
     image = "contexttune.invalid/no/such:image"
@@ -132,6 +142,7 @@ def test_a_missing_image_is_missing_data_until_it_is_there(any_agent, tmp_path, 
     any_agent.dataset = tmp_path / "rows.jsonl"
     any_agent.dataset.write_text("".join(json.dumps(row) + "\n" for row in rows.values()))
     caplog.set_level("INFO")
+    monkeypatch.setattr(engine, "_PULL_WAIT_S", 0.1)
     with serving(*FINE) as server:
         records = any_agent.infer(server.url, BOTH)
     assert f"pulling {image}" in caplog.text

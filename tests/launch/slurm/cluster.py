@@ -17,6 +17,9 @@ from typing import Any
 from tests.command_line import Program, start
 
 SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.cpus_per_task=1")
+OFTEN = {
+    "CONTEXTTUNE_TEST_SET": "contexttune.launch.slurm._POLL_S=1"
+}  # jobs of a busy cluster end minutes later
 PATIENCE_S = 300
 
 
@@ -74,7 +77,7 @@ class Sweep:
 @contextmanager
 def sweeping(root: Path, *arguments: str, **env: str) -> Iterator[Sweep]:
     """Launch a sweep; nothing of it is left in the queue afterwards."""
-    process = start("-m", *SLURM, *arguments, cwd=root, **env)
+    process = start("-m", *SLURM, *arguments, cwd=root, **OFTEN, **env)
     sweep = Sweep(root, process)
     try:
         yield sweep

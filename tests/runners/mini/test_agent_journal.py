@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.agents.fixtures import both_runners
+from tests.agents.fixtures import both_runners, in_bubblewrap
 from tests.agents.outages import BOTH, FINE
 from tests.agents.scripted import EDIT, ROTA, SUBMIT, TABLET, Agent, after, calls
 from tests.models.fault_server import error, ok, serving, stall
@@ -28,7 +28,7 @@ def test_after_an_outage_an_attempt_goes_on_where_it_was(any_agent):
     assert done["earlier"].get("n_calls", 0) == 0
 
 
-@both_runners()
+@in_bubblewrap()
 def test_where_a_command_prints_something_else_the_endpoint_is_asked_again(any_agent):
     with serving(calls("ls"), calls("date +%s.%N"), calls("ls"), error(401)) as server:
         any_agent.infer(server.url)
@@ -73,9 +73,9 @@ def test_a_finished_run_is_made_again_without_an_endpoint(any_agent):
 
 @pytest.mark.bwrap
 def test_what_answers_took_when_they_were_given_counts_towards_the_wall_limit(agent):
-    with serving(after(lambda: time.sleep(10), calls("true")), error(401)) as server:
+    with serving(after(lambda: time.sleep(5), calls("true")), error(401)) as server:
         agent.infer(server.url)
     with serving(stall(60)) as server:
-        done = agent.infer(server.url, wall_limit_s=10)[ROTA]
+        done = agent.infer(server.url, wall_limit_s=5)[ROTA]
     assert (done["status"], done["exit_status"], done["n_calls"]) == ("limit", "TimeExceeded", 1)
-    assert done["wall_s"] < 10
+    assert done["wall_s"] < 5

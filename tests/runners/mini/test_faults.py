@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.agents.fixtures import both_runners
+from tests.agents.fixtures import IN_BUBBLEWRAP, IN_DOCKER
 from tests.agents.outages import BOTH, FINE, is_measured, is_outage
 from tests.agents.scripted import ROTA, TABLET, after, calls, close_server
 from tests.models.fault_server import Answer, error, half, ok, raw, serving, stall
@@ -59,8 +59,20 @@ ROWS = {
 }
 
 
-@both_runners()
-@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize(
+    ("runner", "row"),
+    [
+        *(
+            pytest.param(*IN_BUBBLEWRAP.values, row, marks=IN_BUBBLEWRAP.marks, id=name)
+            for name, row in ROWS.items()
+        ),
+        # a container goes in each way that an attempt ends
+        *(
+            pytest.param(*IN_DOCKER.values, ROWS[name], marks=IN_DOCKER.marks, id=f"{name}-docker")
+            for name in ("context length", "401", "no action ten times", "the worker is killed")
+        ),
+    ],
+)
 def test_a_fault_of_the_endpoint_is_told_from_an_answer(any_agent, row):
     with serving(*FINE, *row.answers) as server:
         records = any_agent.infer(server.url, BOTH, row.model)

@@ -23,7 +23,7 @@ from tests.models.fault_server import FaultServer, error, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.bwrap]
 
-KILLS = int(os.environ.get("CONTEXTTUNE_KILLS", "6"))  # each takes seconds
+KILLS = int(os.environ.get("CONTEXTTUNE_KILLS", "4"))  # each takes seconds
 WORKERS = 2
 INSTANCES = (ROTA, TABLET, "ctdemo__inkfile-8")
 # what the agent does, turn by turn: it looks, writes, waits, and in the end submits

@@ -20,7 +20,7 @@ from tests.runners.mini.test_parity import surroundings, write_task
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-TIMEOUT_S = 3
+TIMEOUT_S = 2
 # What 1.17.5 treats in a way of its own: turns without exactly one command, time-outs, its login shell.
 ODDITIES: tuple[Answer, ...] = (
     ok("I have no command at all."),
