@@ -141,10 +141,10 @@ def become(request: dict[str, Any], descriptors: list[int]) -> None:
     tempfile.tempdir = None  # TMPDIR is read again
     sys.argv[:] = ["-m", *request["words"]]
     for setting in os.environ.get(SET, "").split():
-        name, _, number = setting.partition("=")
+        name, _, value = setting.partition("=")
         module, _, constant = name.rpartition(".")
         assert hasattr(sys.modules[module], constant)
-        setattr(sys.modules[module], constant, float(number))
+        setattr(sys.modules[module], constant, float(value))
     if "OPENAI_API_KEY" not in request["env"]:  # a test may look for it in the environ of every process
         util.spawnv_passfds = fork_workers_server  # type: ignore[assignment]
 
