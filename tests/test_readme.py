@@ -41,7 +41,7 @@ CONTEXTS = Document(
     extra={
         "experiment=audit_search": ["slice=demo", "audit.split=all", "condition.place_weight=0.8"],
         "task=audit": ["slice=demo"],
-        "experiment=controls": ONE,
+        "experiment=controls": LOCAL,
         "condition=no_context,llm_context": [*ONE, "seed=0"],
         "llm_context": ONE,
     },
