@@ -134,6 +134,7 @@ MANY = "for i in $(seq 60); do truncate -s 190M large$i; done"
             BWRAP, MANY, "git add --all --ignore-errors --pathspec-from-file", marks=pytest.mark.bwrap
         ),
     ],
+    ids=["docker", "bwrap"],  # NAP differs between processes
 )
 def test_a_patch_that_takes_long_to_collect(any_agent, scratch, change, collecting):
     """The container or checkout of an attempt goes, even if a thread still waits for its diff."""
