@@ -72,7 +72,15 @@ class PidNamespace:
         self._first = int(json.loads(told)["child-pid"])
         with suppress(ProcessLookupError):
             self._handle = os.pidfd_open(self._first)
-            write_atomic(self.folder / _RECORD, f"{self._first} {_start_time(self._first)}", durable=False)
+            self._record(self._first)
+
+    def _record(self, first: int) -> None:
+        try:
+            write_atomic(self.folder / _RECORD, f"{first} {_start_time(first)}", durable=False)
+        except ProcessLookupError:
+            raise
+        except OSError as error:
+            raise InfraError(f"no more can be written to {self.folder.parent}: {error.strerror}") from None
 
     def exceeded(self) -> str:
         """The limit that the sandbox exceeds now, as the end of a sentence; "" for none."""
