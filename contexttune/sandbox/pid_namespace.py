@@ -24,7 +24,7 @@ _END_S = 60.0
 _RECORD = "first-process"  # its number and start, for whoever finds it when this process was killed
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _GB = 1_000_000_000
-_RESERVED_BYTES = 2 * _GB  # of the disk, for everybody else; at most half of what was free
+_RESERVED_BYTES = 2 * _GB  # of the disk, for everybody else; nothing where little is free from the start
 
 
 @dataclass(kw_only=True)
@@ -46,7 +46,7 @@ class PidNamespace:
         os.write(filter_end, filter_program())  # small enough never to block
         os.close(filter_end)
         free_bytes = shutil.disk_usage(self.folder).free
-        self._reserved_bytes = min(_RESERVED_BYTES, free_bytes // 2)
+        self._reserved_bytes = _RESERVED_BYTES if free_bytes > 2 * _RESERVED_BYTES else 0
         return self
 
     @property
