@@ -70,7 +70,7 @@ class OpenAICompatible(JournaledModel):
     temperature: float | None = 0.0
     top_p: float | None = None
     max_tokens: int | None = 4096
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] | None = None
     timeout_s: float = field(default=600.0, metadata=NO_EFFECT)
     attempts: int = field(default=5, metadata=NO_EFFECT)
     rate_limit_wait_s: float = field(default=300.0, metadata=NO_EFFECT)
@@ -132,7 +132,7 @@ class OpenAICompatible(JournaledModel):
     def sampling(self) -> dict[str, Any]:
         """Model name and sampling parameters as they are sent, without null ones."""
         chosen = {key: getattr(self, key) for key in ("temperature", "top_p", "max_tokens", "seed")}
-        chosen |= self.parameters
+        chosen |= self.parameters or {}
         return {"model": str(self.name)} | {key: value for key, value in chosen.items() if value is not None}
 
     def chat(

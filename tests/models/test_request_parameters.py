@@ -9,6 +9,7 @@ import pytest
 from contexttune.errors import PreflightError, RequestRejected
 from contexttune.models.openai_compatible import OpenAICompatible
 from contexttune.models.wire import completion_of
+from tests.command_line import contexttune
 from tests.models.fault_server import error, ok, raw, serving
 
 MESSAGES = [{"role": "user", "content": "hello"}]
@@ -38,6 +39,24 @@ def test_any_parameter_is_sent_or_left_out(parameters, sent, absent):
     (request,) = server.requests
     assert {name: request.get(name) for name in sent} == sent
     assert not set(absent) & request.keys()
+
+
+def test_the_command_line_sets_them(tmp_path):
+    keys = ("slice=demo", "slice.limit=1", "harness=none", "runner=single_shot", "condition=no_context")
+    parameters = "model.parameters={chat_template_kwargs: {enable_thinking: false}, top_k: 20, seed: null}"
+    with serving(ok()) as server:
+        done = contexttune(
+            *keys,
+            parameters,
+            "model.name=m",
+            "model.api_key_env=null",
+            cwd=tmp_path,
+            OPENAI_BASE_URL=server.url,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    request = server.requests[-1]
+    assert (request["top_k"], request["chat_template_kwargs"]) == (20, {"enable_thinking": False})
+    assert "seed" not in request
 
 
 def test_refused_settings_are_left_out_once_and_for_all():
