@@ -136,7 +136,7 @@ class Inference:
         except ConfigError:
             raise
         except Exception as error:  # a bug that one instance meets must not end the others
-            if not isinstance(error, InfraError) and not self._interrupted.is_set():
+            if not isinstance(error, InfraError):
                 log.exception("%s: the attempt failed", instance.instance_id)
             outage = _outage(error)
             if not isinstance(error, RequestRejected):  # the endpoint is up, and others may succeed

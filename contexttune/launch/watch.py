@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from contexttune.config.user_errors import as_user_error
 from contexttune.errors import ConfigError, ExitCode
+from contexttune.launch import interrupts
 from contexttune.launch.session import BUG_NOTICE, current_session
 
 
@@ -41,6 +42,8 @@ class Watch(Callback):
                 slurm.requeue_at_time_limit(config)
             session.launch(planned)
         except Exception as error:  # noqa: BLE001 - Hydra would ignore it and launch the jobs
+            if interrupts.is_cause_of(error):
+                raise KeyboardInterrupt from None
             if (found := as_user_error(error)) is not None:
                 _refuse(str(found), found.exit_code)
             traceback.print_exc()

@@ -30,7 +30,7 @@ __all__ = ["instances", "no_containers_left", "scratch", "toy_images", "toy_repo
 pytestmark = pytest.mark.slow
 
 ROUNDS = int(os.environ.get("CONTEXTTUNE_SIGNALS", "3"))  # each takes seconds
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 DEMO = ("-m", "experiment=demo", "slice.limit=2")
 IN_DOCKER = (*DEMO, "harness=swebench_docker", "runner=mini_swe_agent_swebench")
 
