@@ -119,6 +119,6 @@ class PersistentShell:
             self._process.kill()
             return ExecResult(output=output, returncode=_KILLED)
         if returncode == _CLIENT_LOST:
-            raise InfraError("the connection to the container's engine was lost")
+            raise InfraError("the container is gone (its engine has closed the connection)")
         stderr = self._process.stderr.read()
         return ExecResult(output=output, returncode=returncode or _KILLED, stderr=stderr)
