@@ -1,39 +1,35 @@
-"""Keeps secrets out of files and off the console: values of environment variables named like keys, and keys in URLs."""
+"""Keeps secrets out of files: passwords in URLs, and values of environment variables named like keys."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contexttune.errors import ConfigError
-from contexttune.system.encoded_secrets import MIN_CHARS, SecretFinder
-from contexttune.system.url_secrets import KEY_WORDS, credentials, path_keys, without_url_secrets
 
-_VARIABLE = re.compile(rf"(?i)({KEY_WORDS}|_pwd|_auth|_pat)(_?\d+)?$")
+# the user name of a URL may be a token, which is longer than a name
+_URL_PASSWORD = re.compile(r"(?<=://)(?:([^/?#@\s:]*:)[^/?#@\s]+|[^/?#@\s:]{20,})@")
+_VARIABLE = re.compile(r"(?i)(key|token|secret|password|passwd|credentials?)$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MASK = "***"
+_MIN_CHARS = 8  # "any" and "none" are keys for servers that check none, and occur in many words
 
 
 def masked(value: Any) -> Any:
-    """`value` (JSON) with every secret in it replaced by ***, however it is encoded. Use for everything that is written."""
-    finder = _finder(tuple(sorted({*environment_secrets().values(), *_url_secrets()})))
-    return _mapped(value, lambda text: finder.masked(without_url_secrets(text, MASK)))
+    """`value` (JSON) with every secret in it replaced by ***. Use for everything that is written."""
+    return _mapped(value, sorted(set(environment_secrets().values()), key=len, reverse=True))
 
 
 def environment_secrets() -> dict[str, str]:
-    """Name -> value of the environment variables that are named like keys, except short values.
-
-    "any" and "none" are keys for servers that check none, and occur in many words.
-    """
-    return {name: v for name, v in os.environ.items() if _VARIABLE.search(name) and len(v) >= MIN_CHARS}
+    """Name -> value of the environment variables that are named like keys, except short values."""
+    return {name: v for name, v in os.environ.items() if _VARIABLE.search(name) and len(v) >= _MIN_CHARS}
 
 
 def without_passwords(value: Any) -> Any:
-    """`value` (JSON) with the passwords and keys in its URLs replaced by ***. Does not depend on the environment."""
-    return _mapped(value, lambda text: without_url_secrets(text, MASK))
+    """`value` (JSON) with the passwords in its URLs replaced by ***. Does not depend on the environment."""
+    return _mapped(value, [])
 
 
 def require_no_secrets(composed: Mapping[str, Any]) -> None:
@@ -43,11 +39,11 @@ def require_no_secrets(composed: Mapping[str, Any]) -> None:
     """
     ours = {key: value for key, value in composed.items() if key != "hydra"}
     for key, value in _texts({**ours, "hydra": composed.get("hydra")}):  # ours first: its keys are clearer
-        name = value.partition("=")[0].lstrip("+~") if key.startswith("hydra.overrides.") else key
-        if any(credentials(value)) or (name.endswith("base_url") and any(path_keys(value))):
+        if _URL_PASSWORD.search(value):
+            name = value.partition("=")[0].lstrip("+~") if key.startswith("hydra.overrides.") else key
             raise ConfigError(
-                f"{name} contains a password or a key, and the configuration is written to files: export the URL as "
-                "OPENAI_BASE_URL, or as another variable and set the key to '${oc.env:NAME}'"
+                f"{name} contains a password, and the configuration is written to files: export the URL as OPENAI_BASE_URL, "
+                "or as another variable and set the key to '${oc.env:NAME}'"
             )
         if key.startswith("hydra.job.env_set.") and _VARIABLE.search(key) and "${" not in value:
             raise ConfigError(
@@ -59,26 +55,16 @@ def require_no_secrets(composed: Mapping[str, Any]) -> None:
             )
 
 
-def _url_secrets() -> Iterator[str]:
-    """Passwords and keys in URLs of the environment, such as that of the endpoint."""
-    for value in os.environ.values():
-        if "://" in value:
-            found = (value[begin:end] for begin, end in (*credentials(value), *path_keys(value)))
-            yield from (secret for secret in found if len(secret) >= MIN_CHARS)
-
-
-@cache
-def _finder(secrets: tuple[str, ...]) -> SecretFinder:
-    return SecretFinder(secrets, MASK)
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    """`value` with all of its texts changed, also those that are keys of mappings."""
+def _mapped(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, Mapping):
-        return {_mapped(key, change): _mapped(inner, change) for key, inner in value.items()}
+        return {key: _mapped(inner, secrets) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_mapped(inner, change) for inner in value]
-    return change(value) if isinstance(value, str) else value
+        return [_mapped(inner, secrets) for inner in value]
+    if isinstance(value, str):
+        value = _URL_PASSWORD.sub(lambda found: f"{found[1] or ''}{MASK}@", value)
+        for secret in secrets:
+            value = value.replace(secret, MASK)
+    return value
 
 
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
