@@ -136,7 +136,6 @@ def limited(testbed, **limits):
     [
         "for i in $(seq 300); do sleep 77.5 & done; wait",
         "exec >/dev/null 2>&1 </dev/null; for i in $(seq 300); do sleep 77.5 & done; wait",
-        ":(){ :|:& };:; sleep 77.5",
     ],
 )
 def test_too_many_processes_end_the_command(testbed, command):
