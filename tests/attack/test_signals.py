@@ -35,6 +35,12 @@ DEMO = ("-m", "experiment=demo", "slice.limit=2")
 IN_DOCKER = (*DEMO, "harness=swebench_docker", "runner=mini_swe_agent_swebench")
 
 
+@pytest.fixture(autouse=True)
+def in_fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork has the environment of its server in /proc, by which tests find the processes of an agent."""
+    monkeypatch.setenv("CONTEXTTUNE_FRESH", "1")
+
+
 def strike(program: Program, number: signal.Signals, *, to_group: bool = False, again_s: float | None = None):
     """Send a signal, and again after `again_s` seconds."""
     send = os.killpg if to_group else os.kill
