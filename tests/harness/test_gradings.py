@@ -40,7 +40,6 @@ def test_what_the_harness_reads_is_taken(change):
         ({"image": "Swebench/UPPER:latest"}, "image"),
         ({"image": ""}, "image"),
         ({"image": "a b"}, "image"),
-        ({"image": "--privileged"}, "image"),
         ({"log_parser": "parse_log_nope"}, "log_parser"),
         ({"log_parser": None}, "log_parser"),
         ({"eval_type": "both"}, "eval_type"),

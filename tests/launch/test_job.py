@@ -22,7 +22,7 @@ def fail_with(monkeypatch, error):
         def execute(self, _):
             raise error
 
-    monkeypatch.setattr(job, "build", lambda *_: Task())
+    monkeypatch.setattr(job, "build", lambda *_, **__: Task())
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
@@ -68,7 +68,7 @@ def test_a_run_that_fails_after_inference_shows_the_table_of_its_group(
     def fail(_):
         raise error
 
-    monkeypatch.setattr(pipeline, "evaluate", fail)
+    monkeypatch.setattr(pipeline, "_evaluate", fail)
     monkeypatch.chdir(tmp_path)
     keys = ("slice=demo", "slice.limit=1", "harness=local", "runner=gold", "condition=no_context")
     code = run_command([*sweep, *keys, "group_id=g"])

@@ -5,7 +5,7 @@ import sys
 
 PROGRAM = """
 import sys, threading
-from contexttune.models.retry import is_transient
+from contexttune.models.endpoint_errors import classify
 from contexttune.models.wire import answer_in
 
 sys.setswitchinterval(1e-6)
@@ -14,7 +14,7 @@ together, failed = threading.Barrier(8), []
 def ask(number):
     together.wait()
     try:
-        is_transient(ValueError()) if number % 2 else answer_in({"choices": []})
+        classify(ValueError()) if number % 2 else answer_in({"choices": []})
     except Exception as error:
         failed.append(repr(error))
 
