@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from pathlib import Path
@@ -50,6 +51,10 @@ def graded(out_dir: Path, instances: list[GoldInstance], patch: str, **limits: A
 
 @pytest.mark.docker
 @pytest.mark.slow
+@pytest.mark.skipif(
+    not os.environ.get("CONTEXTTUNE_SIGNALS"),
+    reason="other tests look for containers of the same tasks: set CONTEXTTUNE_SIGNALS=3",
+)
 @pytest.mark.usefixtures("toy_images", "no_containers_left")
 class TestLimits:
     def test_processes_are_limited(self, instances, tmp_path):

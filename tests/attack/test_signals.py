@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -272,6 +273,8 @@ def slow_rows(root: Path, instances: list[Any]) -> Path:
 )
 def test_grading(tmp_path, scratch, toy_repo, instances, harness, number, again_s, request):
     if harness == "swebench_docker":
+        if "CONTEXTTUNE_SIGNALS" not in os.environ:
+            pytest.skip("other tests look for containers of the same tasks: set CONTEXTTUNE_SIGNALS=3")
         request.getfixturevalue("toy_images")
         request.getfixturevalue("no_containers_left")
     agent = Agent(tmp_path)
@@ -363,7 +366,8 @@ def test_a_job_of_a_local_launcher(agent, scratch, number):
         (path,) = agent.root.glob("multirun/*/*/*/job.json")
         pid = json.loads(path.read_text())["process"]["pid"]
         for _ in range(2):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # the first may have sufficed
+                os.kill(pid, number)
             time.sleep(0.2)
         said, _ = program.communicate(timeout=60)
     assert program.returncode == 4, said
