@@ -16,6 +16,7 @@ from contexttune.types import STAGES
 
 # what an interpolation may be that reads nothing but the configuration itself
 _REFERENCE = re.compile(r"\$\{(oc\.select:)?\.*[\w.@-]+(,\w*)?\}")
+NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")  # of a configuration or option; no path out of its directory
 _HELD = "\0{"  # stands for ${ while references are resolved
 _OWN_SOURCES = ("hydra", "main", "schema")  # config sources that are not the user's
 
@@ -108,7 +109,7 @@ def _overrides(recorded: list[Any]) -> list[str]:
 
 
 def _name(recorded: Any) -> str:
-    if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", str(recorded)):
+    if not NAME.fullmatch(str(recorded)):
         raise ValueError(f"{recorded!r} is not the name of a configuration")
     return str(recorded)
 

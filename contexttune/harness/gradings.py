@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from contexttune.system.files import fingerprint, read_json, read_jsonl, write_j
 from contexttune.types import GoldInstance, Outcome
 
 OUTCOMES = "outcomes.json"
+EVAL_TYPES = frozenset(("pass_and_fail", "fail_only"))  # swebench's
 _IMAGE = re.compile(
     r"(?:[\w.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
     re.ASCII,
@@ -59,16 +62,13 @@ class Prediction:
 
 def require_gradable(instances: Sequence[GoldInstance], *, in_images: bool) -> None:
     """Raise ConfigError for rows that the harness would fail on, which loses the verdicts of all rows."""
-    from swebench.harness.constants import EvalType
-    from swebench.harness.log_parsers import PARSER_REGISTRY
-
     missing = [column for column in HARNESS if any(column not in instance.row for instance in instances)]
     if missing:
         raise ConfigError(
             f"slice.dataset lacks the columns {', '.join(missing)} that swebench 5.0.2 reads: use "
             "SWE-bench/SWE-bench_Verified, or rows made for swebench 5; harness=none needs none of them"
         )
-    known = {"log_parser": PARSER_REGISTRY.keys(), "eval_type": {str(each.value) for each in EvalType}}
+    known = {"log_parser": log_parsers(), "eval_type": EVAL_TYPES}
     problems = [
         f"{instance.instance_id}: {problem}"
         for instance in instances
@@ -80,6 +80,17 @@ def require_gradable(instances: Sequence[GoldInstance], *, in_images: bool) -> N
             f"slice.dataset has rows that swebench 5.0.2 cannot grade ({'; '.join(problems[:3])}{more}): correct them, "
             "or leave them out with slice.filter or slice.instance_ids"
         )
+
+
+@cache
+def log_parsers() -> frozenset[str]:
+    """Names of swebench's log parsers, read from its source: importing it takes seconds."""
+    package = find_spec("swebench")
+    assert package is not None
+    assert package.origin is not None
+    source = Path(package.origin).parent / "harness" / "log_parsers" / "__init__.py"
+    registry = source.read_text(encoding="utf-8").partition("PARSER_REGISTRY = {")[2].partition("}")[0]
+    return frozenset(re.findall(r'"(\w+)":', registry))
 
 
 def _problems(

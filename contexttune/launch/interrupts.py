@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _AGAIN_S = 1.0
-_NOTED_S = 0.5  # a signal to the group ends children at once, and is handled here a moment later
 _noted = threading.Event()  # set by the first signal
 _settled = threading.Event()  # set when an interrupt would have no effect any more
 
@@ -23,7 +22,6 @@ def install() -> None:
     _noted.clear()
     _settled.clear()
     sys.unraisablehook = _report_unraisable
-    logging.setLogRecordFactory(_record)
     for number in ENDING:
         if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, interrupt)
@@ -85,14 +83,6 @@ def _repeat() -> None:
 def _report_unraisable(unraisable: Any) -> None:
     if not isinstance(unraisable.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
-
-
-def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:
-    """A log record, without its traceback if an interrupt has ended a child process of the thread."""
-    record = logging.LogRecord(*args, **kwargs)
-    if record.exc_info and threading.current_thread() is not threading.main_thread():
-        record.exc_info = None if _noted.wait(_NOTED_S) else record.exc_info
-    return record
 
 
 def _leave_terminal() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contexttune.errors import ConfigError
+from contexttune.experiment.past_run import NAME
 from contexttune.launch import hydra_setup, trust
 from contexttune.paths import config_dir
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
-
-_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")  # of an option; no path out of its directory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +165,7 @@ def _is_own_option(one: Override, loader: ConfigLoaderImpl) -> bool:
         return False
     value = one.value()
     names = [f"{one.key_or_group}/{name}" for name in (value if isinstance(value, list) else [value])]
-    return all(_NAME.fullmatch(name) and loader.repository.config_exists(name) for name in names)
+    return all(NAME.fullmatch(name) and loader.repository.config_exists(name) for name in names)
 
 
 def _paths_of(one: Override) -> Iterator[trust.Path]:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from contexttune.repos.git import Tree, git, try_git
 
+# Whatever attributes and settings say: one form for all patches.
+DIFF = ("diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
+
 
 @dataclass(frozen=True)
 class CommitIndex:
@@ -43,16 +46,7 @@ class CommitIndex:
 
     def diff(self) -> str:
         """The staged changes to the commit; bytes that are not UTF-8 are surrogate-escaped."""
-        options = (
-            "--cached",
-            "--binary",
-            "--no-color",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--no-renames",
-            self.tree.commit,
-        )
-        return self._git("diff", *options).decode("utf-8", "surrogateescape")
+        return self._git(*DIFF, self.tree.commit).decode("utf-8", "surrogateescape")
 
     def _git(self, *args: str, stdin: bytes = b"") -> bytes:
         return git("--git-dir", self.tree.git_dir, *args, stdin=stdin, env=self.env)

@@ -49,10 +49,6 @@ class Line:
     in_code: bool = False
 
     @property
-    def is_heading(self) -> bool:
-        return self.indent < 0
-
-    @property
     def is_blank(self) -> bool:
         return not self.text.strip()
 

@@ -88,8 +88,13 @@ def try_git(
     stdin: bytes = b"",
     env: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
+    process_group: int | None = 0,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `git *args` without checking its exit status. Raises subprocess.TimeoutExpired."""
+    """Run `git *args` without checking its exit status. Raises subprocess.TimeoutExpired.
+
+    In a process group of its own, so that a signal to the program's does not make its work in threads fail; None where
+    git may have to ask at the terminal.
+    """
     return subprocess.run(
         ["git", *map(str, args)],
         cwd=cwd,
@@ -98,6 +103,7 @@ def try_git(
         capture_output=True,
         check=False,
         timeout=timeout_s,
+        process_group=process_group,
     )
 
 

@@ -80,7 +80,9 @@ class Workspace:
         remedy = "check workspace.remote, the URL that repositories are cloned from"
         url, env = _split_password(self.url(repo))
         try:
-            done = try_git("ls-remote", "--heads", "--", url, env=env, timeout_s=timeout_s)
+            done = try_git(
+                "ls-remote", "--heads", "--", url, env=env, timeout_s=timeout_s, process_group=None
+            )
         except subprocess.TimeoutExpired:
             raise ArtifactError(f"{shown} does not answer within {timeout_s:g} s: {remedy}") from None
         if done.returncode != 0:

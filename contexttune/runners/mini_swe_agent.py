@@ -36,12 +36,6 @@ class MiniSweAgent(MiniRunner):
             )
         super().preflight()
 
-    def stop(self) -> None:
-        """End the running attempts, and remove the checkouts of those whose patch takes long to collect."""
-        super().stop()
-        if self._running:
-            self.sweep()
-
     def sweep(self) -> None:
         scratch.sweep(self.label)
 
@@ -49,7 +43,9 @@ class MiniSweAgent(MiniRunner):
         bwrap = find_bwrap() if self.sandbox == "bwrap" else None
         variables = {k: v for k, v in self.variables.items() if k != "BASH_ENV"}
         limits = Limits(memory_gb=self.memory_gb, pids_limit=self.pids_limit)
-        return checkout_testbed(self.workspace, instance, self.label, bwrap, variables, limits)
+        return checkout_testbed(
+            self.workspace, instance, self.label, bwrap, self._stop, variables=variables, limits=limits
+        )
 
     def submitted(self, report: Report, testbed: Testbed) -> Patch:
         """The tree's diff, whatever the agent printed."""

@@ -34,7 +34,6 @@ class LocalSandbox:
     variables: Mapping[str, str] = field(default_factory=dict)
     search_path: tuple[str, ...] = ()  # directories of PATH before the system's
     limits: Limits = DEFAULT_LIMITS  # of a command, in bubblewrap only
-
     checkout: Path | None = None  # None: `testbed` in the folder
     read_only: Mapping[str, Path] = field(default_factory=dict)  # further directories, inside -> outside
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 from contexttune.errors import ArtifactError, InfraError
+from contexttune.repos.commit_index import DIFF
 from contexttune.repos.git import Tree
 from contexttune.sandbox.local_sandbox import LocalSandbox
 from contexttune.sandbox.pid_namespace import end_left_over
@@ -21,11 +23,10 @@ _TIMEOUT_S = 300.0
 _PATCH_BYTES = 200_000_000
 _FILE_KB = 200_000  # of one file in a patch
 _SCRIPT_FILE = "collect.sh"
-_NOT_STARTED = 3  # exit status of the script
-_KILLED = 137
+_NOT_STARTED, _NO_PATCH = 3, 4  # exit statuses of the script; others are those of the sandbox
 _NO_ERRORS = ("warning: ", "hint: ")
 _ERRORS_KEPT = 20
-_FULL_DISK = "No space left"
+_FULL_DISK = "No space left on device"
 # The checkout's own .git is not read, and nested ones make no submodules: their settings name programs. What git cannot
 # add (a pipe, a file in another encoding than an attribute says) must not cost the other files.
 _SCRIPT = r"""
@@ -40,7 +41,7 @@ if [ -n "$(find . -name .git -print -quit)" ]; then echo "a .git cannot be remov
     if [ -n "$skipped" ]; then printf ':(exclude)%s\0' "$skipped"; fi
     find . -type f -size "+${max_kb}k" -printf ':(exclude,literal)%P\0'
 } >"$GIT_DIR/paths"
-find . -type f -size "+${max_kb}k" -printf '%P is too large for a patch\n' >&2
+find . -type f -size "+${max_kb}k" -printf 'too large for a patch: %P\n' >&2
 git add --all --ignore-errors --pathspec-from-file="$GIT_DIR/paths" --pathspec-file-nul
 status=$?
 if [ $status -gt 1 ]; then
@@ -49,8 +50,11 @@ if [ $status -gt 1 ]; then
         [ -z "$(find "./$2" -maxdepth 0 -type f -size "+$1k")" ] || exit 0
         git --literal-pathspecs add --ignore-errors -- "$2"' "${skipped:-.git}" "$max_kb"
 fi
-git diff --cached --binary --no-color --no-ext-diff --no-textconv --no-renames "$commit"
-"""
+git {diff} "$commit"
+status=$?
+[ $status -ne 137 ] || exit 137
+[ $status -eq 0 ] || exit 4
+""".replace("{diff}", " ".join(DIFF))
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,11 @@ class Patch:
     problem: str | None = None  # the reason why something of the agent's changes is missing
 
 
-def collect(sandbox: LocalSandbox, tree: Tree) -> Patch:
+def collect(sandbox: LocalSandbox, tree: Tree, stop: threading.Event | None = None) -> Patch:
     """The difference between the checkout and its commit, new files included.
 
     Whatever an agent leaves is a measurement: where no diff can be taken within bounds, the patch is empty and has a
-    problem. Raises InfraError when the machine is at fault, ArtifactError when the commit cannot be read.
+    problem. Raises InfraError when the machine is at fault or `stop` is set, ArtifactError when the commit cannot be read.
     """
     skipped = "" if PATCH_FILE in tree.by_path else PATCH_FILE
     end_left_over(sandbox.folder)
@@ -75,21 +79,27 @@ def collect(sandbox: LocalSandbox, tree: Tree) -> Patch:
         script = ("sh", collector.path(_SCRIPT_FILE), tree.commit, skipped, str(_FILE_KB))
         variables = _variables(tree, f"{collector.tmp_path}/repository")
         done = collector.run(
-            *("env", *variables, *script), timeout_s=_TIMEOUT_S, limit_bytes=_PATCH_BYTES, stderr=PIPE
+            *("env", *variables, *script),
+            timeout_s=_TIMEOUT_S,
+            limit_bytes=_PATCH_BYTES,
+            stop_event=stop,
+            stderr=PIPE,
+        )
+        # names of files are among git's words, so that those alone do not tell
+        is_full = shutil.disk_usage(collector.folder).free < 2_000 * _FILE_KB and _FULL_DISK in str(
+            done.stderr
         )
     lines = done.stderr.decode(errors="replace").splitlines()
     errors = [line for line in lines if line.strip() and not line.startswith(_NO_ERRORS)]
     reason = errors[-1] if errors else f"exit status {done.returncode}"
-    if any(_FULL_DISK in line for line in errors):
+    if is_full:
         raise InfraError("the disk is full")
     if done.returncode == _NOT_STARTED:
         raise ArtifactError(f"{tree.repo}: {tree.commit} cannot be read: {reason}")
-    if done.returncode == _KILLED or reason.startswith("bwrap: "):
-        raise InfraError(f"the patch was not collected: {reason}")
-    if done.limit:
-        return Patch("", f"no patch was collected: {done.limit}")
+    if done.limit or done.returncode == _NO_PATCH:
+        return Patch("", f"no patch was collected: {done.limit or reason}")
     if done.returncode != 0:
-        return Patch("", f"no patch was collected: {reason}")
+        raise InfraError(f"the patch was not collected: {reason}")
     return Patch(done.output.decode("utf-8", "surrogateescape"), "; ".join(errors[:_ERRORS_KEPT]) or None)
 
 

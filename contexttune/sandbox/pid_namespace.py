@@ -41,11 +41,11 @@ class PidNamespace:
     _handle: int | None = field(default=None, init=False)  # a pidfd, which no other process can inherit
 
     def __enter__(self) -> Self:
+        program, free_bytes = filter_program(), shutil.disk_usage(self.folder).free
         self._info, self._info_end = os.pipe()
         self._filter, filter_end = os.pipe()
-        os.write(filter_end, filter_program())  # small enough never to block
+        os.write(filter_end, program)  # small enough never to block
         os.close(filter_end)
-        free_bytes = shutil.disk_usage(self.folder).free
         self._reserved_bytes = _RESERVED_BYTES if free_bytes > 2 * _RESERVED_BYTES else 0
         return self
 
@@ -146,12 +146,13 @@ def _start_time(pid: int) -> str:
 
 def _family(pid: int) -> Iterator[int]:
     """A process and its descendants; in a PID namespace, all processes descend from the first one."""
-    yield pid
-    with suppress(OSError):
-        for thread in os.scandir(f"/proc/{pid}/task"):
-            with suppress(OSError):
-                for child in Path(thread.path, "children").read_text().split():
-                    yield from _family(int(child))
+    left = [pid]
+    while left:  # not recursive: a chain of children may be as long as the limit of processes
+        yield (pid := left.pop())
+        with suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                with suppress(OSError):
+                    left += map(int, (thread / "children").read_text().split())
 
 
 def _resident(pid: int) -> int:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from contexttune.errors import InfraError
+from contexttune.repos.commit_index import DIFF
 from contexttune.repos.git import Tree
 from contexttune.repos.workspace import Workspace
 from contexttune.sandbox import scratch
-from contexttune.sandbox.engine import TESTBED, Engine, Limits
+from contexttune.sandbox.engine import TESTBED, Engine
 from contexttune.sandbox.file_dates import set_dates
-from contexttune.sandbox.local_sandbox import DEFAULT_LIMITS, LocalSandbox
+from contexttune.sandbox.local_sandbox import LocalSandbox
 from contexttune.sandbox.patch_collection import PATCH_FILE, Patch, collect
 from contexttune.sandbox.shells import COMMAND_FILE, CheckoutShell, ContainerShell, Shell
 from contexttune.types import Instance
@@ -30,7 +32,7 @@ i=$(mktemp -p /dev/shm 2>/dev/null || mktemp) || exit 1
 cp .git/index "$i" 2>/dev/null || rm "$i"
 export GIT_INDEX_FILE="$i"
 git add --all --ignore-errors -- . ':(exclude,glob)**/__pycache__/**' ':(exclude){patch_file}' >/dev/null
-r=$?; [ $r -gt 1 ] || {{ git diff --cached --binary --no-color --no-ext-diff --no-renames {commit}; r=$?; }}
+r=$?; [ $r -gt 1 ] || {{ git {diff} {commit}; r=$?; }}
 rm -f "$i"; exit $r
 """
 
@@ -72,7 +74,7 @@ class ContainerTestbed:
         It is relative to the commit that the container started with, which the harness applies patches to.
         """
         start = (self.engine.listing(self.shell.container) or [""])[0] or self.base_commit
-        script = _DIFF.format(testbed=TESTBED, patch_file=PATCH_FILE, commit=start)
+        script = _DIFF.format(testbed=TESTBED, patch_file=PATCH_FILE, diff=" ".join(DIFF), commit=start)
         try:
             done = self.engine.execute(self.shell.container, script, timeout_s=_DIFF_TIMEOUT_S)
         except InfraError as error:
@@ -100,9 +102,10 @@ class CheckoutTestbed:
     shell: CheckoutShell
     described: Mapping[str, Any]
     tree: Tree
+    stop: threading.Event | None = None  # ends the collection of a patch
 
     def diff(self) -> Patch:
-        return collect(self.shell.sandbox, self.tree)
+        return collect(self.shell.sandbox, self.tree, self.stop)
 
     def files(self) -> frozenset[str]:
         return frozenset(self.tree.by_path)
@@ -139,14 +142,14 @@ def checkout_testbed(
     instance: Instance,
     label: str,
     bwrap: str | None,
-    variables: Mapping[str, str],
-    limits: Limits = DEFAULT_LIMITS,
+    stop: threading.Event | None = None,
+    **settings: Any,
 ) -> Iterator[CheckoutTestbed]:
-    """A checkout in a scratch directory, in bubblewrap unless `bwrap` is None."""
+    """A checkout in a scratch directory, in bubblewrap unless `bwrap` is None; `settings` are LocalSandbox's."""
     # without a sandbox the agent sees the directory's name, which must not differ between attempts
     folder = scratch.new(label) if bwrap else scratch.named(label, instance.instance_id)
     try:
-        sandbox = LocalSandbox(folder=folder, bwrap=bwrap, variables=variables, limits=limits)
+        sandbox = LocalSandbox(folder=folder, bwrap=bwrap, **settings)
         sandbox.prepare()
         sandbox.write(COMMAND_FILE, b"")
         workspace.agent_checkout(instance.repo, instance.base_commit, sandbox.testbed)
@@ -154,6 +157,7 @@ def checkout_testbed(
             shell=CheckoutShell(sandbox=sandbox, date=set_dates(folder, sandbox.testbed)),
             described={"sandbox": "bwrap" if bwrap else "none"},
             tree=workspace.tree(instance.repo, instance.base_commit),
+            stop=stop,
         )
     finally:
         scratch.remove(folder)

@@ -31,7 +31,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Instanc
 def opened(origin: tuple[Workspace, Instance]) -> Iterator[CheckoutTestbed]:
     """A testbed in bubblewrap."""
     made, instance = origin
-    with checkout_testbed(made, instance, "attack", find_bwrap(), {}) as testbed:
+    with checkout_testbed(made, instance, "attack", find_bwrap()) as testbed:
         yield testbed
 
 

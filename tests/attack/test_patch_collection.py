@@ -176,3 +176,16 @@ def test_objects_may_lie_in_another_repository(testbed, tmp_path):
     assert "+x = 2" in patch.text
     assert patch.problem is None
     assert try_git("--git-dir", borrower, "fsck", "--connectivity-only").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["bwrap: no", "fatal: No space left on device", "a\nfatal: No space left on device\nb"]
+)
+def test_no_name_of_a_file_makes_an_outage(testbed, name):
+    """An outage is tried again: a model must not be able to ask for one."""
+    (testbed.shell.sandbox.testbed / name).write_bytes(b"")
+    os.truncate(testbed.shell.sandbox.testbed / name, 300_000_000)
+    testbed.shell.run("echo 'x = 2' > a.py", 20)
+    patch = testbed.diff()
+    assert "+x = 2" in patch.text
+    assert "too large" in (patch.problem or "")

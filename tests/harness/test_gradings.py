@@ -7,13 +7,21 @@ from typing import Any
 import pytest
 
 from contexttune.errors import ConfigError
-from contexttune.harness.gradings import require_gradable
+from contexttune.harness.gradings import EVAL_TYPES, log_parsers, require_gradable
 from contexttune.instances.row_checks import HARNESS, instance_of
 from tests.instances.test_slices import row
 
 
 def instances(*changes: dict[str, Any]) -> list[Any]:
     return [instance_of(row(number) | change, "rows.jsonl") for number, change in enumerate(changes)]
+
+
+def test_the_names_are_those_of_the_installed_harness():
+    from swebench.harness.constants import EvalType
+    from swebench.harness.log_parsers import PARSER_REGISTRY
+
+    assert log_parsers() == PARSER_REGISTRY.keys()
+    assert {each.value for each in EvalType} == EVAL_TYPES
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_directories_too_deep_for_python_cost_no_attempt(open_folder):
     sha = commit(source, {"a.py": "x = 1\n"})
     made = workspace(open_folder / "cache", source.parent)
     instance = Instance(instance_id="r-1", repo="o/r", base_commit=sha, problem_statement="")
-    with checkout_testbed(made, instance, "label", find_bwrap(), {}) as place:
+    with checkout_testbed(made, instance, "label", find_bwrap()) as place:
         testbed = place.shell.sandbox.testbed
         (testbed / "a.py").write_text("x = 2\n")
         nest(testbed / "deep", "d", 1900)
@@ -136,6 +136,6 @@ def test_nothing_is_left_of_a_command_that_writes_when_it_is_killed(tmp_path, op
     workspace = Workspace(layout=layout, remote=f"{DEMO}/repos/{{owner}}__{{name}}.bundle")
     writing = "for i in 1 2 3 4; do (while :; do echo x > f$RANDOM; done) & done; wait"
     for _ in range(5):
-        with checkout_testbed(workspace, instance.public(), "label", find_bwrap(), {}) as place:
+        with checkout_testbed(workspace, instance.public(), "label", find_bwrap()) as place:
             assert place.shell.run(writing, timeout_s=1).timed_out
         assert list(open_folder.iterdir()) == []
